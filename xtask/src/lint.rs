@@ -1,0 +1,39 @@
+//! `cargo xtask lint`: formatting, clippy, documentation, and the rules of the house.
+
+mod deny;
+mod dependencies;
+mod lengths;
+mod licence;
+mod links;
+
+use std::process::ExitCode;
+
+use crate::{failure::Failure, policies, process, setup, steps::Steps};
+
+/// Runs all checks and says which failed.
+pub(crate) fn run() -> ExitCode {
+    let mut steps = Steps::new("lint");
+    if steps.step("set-up", || setup::provide(setup::LINT).map(|()| String::new())) {
+        add_steps(&mut steps);
+    }
+    steps.finish()
+}
+
+/// The checks as steps of a longer run.
+pub(crate) fn add_steps(steps: &mut Steps) {
+    steps.step("formatting", || cargo(&["fmt", "--all", "--check"]));
+    steps.step("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]));
+    steps.step("documentation", || {
+        let arguments = ["doc", "--workspace", "--no-deps", "--quiet"];
+        process::run(process::cargo().args(arguments).env("RUSTDOCFLAGS", "--deny warnings"))?;
+        Ok(String::new())
+    });
+    steps.step("file lengths", lengths::check);
+    steps.step("banned crates and licences", dependencies::check);
+    steps.step("policy annotations", || policies::run(true).map(|()| String::new()));
+    steps.step("links", links::check);
+}
+
+fn cargo(arguments: &[&str]) -> Result<String, Failure> {
+    process::run(process::cargo().args(arguments)).map(|()| String::new())
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask`: set-up, checks, tests, fuzzing, benchmark and demo of this repository.
+//!
+//! Plain standard library, so that the first command on a fresh clone compiles in a second.
+
+mod base64;
+mod bench;
+mod demo;
+mod failure;
+mod fuzz;
+mod lint;
+mod options;
+mod policies;
+mod process;
+mod setup;
+mod steps;
+mod test;
+mod workspace;
+
+use std::{env, process::ExitCode};
+
+use options::{Request, USAGE};
+
+fn main() -> ExitCode {
+    if fuzz::instrument::is_compiler_call() {
+        return fuzz::instrument::compile();
+    }
+    let request = match options::parse(env::args_os().skip(1)) {
+        Ok(request) => request,
+        Err(problem) => {
+            eprintln!("Error: {problem}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match request {
+        Request::Help => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        Request::Setup => setup::provide(setup::EVERYTHING),
+        Request::Demo(arguments) => demo::run(&arguments),
+        Request::Bench(arguments) => bench::run(&arguments),
+        Request::Fuzz(options) => fuzz::run(&options),
+        Request::EmbedPolicies { check } => policies::run(check),
+        Request::Lint => return lint::run(),
+        Request::Test => return test::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

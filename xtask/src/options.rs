@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::{ffi::OsString, fmt, time::Duration};
+
+use crate::fuzz;
+
+/// What `cargo xtask help` prints.
+pub(crate) const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo [ARGS...]            one deployment's whole life on this machine, step by step
+  test                      everything that CI runs, installing what it needs first
+  lint                      formatting, clippy, documentation, house rules, banned crates and licences
+  fuzz [TARGET] [--seconds N]
+                            run one fuzz target, or each in turn (default 10 seconds each)
+  bench [ARGS...]           the benchmark table, built with optimisation
+  embed-policies [--check]  write deploy/demo/policies/*.rego into the annotations of deploy/demo/*.yml
+  setup                     install the Debian packages and Rust components that the tests need";
+
+/// One parsed command line.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Request {
+    Help,
+    Setup,
+    Demo(Vec<OsString>),
+    Bench(Vec<OsString>),
+    Fuzz(fuzz::Options),
+    EmbedPolicies { check: bool },
+    Lint,
+    Test,
+}
+
+/// Why a command line cannot be understood.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Problem {
+    UnknownCommand(OsString),
+    UnexpectedArgument(OsString),
+    NotSeconds(OsString),
+    NoSeconds,
+}
+
+/// Reads the arguments after the program's name; none at all asks for help.
+///
+/// # Errors
+/// The first argument that has no meaning.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Problem> {
+    let mut arguments = arguments.into_iter();
+    let Some(command) = arguments.next() else { return Ok(Request::Help) };
+    let rest: Vec<OsString> = arguments.collect();
+    let alone = |request| match rest.first() {
+        None => Ok(request),
+        Some(extra) => Err(Problem::UnexpectedArgument(extra.clone())),
+    };
+    match command.to_str() {
+        Some("help" | "-h" | "--help") => Ok(Request::Help),
+        Some("setup") => alone(Request::Setup),
+        Some("lint") => alone(Request::Lint),
+        Some("test") => alone(Request::Test),
+        Some("demo") => Ok(Request::Demo(rest)),
+        Some("bench") => Ok(Request::Bench(rest)),
+        Some("fuzz") => parse_fuzz(rest).map(Request::Fuzz),
+        Some("embed-policies") => match rest.as_slice() {
+            [flag] if flag == "--check" => Ok(Request::EmbedPolicies { check: true }),
+            _ => alone(Request::EmbedPolicies { check: false }),
+        },
+        _ => Err(Problem::UnknownCommand(command)),
+    }
+}
+
+fn parse_fuzz(arguments: Vec<OsString>) -> Result<fuzz::Options, Problem> {
+    let mut options = fuzz::Options::default();
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        if argument == "--seconds" {
+            let value = arguments.next().ok_or(Problem::NoSeconds)?;
+            let seconds = value.to_str().and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
+            options.time_per_target = Duration::from_secs(seconds.ok_or(Problem::NotSeconds(value))?);
+        } else if options.only.is_none() && !argument.to_string_lossy().starts_with('-') {
+            options.only = Some(argument.to_string_lossy().into_owned());
+        } else {
+            return Err(Problem::UnexpectedArgument(argument));
+        }
+    }
+    Ok(options)
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownCommand(name) => write!(f, "there is no command `{}`.", name.display()),
+            Self::UnexpectedArgument(text) => {
+                write!(f, "the argument `{}` is not expected here.", text.display())
+            }
+            Self::NotSeconds(text) => {
+                write!(f, "`--seconds {}` is not a positive whole number.", text.display())
+            }
+            Self::NoSeconds => f.write_str("`--seconds` needs a number."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Request, Problem> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn no_command_asks_for_help() {
+        assert_eq!(read(""), Ok(Request::Help));
+    }
+
+    #[test]
+    fn a_misspelt_command_is_wrong_usage() {
+        assert_eq!(read("tset"), Err(Problem::UnknownCommand("tset".into())));
+    }
+
+    #[test]
+    fn test_takes_no_arguments() {
+        assert_eq!(read("test"), Ok(Request::Test));
+        assert_eq!(read("test quickly"), Err(Problem::UnexpectedArgument("quickly".into())));
+    }
+
+    #[test]
+    fn demo_and_bench_pass_their_arguments_on() {
+        assert_eq!(read("demo --dir x"), Ok(Request::Demo(vec!["--dir".into(), "x".into()])));
+        assert_eq!(read("bench -q"), Ok(Request::Bench(vec!["-q".into()])));
+    }
+
+    #[test]
+    fn fuzz_takes_a_target_and_a_time() {
+        let options =
+            fuzz::Options { only: Some("manifest".into()), time_per_target: Duration::from_secs(3) };
+        assert_eq!(read("fuzz manifest --seconds 3"), Ok(Request::Fuzz(options)));
+        assert_eq!(read("fuzz --seconds 0"), Err(Problem::NotSeconds("0".into())));
+        assert_eq!(read("fuzz --seconds"), Err(Problem::NoSeconds));
+        assert_eq!(read("fuzz a b"), Err(Problem::UnexpectedArgument("b".into())));
+    }
+
+    #[test]
+    fn embed_policies_writes_unless_told_to_check() {
+        assert_eq!(read("embed-policies"), Ok(Request::EmbedPolicies { check: false }));
+        assert_eq!(read("embed-policies --check"), Ok(Request::EmbedPolicies { check: true }));
+        assert_eq!(read("embed-policies --chekc"), Err(Problem::UnexpectedArgument("--chekc".into())));
+    }
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask test`: everything that CI runs.
+
+mod tally;
+
+use std::{
+    env, fs,
+    io::{BufRead as _, BufReader},
+    process::{ExitCode, Stdio},
+    time::Duration,
+};
+
+use tally::Tally;
+
+use crate::{demo, failure::Failure, fuzz, lint, process, setup, steps::Steps, workspace};
+
+/// Short, so that CI stays quick; `cargo xtask fuzz --seconds N` runs for longer.
+const FUZZ_TIME: Duration = Duration::from_secs(10);
+
+/// Runs all steps and says which failed.
+pub(crate) fn run() -> ExitCode {
+    let mut steps = Steps::new("test");
+    let ready = steps.step("set-up", || setup::provide(setup::EVERYTHING).map(|()| String::new()));
+    if !ready {
+        return steps.finish();
+    }
+    lint::add_steps(&mut steps);
+    if steps.step("build", || demo::build().map(|()| String::new())) {
+        steps.step("tests", tests);
+        steps.step("fuzzing", || fuzz::run_all(FUZZ_TIME));
+        steps.step("demo", demonstration);
+    }
+    steps.finish()
+}
+
+/// Runs every test of the workspace, showing the output as it comes and counting the results.
+fn tests() -> Result<String, Failure> {
+    let mut command = process::cargo();
+    command.args(["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped());
+    let line = process::describe(&command);
+    let mut child = command.spawn().map_err(|cause| Failure::Start { program: line.clone(), cause })?;
+    let mut tally = Tally::default();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            tally.read(&line);
+        }
+    }
+    let status = child.wait().map_err(|cause| Failure::Start { program: line.clone(), cause })?;
+    println!("\n{tally}");
+    if !status.success() {
+        return Err(Failure::Tests { failed: tally.failed_names, command: line });
+    }
+    if tally.ignored > 0 {
+        return Err(Failure::Rules {
+            broken: vec![format!("{} tests are ignored", tally.ignored)],
+            remedy: "repair or remove them: an ignored test guards nothing.",
+        });
+    }
+    Ok(tally.to_string())
+}
+
+/// Runs the demo in a folder of its own, which is removed if all went well.
+fn demonstration() -> Result<String, Failure> {
+    let folder = env::temp_dir().join(format!("contrast-demo-{}", std::process::id()));
+    process::run(process::program(workspace::built("demo")?).arg("--dir").arg(&folder))?;
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(Failure::writing(&folder))?;
+    }
+    Ok(String::new())
+}
