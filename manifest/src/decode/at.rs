@@ -1,0 +1,161 @@
+//! A JSON value together with its path, and the readers of single values.
+//!
+//! A reader that gives `None` has added a fault.
+
+use crate::{JsonPath, Problem, error::Faults, json::Json};
+
+/// Names that were or are mistaken for others, in present and older documentation.
+const OFTEN_MISTAKEN: &[(&str, &str)] =
+    &[("seedshareownerkeys", "SeedshareOwnerPubKeys"), ("rtrms", "Rtmrs")];
+
+/// A value and where it stands.
+pub(super) struct At<'a> {
+    pub(super) value: &'a Json,
+    pub(super) path: JsonPath,
+}
+
+impl<'a> At<'a> {
+    pub(super) fn top(value: &'a Json) -> Self {
+        Self { value, path: JsonPath::default() }
+    }
+
+    /// Number of elements, if it is a list.
+    pub(super) fn len(&self) -> usize {
+        if let Json::Array(items) = self.value { items.len() } else { 0 }
+    }
+
+    /// The members of an object that may have the members `known` only.
+    pub(super) fn object(&self, known: &[&'static str], faults: &mut Faults) -> Option<Members<'a>> {
+        let members = self.members(faults)?;
+        for (name, _) in members {
+            if !known.contains(&name.as_str()) {
+                faults.add(
+                    &self.path.field(name),
+                    Problem::UnknownField { suggestion: suggestion(name, known) },
+                );
+            }
+        }
+        Some(Members { members, path: self.path.clone() })
+    }
+
+    /// The entries of an object with arbitrary keys.
+    pub(super) fn entries(&self, faults: &mut Faults) -> Option<Vec<(&'a str, At<'a>)>> {
+        let members = self.members(faults)?;
+        let path = self.path.clone();
+        Some(
+            members
+                .iter()
+                .map(move |(key, value)| (key.as_str(), At { value, path: path.key(key) }))
+                .collect(),
+        )
+    }
+
+    fn members(&self, faults: &mut Faults) -> Option<&'a [(String, Json)]> {
+        let Json::Object(members) = self.value else { return self.wrong_type("an object", faults) };
+        let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        let mut repeated: Vec<&str> = names
+            .windows(2)
+            .filter_map(|pair| (pair.first() == pair.last()).then(|| pair.first().copied())?)
+            .collect();
+        repeated.dedup();
+        for name in repeated {
+            faults.add(&self.path.field(name), Problem::DuplicateKey);
+        }
+        Some(members)
+    }
+
+    pub(super) fn text(&self, faults: &mut Faults) -> Option<&'a str> {
+        match self.value {
+            Json::Text(text) => Some(text),
+            _ => self.wrong_type("a string", faults),
+        }
+    }
+
+    pub(super) fn boolean(&self, faults: &mut Faults) -> Option<bool> {
+        match self.value {
+            Json::Boolean(value) => Some(*value),
+            _ => self.wrong_type("a boolean", faults),
+        }
+    }
+
+    pub(super) fn integer<N: TryFrom<i128>>(&self, maximum: u64, faults: &mut Faults) -> Option<N> {
+        let Json::Integer(found) = *self.value else { return self.wrong_type("an integer", faults) };
+        match N::try_from(found) {
+            Ok(value) if (0..=i128::from(maximum)).contains(&found) => Some(value),
+            _ => faults.none(&self.path, Problem::OutOfRange { maximum, found }),
+        }
+    }
+
+    /// Hexadecimal text of any length.
+    pub(super) fn hex(&self, faults: &mut Faults) -> Option<Vec<u8>> {
+        let text = self.text(faults)?;
+        hex::decode(text).ok().or_else(|| faults.none(&self.path, Problem::NotHex))
+    }
+
+    /// Hexadecimal text of exactly `N` bytes.
+    pub(super) fn hex_array<const N: usize>(&self, faults: &mut Faults) -> Option<[u8; N]> {
+        let bytes = self.hex(faults)?;
+        let found = bytes.len();
+        bytes.try_into().ok().or_else(|| faults.none(&self.path, Problem::WrongLength { expected: N, found }))
+    }
+
+    fn wrong_type<T>(&self, expected: &'static str, faults: &mut Faults) -> Option<T> {
+        faults.none(&self.path, Problem::WrongType { expected, found: self.value.kind() })
+    }
+}
+
+/// The members of an object. `null` counts as absent.
+pub(super) struct Members<'a> {
+    members: &'a [(String, Json)],
+    pub(super) path: JsonPath,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn get(&self, name: &str) -> Option<At<'a>> {
+        let (_, value) = self.members.iter().find(|(found, value)| found == name && *value != Json::Null)?;
+        Some(At { value, path: self.path.field(name) })
+    }
+
+    pub(super) fn required(&self, name: &str, faults: &mut Faults) -> Option<At<'a>> {
+        self.get(name).or_else(|| faults.none(&self.path.field(name), Problem::Missing))
+    }
+
+    /// A boolean that is false where it is absent.
+    pub(super) fn flag(&self, name: &str, faults: &mut Faults) -> Option<bool> {
+        self.get(name).map_or(Some(false), |at| at.boolean(faults))
+    }
+
+    /// A text that is `None` where it is absent or empty.
+    pub(super) fn optional_text(&self, name: &str, faults: &mut Faults) -> Option<Option<String>> {
+        let Some(at) = self.get(name) else { return Some(None) };
+        at.text(faults).map(|text| (!text.is_empty()).then(|| text.to_owned()))
+    }
+}
+
+/// Reads every element of a list that may be absent.
+pub(super) fn list<'a, T>(
+    at: Option<At<'a>>,
+    faults: &mut Faults,
+    mut element: impl FnMut(&At<'a>, &mut Faults) -> Option<T>,
+) -> Option<Vec<T>> {
+    let Some(at) = at else { return Some(Vec::new()) };
+    let Json::Array(items) = at.value else { return at.wrong_type("a list", faults) };
+    let mut complete = true;
+    let mut list = Vec::new();
+    for (index, value) in items.iter().enumerate() {
+        match element(&At { value, path: at.path.index(index) }, faults) {
+            Some(item) => list.push(item),
+            None => complete = false,
+        }
+    }
+    complete.then_some(list)
+}
+
+/// The member that was meant, where that is plain.
+fn suggestion(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    let by_case = known.iter().copied().find(|candidate| candidate.eq_ignore_ascii_case(name));
+    let by_habit = OFTEN_MISTAKEN.iter().find(|(mistaken, _)| *mistaken == lower).map(|(_, meant)| *meant);
+    by_case.or(by_habit).filter(|meant| known.contains(meant))
+}

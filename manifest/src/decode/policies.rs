@@ -1,0 +1,64 @@
+//! `Policies`: the pods that may exist.
+
+use std::collections::BTreeMap;
+
+use super::at::{At, Members, list};
+use crate::{JsonPath, PolicyEntry, Problem, Role, SubjectAltName, error::Faults};
+
+pub(super) fn read(top: &Members<'_>, faults: &mut Faults) -> Option<BTreeMap<[u8; 32], PolicyEntry>> {
+    let path = JsonPath::default().field("Policies");
+    let Some(at) = top.get("Policies") else { return faults.none(&path, Problem::NoCoordinator) };
+    let mut complete = true;
+    let mut policies = BTreeMap::new();
+    for (key, at) in at.entries(faults)? {
+        let digest = digest(key, &at.path, faults);
+        let entry = entry(&at, faults);
+        match (digest, entry) {
+            (Some(digest), Some(entry)) => drop(policies.insert(digest, entry)),
+            _ => complete = false,
+        }
+    }
+    // Not said where an entry could not be read: that one may be the Coordinator.
+    if complete && policies.values().all(|entry| entry.role != Role::Coordinator) {
+        return faults.none(&path, Problem::NoCoordinator);
+    }
+    complete.then_some(policies)
+}
+
+/// Policies are looked up by the lower-case hexadecimal form, so no other can be accepted.
+fn digest(key: &str, path: &JsonPath, faults: &mut Faults) -> Option<[u8; 32]> {
+    let Ok(bytes) = hex::decode(key) else { return faults.none(path, Problem::NotHex) };
+    if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return faults.none(path, Problem::UpperCase);
+    }
+    let found = bytes.len();
+    bytes.try_into().ok().or_else(|| faults.none(path, Problem::WrongLength { expected: 32, found }))
+}
+
+fn entry(at: &At<'_>, faults: &mut Faults) -> Option<PolicyEntry> {
+    let members = at.object(&["SANs", "WorkloadSecretID", "Role"], faults)?;
+    let role = role(&members, faults);
+    let sans = list(members.get("SANs"), faults, |at, faults| {
+        let text = at.text(faults)?;
+        match SubjectAltName::parse(text) {
+            Some(_) => Some(text.to_owned()),
+            None => faults.none(&at.path, Problem::BadSubjectAltName),
+        }
+    });
+    let workload_secret_id = members.optional_text("WorkloadSecretID", faults);
+    let (role, sans) = (role?, sans?);
+    let named = sans.iter().any(|san| matches!(SubjectAltName::parse(san), Some(SubjectAltName::Dns(_))));
+    if role == Role::Workload && !named {
+        return faults.none(&members.path.field("SANs"), Problem::NoDnsName);
+    }
+    Some(PolicyEntry { sans, workload_secret_id: workload_secret_id?, role })
+}
+
+fn role(members: &Members<'_>, faults: &mut Faults) -> Option<Role> {
+    let Some(at) = members.get("Role") else { return Some(Role::Workload) };
+    match at.text(faults)? {
+        "" => Some(Role::Workload),
+        "coordinator" => Some(Role::Coordinator),
+        _ => faults.none(&at.path, Problem::UnknownRole),
+    }
+}

@@ -1,0 +1,77 @@
+//! `ReferenceValues.tdx`.
+
+use super::at::{At, Members, list};
+use crate::{JsonPath, Problem, TdxEntry, error::Faults, json::Json};
+
+const MEMBERS: &[&str] = &[
+    "Platform",
+    "MinTCBEvaluationDataNumber",
+    "MrTd",
+    "MrSeam",
+    "Rtmrs",
+    "Xfam",
+    "AllowedPIIDs",
+    "MemoryIntegrity",
+    "SMTDisabled",
+    "StaticPlatform",
+];
+
+pub(super) fn entry(at: &At<'_>, faults: &mut Faults) -> Option<TdxEntry> {
+    let members = at.object(MEMBERS, faults)?;
+    let platform = members.optional_text("Platform", faults);
+    let number = evaluation_data_number(&members, faults);
+    let mr_td = members.required("MrTd", faults).and_then(|at| at.hex_array(faults));
+    let mr_seam = mr_seam(&members, faults);
+    let rtmrs = rtmrs(&members, faults);
+    let xfam = members.required("Xfam", faults).and_then(|at| at.hex_array(faults));
+    let allowed_piids = list(members.get("AllowedPIIDs"), faults, |at, faults| at.hex_array(faults));
+    let memory_integrity = members.flag("MemoryIntegrity", faults);
+    let smt_disabled = members.flag("SMTDisabled", faults);
+    let static_platform = members.flag("StaticPlatform", faults);
+    Some(TdxEntry {
+        platform: platform?,
+        minimum_tcb_evaluation_data_number: number?,
+        mr_td: mr_td?,
+        mr_seam: mr_seam?,
+        rtmrs: rtmrs?,
+        xfam: xfam?,
+        allowed_piids: allowed_piids?,
+        memory_integrity: memory_integrity?,
+        smt_disabled: smt_disabled?,
+        static_platform: static_platform?,
+    })
+}
+
+/// Zero means the same as absence: it is never compared.
+fn evaluation_data_number(members: &Members<'_>, faults: &mut Faults) -> Option<Option<u32>> {
+    let Some(at) = members.get("MinTCBEvaluationDataNumber") else { return Some(None) };
+    at.integer::<u32>(u32::MAX.into(), faults).map(|number| (number > 0).then_some(number))
+}
+
+/// Nobody but the owner of the hardware knows it, so a wrong length means "not filled in yet".
+fn mr_seam(members: &Members<'_>, faults: &mut Faults) -> Option<[u8; 48]> {
+    let path = members.path.field("MrSeam");
+    let Some(at) = members.get("MrSeam") else { return faults.none(&path, Problem::ExpectedMissing) };
+    let bytes = at.hex(faults)?;
+    bytes.try_into().ok().or_else(|| faults.none(&path, Problem::ExpectedMissing))
+}
+
+fn rtmrs(members: &Members<'_>, faults: &mut Faults) -> Option<[[u8; 48]; 4]> {
+    let at = members.required("Rtmrs", faults)?;
+    let found = at.len();
+    if matches!(at.value, Json::Array(_)) && found != 4 {
+        return faults.none(&at.path, Problem::WrongCount { expected: 4, found });
+    }
+    let mut number = 0;
+    let registers = list(Some(at), faults, |element, faults| {
+        number += 1;
+        register(element, &members.path, number, faults)
+    })?;
+    registers.try_into().ok()
+}
+
+/// Registers are numbered from 1 in messages, as everywhere in the product.
+fn register(element: &At<'_>, entry: &JsonPath, number: usize, faults: &mut Faults) -> Option<[u8; 48]> {
+    let path = entry.field("RTMR").index(number);
+    At { value: element.value, path }.hex_array(faults)
+}

@@ -1,0 +1,234 @@
+//! What can be wrong with a manifest.
+
+use std::fmt;
+
+use crate::{JsonPath, MAX_MANIFEST_LEN, OwnerKeyFault};
+
+/// Faults that one report lists at most; more are only counted.
+const MOST_FAULTS: usize = 1000;
+
+/// Why some bytes are not a valid manifest.
+#[derive(thiserror::Error, Debug)]
+pub enum ManifestErrors {
+    /// There are no bytes.
+    #[error("the manifest is empty (0 bytes); was the file written completely?")]
+    Empty,
+    /// There are more than [`MAX_MANIFEST_LEN`] bytes.
+    #[error("the manifest has {length} bytes, more than the {MAX_MANIFEST_LEN} that are allowed")]
+    TooLong {
+        /// How many there are.
+        length: usize,
+    },
+    /// The bytes are no JSON text (RFC 8259).
+    #[error("the manifest is not JSON")]
+    NotJson(#[source] serde_json::Error),
+    /// It is JSON, but not what a manifest must say. At least one fault.
+    #[error("{}", Lines { faults, omitted: *omitted })]
+    Invalid {
+        /// Every fault, in the order of the checks.
+        faults: Vec<Fault>,
+        /// Faults beyond those that are listed.
+        omitted: usize,
+    },
+}
+
+impl ManifestErrors {
+    /// The faults, if it was JSON at all.
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        match self {
+            Self::Invalid { faults, .. } => faults,
+            _ => &[],
+        }
+    }
+
+    /// The paths that the user has yet to fill in, if nothing else is wrong.
+    ///
+    /// A freshly generated manifest is in this state where no default can be known.
+    #[must_use]
+    pub fn only_missing_values(&self) -> Option<Vec<&JsonPath>> {
+        let Self::Invalid { faults, omitted: 0 } = self else { return None };
+        faults
+            .iter()
+            .map(|fault| (fault.problem == Problem::ExpectedMissing).then_some(&fault.path))
+            .collect()
+    }
+}
+
+/// One thing that is wrong, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// Where it stands.
+    pub path: JsonPath,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.as_str().is_empty() {
+            return write!(f, "{}", self.problem);
+        }
+        write!(f, "{}: {}", self.path, self.problem)
+    }
+}
+
+/// What can be wrong with one value.
+#[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
+pub enum Problem {
+    /// The value has another JSON type.
+    #[error("must be {expected}, but is {found}")]
+    WrongType {
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// The manifest's schema has no such member.
+    #[error("is not a field of a manifest{}", Suggestion(*suggestion))]
+    UnknownField {
+        /// The member that was probably meant.
+        suggestion: Option<&'static str>,
+    },
+    /// The object has this member more than once.
+    #[error("is there more than once")]
+    DuplicateKey,
+    /// A member that must be there is not.
+    #[error("is missing")]
+    Missing,
+    /// A reference value that the user has to fill in is not there yet.
+    #[error("has no value yet; fill in the value of your hardware")]
+    ExpectedMissing,
+    /// The text is not hexadecimal.
+    #[error("must be hexadecimal text without a prefix")]
+    NotHex,
+    /// The text is hexadecimal, but has upper-case letters where that would hide a duplicate.
+    #[error("must be written in lower case")]
+    UpperCase,
+    /// The bytes are too many or too few.
+    #[error("must have {expected} bytes ({} hexadecimal digits), but has {found} bytes", expected * 2)]
+    WrongLength {
+        /// How many bytes there must be.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A list has too many or too few elements.
+    #[error("must have exactly {expected} elements, but has {found}")]
+    WrongCount {
+        /// How many elements there must be.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// The number is negative or too large.
+    #[error("must be from 0 to {maximum}, but is {found}")]
+    OutOfRange {
+        /// The largest number that fits.
+        maximum: u64,
+        /// The number.
+        found: i128,
+    },
+    /// A policy entry has a role that does not exist.
+    #[error("must be absent or \"coordinator\"")]
+    UnknownRole,
+    /// There is no such processor.
+    #[error("must be Milan, Genoa or Turin")]
+    UnknownProduct,
+    /// The marker of the simulated platform is something else.
+    #[error("must be \"Simulated\" in this list")]
+    NotSimulated,
+    /// The processor has no such TCB part.
+    #[error("exists only on Turin processors")]
+    OnlyOnTurin,
+    /// A part of the guest policy that every Contrast pod is launched with was changed.
+    #[error("must not be modified: every Contrast pod is launched with {expected}")]
+    Modified {
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A subject alternative name is empty, or has characters that a certificate cannot hold.
+    #[error("must be a DNS name, IP address or URI of printable ASCII characters without spaces")]
+    BadSubjectAltName,
+    /// A workload without a DNS name cannot get a certificate: its name is the first DNS name.
+    #[error("must have at least one DNS name; it becomes the name of the mesh certificate")]
+    NoDnsName,
+    /// No policy has the role of the Coordinator.
+    #[error(
+        "no entry has the role \"coordinator\"; is the Coordinator's resource file among those that were generated from?"
+    )]
+    NoCoordinator,
+    /// There is not a single reference value entry.
+    #[error("has no entry for any platform, so no pod could ever be accepted")]
+    NoReferenceValues,
+    /// Simulated and real hardware are trusted by the same manifest.
+    #[error(
+        "must not list simulated processors together with real hardware: whoever holds the simulator's files could pose as hardware"
+    )]
+    SimulatedBesideHardware,
+    /// An owner's key is not what it must be.
+    #[error("{0}")]
+    OwnerKey(#[from] OwnerKeyFault),
+    /// The version is not written as `v1`.
+    #[error("must be an API version like \"v1\"")]
+    BadApiVersion,
+}
+
+/// Collects faults while a manifest is read.
+#[derive(Default)]
+pub(crate) struct Faults {
+    listed: Vec<Fault>,
+    omitted: usize,
+}
+
+impl Faults {
+    pub(crate) fn add(&mut self, path: &JsonPath, problem: impl Into<Problem>) {
+        if self.listed.len() < MOST_FAULTS {
+            self.listed.push(Fault { path: path.clone(), problem: problem.into() });
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// Adds a fault and gives nothing, for `?` and tail positions of readers.
+    pub(crate) fn none<T>(&mut self, path: &JsonPath, problem: impl Into<Problem>) -> Option<T> {
+        self.add(path, problem);
+        None
+    }
+
+    pub(crate) fn into_result(self) -> Result<(), ManifestErrors> {
+        if self.listed.is_empty() {
+            return Ok(());
+        }
+        Err(ManifestErrors::Invalid { faults: self.listed, omitted: self.omitted })
+    }
+}
+
+struct Lines<'a> {
+    faults: &'a [Fault],
+    omitted: usize,
+}
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the manifest is not valid:")?;
+        for fault in self.faults {
+            write!(f, "\n  {fault}")?;
+        }
+        if self.omitted > 0 {
+            write!(f, "\n  … and {} more", self.omitted)?;
+        }
+        Ok(())
+    }
+}
+
+struct Suggestion(Option<&'static str>);
+
+impl fmt::Display for Suggestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "; did you mean {name}?"),
+            None => Ok(()),
+        }
+    }
+}

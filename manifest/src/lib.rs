@@ -1,0 +1,30 @@
+//! The manifest of a deployment: which pods may exist, on which hardware, and who may change that.
+//!
+//! [`ManifestDocument::parse`] reads one and reports everything that is wrong with it, each with its
+//! JSON path. The exact bytes are kept: they are what is hashed, stored, sent and compared.
+//! [`Manifest::verifiers`] turns its reference values into judges of evidence. Beside it live the keys
+//! that a deployment's owners hold ([`WorkloadOwnerKey`], [`SeedShareOwnerKey`]), the encrypted seed
+//! ([`SeedShares`]) and the hash that links one manifest to the one before ([`transition_hash`]).
+
+mod decode;
+mod document;
+mod error;
+mod json;
+mod keys;
+mod owners;
+mod schema;
+mod seed_shares;
+mod subject;
+mod transition;
+mod verifiers;
+
+pub use document::{MAX_MANIFEST_LEN, ManifestDocument};
+pub use error::{Fault, ManifestErrors, Problem};
+pub use json::JsonPath;
+pub use keys::{KeyFileError, SeedShareOwnerKey, WorkloadOwnerKey};
+pub use owners::{OwnerKeyFault, SeedShareOwner, WorkloadOwner, WorkloadOwners};
+pub use schema::{Manifest, PolicyEntry, ReferenceValues, Role, SimulatedEntry, SnpEntry, TdxEntry};
+pub use seed_shares::{SALT_LEN, SEED_LEN, SeedShare, SeedShareError, SeedShares, encrypt_seed};
+pub use subject::SubjectAltName;
+pub use transition::{NO_TRANSITION, transition_hash};
+pub use verifiers::Audience;
