@@ -1,0 +1,119 @@
+//! What a storage engine has to offer: an append-only list of opaque records, and opaque blobs by address.
+
+use crate::backend_error::BackendError;
+use std::time::Duration;
+
+/// Where a blob is kept. Meaningless to the engine.
+pub type Address = [u8; 32];
+
+/// One append: everything in it becomes durable together, or nothing does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Position of the first record; must be the engine's head.
+    pub at: u64,
+    /// Given with the first append of a log (`at` 0), and never again.
+    pub header: Option<Vec<u8>>,
+    /// Records for the positions from `at`, in order.
+    pub records: Vec<Vec<u8>>,
+    /// Blobs by address. An address that is already in use is not written again by [`crate::SealedLog`].
+    pub blobs: Vec<(Address, Vec<u8>)>,
+}
+
+impl Batch {
+    /// Number of payload bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let header = self.header.iter().map(Vec::len);
+        let records = self.records.iter().map(Vec::len);
+        let blobs = self.blobs.iter().map(|(_, bytes)| bytes.len());
+        header.chain(records).chain(blobs).map(|len| len as u64).sum()
+    }
+}
+
+/// A storage engine. It sees opaque bytes only, and is not trusted with more than keeping them.
+///
+/// Positions count from 0 without gaps. Nothing is ever changed or removed.
+pub trait Backend: Send + Sync + 'static {
+    /// Version of the engine's layout of keys, after migrations; for people.
+    fn layout_version(&self) -> u32;
+
+    /// The header, or `None` while the log is empty.
+    ///
+    /// # Errors
+    /// [`BackendError`] if it cannot be read.
+    fn header(&self) -> Result<Option<Vec<u8>>, BackendError>;
+
+    /// Number of records.
+    ///
+    /// # Errors
+    /// [`BackendError`] if it cannot be found out.
+    fn head(&self) -> Result<u64, BackendError>;
+
+    /// Appends if the position is free: the compare-and-swap of writers. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`BackendError::PositionTaken`] if `batch.at` is not the head. Where [`BackendError::leaves_doubt`] holds,
+    /// the batch may or may not be found when the engine is opened again.
+    fn append(&self, batch: &Batch) -> Result<(), BackendError>;
+
+    /// Records from position `from`, in order: as many as fit into `budget` bytes, at least one unless `from` is
+    /// the head.
+    ///
+    /// # Errors
+    /// [`BackendError::Missing`] where a record below the head is not there.
+    fn read(&self, from: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError>;
+
+    /// A blob, or `None` if nothing is kept at this address.
+    ///
+    /// # Errors
+    /// [`BackendError`] if it cannot be read.
+    fn blob(&self, address: &Address) -> Result<Option<Vec<u8>>, BackendError>;
+
+    /// Whether something is kept at this address.
+    ///
+    /// # Errors
+    /// [`BackendError`] if it cannot be found out.
+    fn has_blob(&self, address: &Address) -> Result<bool, BackendError>;
+
+    /// The next address in ascending order after `after` (`None`: the first), or `None` at the end.
+    ///
+    /// # Errors
+    /// [`BackendError`] if it cannot be read.
+    fn next_blob(&self, after: Option<&Address>) -> Result<Option<Address>, BackendError>;
+
+    /// Waits until there are more records than `seen`, at most for `timeout`; returns the head.
+    ///
+    /// # Errors
+    /// [`BackendError`] if the head cannot be found out.
+    fn watch(&self, seen: u64, timeout: Duration) -> Result<u64, BackendError>;
+}
+
+impl<B: Backend + ?Sized> Backend for Box<B> {
+    fn layout_version(&self) -> u32 {
+        (**self).layout_version()
+    }
+    fn header(&self) -> Result<Option<Vec<u8>>, BackendError> {
+        (**self).header()
+    }
+    fn head(&self) -> Result<u64, BackendError> {
+        (**self).head()
+    }
+    fn append(&self, batch: &Batch) -> Result<(), BackendError> {
+        (**self).append(batch)
+    }
+    fn read(&self, from: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError> {
+        (**self).read(from, budget)
+    }
+    fn blob(&self, address: &Address) -> Result<Option<Vec<u8>>, BackendError> {
+        (**self).blob(address)
+    }
+    fn has_blob(&self, address: &Address) -> Result<bool, BackendError> {
+        (**self).has_blob(address)
+    }
+    fn next_blob(&self, after: Option<&Address>) -> Result<Option<Address>, BackendError> {
+        (**self).next_blob(after)
+    }
+    fn watch(&self, seen: u64, timeout: Duration) -> Result<u64, BackendError> {
+        (**self).watch(seen, timeout)
+    }
+}

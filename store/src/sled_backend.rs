@@ -1,0 +1,146 @@
+//! The embedded engine: sled 0.34 with the durability rules that were measured (see `docs/store-format.md`).
+//!
+//! In the state directory:
+//!
+//! - `log/`: the database. It comes into being by one rename, complete with header and first records; so a `log/`
+//!   without a header is damaged, never new.
+//! - `log.new/`: a database that is being made. Removed when found.
+//! - `acknowledged`: how many records were durable at least; a witness against a log that has become shorter.
+//! - `lock`: held by the process that uses the directory.
+
+mod acknowledged;
+mod directory;
+mod disk;
+mod engine;
+mod guard;
+mod layout;
+
+use crate::backend::{Address, Backend, Batch};
+use crate::backend_error::{BackendError, Damage};
+use acknowledged::Acknowledged;
+use directory::Directory;
+pub(crate) use directory::SharedLock;
+use engine::Engine;
+use std::path::Path;
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// A log in a directory of the local file system.
+pub struct SledBackend {
+    /// Set when the log exists. Before `directory`, so that the lock outlives the database.
+    engine: OnceLock<Engine>,
+    head: Mutex<u64>,
+    grown: Condvar,
+    /// One writer at a time.
+    writing: Mutex<()>,
+    directory: Directory,
+}
+
+impl SledBackend {
+    /// Opens the log in `directory`, or prepares an empty one. Makes the directory if only it is missing.
+    ///
+    /// # Errors
+    /// Read-only, not permitted, in use, holding something else, damaged, newer than this program: each its own.
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self, BackendError> {
+        let directory = Directory::lock(directory.as_ref())?;
+        directory.remove_unfinished()?;
+        let backend = Self {
+            engine: OnceLock::new(),
+            head: Mutex::new(0),
+            grown: Condvar::new(),
+            writing: Mutex::new(()),
+            directory,
+        };
+        if backend.directory.has_log()? {
+            backend.open_engine()?;
+        } else if Acknowledged::count(&backend.directory.acknowledged()).is_some_and(|count| count > 0) {
+            return Err(Damage::FileMissing(backend.directory.log()).into());
+        }
+        Ok(backend)
+    }
+
+    /// Opens the database and takes over its head.
+    fn open_engine(&self) -> Result<&Engine, BackendError> {
+        let (engine, head) = Engine::open(&self.directory)?;
+        self.publish(head);
+        Ok(self.engine.get_or_init(|| engine))
+    }
+
+    /// Makes the database with the first batch in it.
+    fn create(&self, batch: &Batch) -> Result<(), BackendError> {
+        if self.directory.has_log()? {
+            // A failed earlier attempt got as far as the rename: its records count.
+            self.open_engine()?;
+            return Err(BackendError::PositionTaken { at: batch.at, head: self.present_head() });
+        }
+        self.directory.remove_unfinished()?;
+        Engine::create(&self.directory, batch)?;
+        self.open_engine()?.acknowledge_durably(&self.directory, self.present_head())
+    }
+
+    fn publish(&self, head: u64) {
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
+        self.grown.notify_all();
+    }
+
+    fn present_head(&self) -> u64 {
+        *self.head.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Backend for SledBackend {
+    fn layout_version(&self) -> u32 {
+        contrast_migrations::CURRENT
+    }
+
+    fn header(&self) -> Result<Option<Vec<u8>>, BackendError> {
+        self.engine.get().map(Engine::header).transpose()
+    }
+
+    fn head(&self) -> Result<u64, BackendError> {
+        Ok(self.present_head())
+    }
+
+    fn append(&self, batch: &Batch) -> Result<(), BackendError> {
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = self.present_head();
+        // A header comes with the first batch, and only with it.
+        if batch.at != head || batch.header.is_some() != self.engine.get().is_none() {
+            return Err(BackendError::PositionTaken { at: batch.at, head });
+        }
+        let Some(engine) = self.engine.get() else { return self.create(batch) };
+        engine.append(batch)?;
+        let head = head.saturating_add(batch.records.len() as u64);
+        engine.acknowledge(head);
+        self.publish(head);
+        Ok(())
+    }
+
+    fn read(&self, from: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError> {
+        match self.engine.get() {
+            Some(engine) => engine.read(from, self.present_head(), budget),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn blob(&self, address: &Address) -> Result<Option<Vec<u8>>, BackendError> {
+        self.engine.get().map_or(Ok(None), |engine| engine.blob(address))
+    }
+
+    fn has_blob(&self, address: &Address) -> Result<bool, BackendError> {
+        self.engine.get().map_or(Ok(false), |engine| engine.has_blob(address))
+    }
+
+    fn next_blob(&self, after: Option<&Address>) -> Result<Option<Address>, BackendError> {
+        self.engine.get().map_or(Ok(None), |engine| engine.next_blob(after))
+    }
+
+    fn watch(&self, seen: u64, timeout: Duration) -> Result<u64, BackendError> {
+        let head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let (head, _) = self
+            .grown
+            .wait_timeout_while(head, timeout, |head| *head <= seen)
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(*head)
+    }
+}
