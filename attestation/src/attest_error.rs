@@ -1,0 +1,75 @@
+//! Why no evidence could be made.
+
+use std::{io, path::PathBuf};
+
+use crate::{simulated::SimulatorError, snp::ReportError};
+
+/// The platform could not be found, or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AttestError {
+    /// None of the places where a confidential VM offers its reports exists.
+    #[error(
+        "this machine offers no attestation reports: neither {} exists; start the program in a confidential VM, \
+         or choose the attester `simulated` for a deployment without protection",
+        list(looked_at)
+    )]
+    NoHardware {
+        /// Every place that was tried.
+        looked_at: Vec<PathBuf>,
+    },
+    /// The reports of this platform cannot be requested yet.
+    #[error("{platform} was found at {}, but this version cannot request its reports", found.display())]
+    Unsupported {
+        /// Name of the platform.
+        platform: &'static str,
+        /// What was found.
+        found: PathBuf,
+    },
+    /// The simulated attester was chosen, but not told where its processor or policy is.
+    #[error("the simulated attester needs the environment variable {variable}; set it to {meaning}")]
+    SimulatorNotConfigured {
+        /// Name of the variable.
+        variable: &'static str,
+        /// What it must hold.
+        meaning: &'static str,
+    },
+    /// The simulated processor cannot be used.
+    #[error(transparent)]
+    Simulator(#[from] SimulatorError),
+    /// A file or device could not be read or written.
+    #[error("cannot use {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Something else asked for a report through the same entry at the same time, again and again.
+    #[error("the report at {} was overwritten by another request {attempts} times", path.display())]
+    Contended {
+        /// The entry of configfs.
+        path: PathBuf,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The reports come from another kind of platform than the one asked for.
+    #[error("reports at {} come from provider {found:?}, but {expected:?} was asked for", path.display())]
+    Provider {
+        /// The entry of configfs.
+        path: PathBuf,
+        /// Name of the provider asked for.
+        expected: &'static str,
+        /// Name that the kernel gives.
+        found: String,
+    },
+    /// What the platform returned is not a report.
+    #[error("the platform returned a malformed report: {0}")]
+    Report(#[from] ReportError),
+    /// The report is not for the report data that was asked for.
+    #[error("the platform returned a report for other report data")]
+    OtherReportData,
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" nor ")
+}

@@ -1,0 +1,21 @@
+//! Evidence, its appraisal, and TLS connections bound to it, in the words of RFC 9334.
+//!
+//! An [`Attester`] makes [`Evidence`] for 64 bytes of [`ReportData`]; a [`Verifier`] appraises it
+//! against the reference values it was built from and returns [`Claims`], or a [`Rejection`] that
+//! lists everything that was wrong. [`atls`] binds both to TLS.
+
+pub mod atls;
+mod attest_error;
+mod claims;
+mod configfs_tsm;
+mod detect;
+mod evidence;
+pub mod simulated;
+pub mod snp;
+mod verifier;
+
+pub use attest_error::AttestError;
+pub use claims::{ClaimValue, Claims};
+pub use detect::{AttesterKind, UnknownAttesterKind, detect};
+pub use evidence::{Attester, Evidence, EvidenceType, ReportData};
+pub use verifier::{Finding, Refusal, Rejection, Verifier};

@@ -1,0 +1,36 @@
+//! AMD SEV-SNP: the attestation report, its endorsement, and its appraisal.
+//!
+//! Three steps, apart from each other. Parsing turns bytes into types ([`document`], [`Report`]).
+//! Verification checks signatures up to a pinned root ([`TrustAnchor`]). A pure function then judges the
+//! facts against [`ReferenceValues`]. [`SnpVerifier`] runs the three, for real and simulated evidence alike.
+
+mod appraisal;
+pub(crate) mod certificate;
+mod chain;
+mod chain_findings;
+mod claims;
+pub mod document;
+pub(crate) mod endorsement;
+pub mod id_block;
+pub mod measurement;
+mod memo;
+mod policy;
+mod product;
+mod reference;
+mod report;
+mod roots;
+pub mod signature;
+mod signer_info;
+mod tcb;
+mod verifier;
+mod vmsa;
+
+pub use chain::TrustAnchor;
+pub use document::{Document, DocumentError, Endorsements};
+pub use policy::{GuestPolicy, GuestPolicyError, PlatformInfo, UnknownPlatformInfoBits};
+pub use product::{CpuId, Product};
+pub use reference::ReferenceValues;
+pub use report::{FirmwareVersion, MitigationVectors, Report, ReportError};
+pub use signer_info::{SignerInfo, SignerInfoError, SigningKey};
+pub use tcb::{PartBelow, ReservedTcbBits, TcbParts};
+pub use verifier::SnpVerifier;

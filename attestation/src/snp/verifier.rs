@@ -1,0 +1,166 @@
+//! Appraisal of SNP evidence: reads it, verifies it, and lets [`super::appraisal`] judge it.
+
+use std::{
+    sync::OnceLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    ReferenceValues, Report, SignerInfo, TrustAnchor,
+    appraisal::{self, Facts, LaunchExpectation},
+    chain::{self, ChainError, VerifiedChain},
+    claims,
+    document::{self, Document},
+    id_block, measurement, signature,
+};
+use crate::{Claims, Evidence, EvidenceType, Finding, Rejection, ReportData, Verifier};
+
+/// Appraises SNP evidence against one entry of reference values.
+///
+/// Real and simulated evidence take the same path. Only the trust anchor differs, and with it the type of
+/// evidence that is looked at.
+pub struct SnpVerifier {
+    name: String,
+    reference: ReferenceValues,
+    anchor: TrustAnchor,
+    id_block: IdBlock,
+    /// Launch digests by number of vCPUs, made when first needed.
+    measurements: OnceLock<Vec<[u8; 48]>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IdBlock {
+    Required,
+    NotRequired,
+}
+
+impl SnpVerifier {
+    /// A verifier called `name` in messages. Guests must have been launched with the ID block that belongs
+    /// to the reference values.
+    #[must_use]
+    pub fn new(name: impl Into<String>, reference: ReferenceValues, anchor: TrustAnchor) -> Self {
+        let (name, id_block) = (name.into(), IdBlock::Required);
+        Self { name, reference, anchor, id_block, measurements: OnceLock::new() }
+    }
+
+    /// Accepts guests that were launched without an ID block, or with another one. Their measurement and
+    /// policy are checked all the same; what is lost is that the host could not even launch another guest
+    /// under the same ID key.
+    #[must_use]
+    pub fn without_id_block(mut self) -> Self {
+        self.id_block = IdBlock::NotRequired;
+        self
+    }
+
+    fn judge(&self, document: &Document, report_data: &ReportData, now: SystemTime) -> Vec<Finding> {
+        let report = &document.report;
+        let chain = self.verify_chain(document);
+        let mut findings = match &chain {
+            Ok(chain) => authenticity(report, chain, now),
+            Err(Some(error)) => vec![error.finding()],
+            // The signing key is unknown; the judge says so.
+            Err(None) => Vec::new(),
+        };
+        let facts = Facts {
+            report,
+            declared_product: document.product,
+            endorsement: chain.as_ref().ok().map(|chain| &chain.endorsement),
+            report_data,
+            launch: self.launch_expectation(report),
+        };
+        findings.extend(appraisal::judge(&facts, &self.reference));
+        findings
+    }
+
+    fn verify_chain(&self, document: &Document) -> Result<std::sync::Arc<VerifiedChain>, Option<ChainError>> {
+        let signer = SignerInfo::from_bits(document.report.signer_info).map_err(|_| None)?;
+        let product = self.reference.product;
+        chain::verify(&document.endorsements, signer.signing_key, product, self.anchor).map_err(Some)
+    }
+
+    fn launch_expectation(&self, report: &Report) -> LaunchExpectation {
+        let ReferenceValues { measurement, ap_eip, product, guest_policy, .. } = self.reference;
+        let measurements = self.measurements.get_or_init(|| match ap_eip {
+            Some(ap_eip) => measurement::vcpu_variants(measurement, ap_eip, product),
+            None => vec![measurement],
+        });
+        let matching = measurements.iter().find(|variant| **variant == report.measurement);
+        let measurement = *matching.unwrap_or(&measurement);
+        let id_key_digest = match self.id_block {
+            IdBlock::NotRequired => None,
+            // A key that cannot be derived has a digest that no report shows.
+            IdBlock::Required => {
+                Some(id_block::key_digest(&measurement, guest_policy, report.guest_svn).unwrap_or([0xFF; 48]))
+            }
+        };
+        LaunchExpectation { measurement, variants: measurements.len(), id_key_digest }
+    }
+
+    fn rejection(&self, findings: Vec<Finding>) -> Rejection {
+        Rejection { verifier: self.name.clone(), findings }
+    }
+}
+
+impl Verifier for SnpVerifier {
+    fn evidence_type(&self) -> EvidenceType {
+        match self.anchor {
+            TrustAnchor::Amd => EvidenceType::Snp,
+            TrustAnchor::Simulated { .. } => EvidenceType::Simulated,
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn appraise(
+        &self,
+        evidence: &Evidence,
+        report_data: &ReportData,
+        now: SystemTime,
+    ) -> Result<Claims, Rejection> {
+        let accepted = self.evidence_type();
+        if evidence.evidence_type != accepted {
+            let (expected, found) = (accepted.name(), evidence.evidence_type.name());
+            return Err(self.rejection(vec![Finding::new("evidence type", expected, found)]));
+        }
+        let document = document::parse(&evidence.document).map_err(|error| {
+            self.rejection(vec![Finding::new("attestation document", "a well-formed SNP report", error)])
+        })?;
+        let findings = self.judge(&document, report_data, now);
+        if !findings.is_empty() {
+            return Err(self.rejection(findings));
+        }
+        let values = claims::collect(&document.report, self.reference.product)
+            .map_err(|error| self.rejection(vec![Finding::new("claims", "readable fields", error)]))?;
+        Ok(Claims {
+            evidence_type: accepted,
+            accepted_by: self.name.clone(),
+            host_data: document.report.host_data,
+            values,
+        })
+    }
+}
+
+/// Is the report signed by the endorsement key, and is every certificate valid now?
+fn authenticity(report: &Report, chain: &VerifiedChain, now: SystemTime) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (place, not_before, not_after) in &chain.validity {
+        if now < *not_before || now > *not_after {
+            let expected = format!("the time from {} to {}", seconds(*not_before), seconds(*not_after));
+            findings.push(Finding::new(format!("{place} certificate validity"), expected, seconds(now)));
+        }
+    }
+    if let Err(error) = signature::verify(report, &chain.endorsement.public_key) {
+        let expected = format!("a signature by the {}", chain.endorsement.kind);
+        findings.push(Finding::new("report field SIGNATURE", expected, error));
+    }
+    findings
+}
+
+/// A moment for messages.
+fn seconds(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    x509_cert::der::DateTime::from_unix_duration(since)
+        .map_or_else(|_| format!("{} s after 1970", since.as_secs()), |time| time.to_string())
+}

@@ -1,0 +1,150 @@
+//! The common shape of every appraisal.
+
+use std::{fmt, time::SystemTime};
+
+use crate::{Claims, Evidence, EvidenceType, ReportData};
+
+/// Appraises evidence against one entry of reference values.
+pub trait Verifier: Send + Sync {
+    /// The only type of evidence that this verifier looks at.
+    fn evidence_type(&self) -> EvidenceType;
+
+    /// Name of the reference value entry, for messages: `snp-0-MILAN`, `tdx-1`, `simulated-0`.
+    fn name(&self) -> &str;
+
+    /// Judges `evidence`, which must be bound to `report_data` and valid at `now`.
+    ///
+    /// # Errors
+    /// A list of everything that does not fit.
+    fn appraise(
+        &self,
+        evidence: &Evidence,
+        report_data: &ReportData,
+        now: SystemTime,
+    ) -> Result<Claims, Rejection>;
+}
+
+/// One thing that is wrong with a piece of evidence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// What was looked at, in the words of the platform's specification: `report field HOST_DATA`,
+    /// `reported TCB part SNP`, `VCEK certificate validity`.
+    pub field: String,
+    /// What the reference values, or the specification, ask for.
+    pub expected: String,
+    /// What the evidence says.
+    pub found: String,
+}
+
+impl Finding {
+    pub(crate) fn new(
+        field: impl Into<String>,
+        expected: impl fmt::Display,
+        found: impl fmt::Display,
+    ) -> Self {
+        Self { field: field.into(), expected: expected.to_string(), found: found.to_string() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}, found {}", self.field, self.expected, self.found)
+    }
+}
+
+/// Why one reference value entry does not accept a piece of evidence. Never empty.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rejection {
+    /// [`Verifier::name`].
+    pub verifier: String,
+    /// Every mismatch, in the order of the checks.
+    pub findings: Vec<Finding>,
+}
+
+/// Why no verifier accepts a peer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The peer's certificate has no attestation extension.
+    NoEvidence,
+    /// The peer sent evidence of a type that no reference value entry speaks of.
+    NoVerifier {
+        /// What the peer sent.
+        sent: Vec<EvidenceType>,
+        /// What there are entries for.
+        accepted: Vec<EvidenceType>,
+    },
+    /// Every entry of the right type has something against it.
+    Rejected(Vec<Rejection>),
+}
+
+/// A line, and below it one for every mismatch.
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} does not accept the evidence", self.verifier)?;
+        self.findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// A clause about the peer, and below it a line for every mismatch with every entry.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEvidence => f.write_str("its certificate carries no evidence"),
+            Self::NoVerifier { sent, accepted } => {
+                write!(
+                    f,
+                    "it sent {} evidence, and the reference values speak of {}",
+                    list(sent),
+                    list(accepted)
+                )
+            }
+            Self::Rejected(rejections) => {
+                f.write_str("its evidence does not fit any entry of the reference values")?;
+                let lines = rejections.iter().flat_map(|rejection| {
+                    rejection.findings.iter().map(|finding| (&rejection.verifier, finding))
+                });
+                lines.into_iter().try_for_each(|(name, finding)| write!(f, "\n  {name}: {finding}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+fn list(types: &[EvidenceType]) -> String {
+    if types.is_empty() {
+        return "nothing".to_owned();
+    }
+    types.iter().map(|evidence_type| evidence_type.name()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mismatch_of_every_entry_is_told() {
+        let finding = |field| Finding::new(field, 1, 2);
+        let rejection = |name: &str, findings| Rejection { verifier: name.to_owned(), findings };
+        let refusal = Refusal::Rejected(vec![
+            rejection("snp-0-MILAN", vec![finding("report field HOST_DATA"), finding("VMPL")]),
+            rejection("snp-1-GENOA", vec![finding("report field MEASUREMENT")]),
+        ]);
+        assert_eq!(
+            refusal.to_string(),
+            "its evidence does not fit any entry of the reference values\n  \
+             snp-0-MILAN: report field HOST_DATA: expected 1, found 2\n  \
+             snp-0-MILAN: VMPL: expected 1, found 2\n  \
+             snp-1-GENOA: report field MEASUREMENT: expected 1, found 2"
+        );
+    }
+
+    #[test]
+    fn evidence_that_nothing_speaks_of_is_named() {
+        let refusal = Refusal::NoVerifier { sent: vec![EvidenceType::Simulated], accepted: vec![] };
+        let text = "it sent simulated SEV-SNP (not confidential) evidence, and the reference values speak of nothing";
+        assert_eq!(refusal.to_string(), text);
+    }
+}
