@@ -24,7 +24,7 @@ pub(crate) enum Failure {
     /// There is no fuzz target of this name.
     UnknownTarget { asked: String, known: Vec<String> },
     /// A fuzz target found an input that it cannot bear.
-    Crash { target: String, output: String, inputs: PathBuf },
+    Crash { program: PathBuf, output: String, inputs: PathBuf },
     /// A fuzz target ran without feedback, so it searched blindly.
     NotInstrumented { target: String, output: String },
     /// Tests failed. Their output has been shown already.
@@ -107,11 +107,11 @@ impl fmt::Display for Failure {
                 "Error: there is no fuzz target `{asked}`.\n  next: choose one of these: {}",
                 known.join(" ")
             ),
-            Self::Crash { target, output, inputs } => write!(
+            Self::Crash { program, output, inputs } => write!(
                 f,
-                "{output}\nError: the fuzz target `{target}` failed on an input.\n  \
-                 next: the input is in {}; give that file to the program as its only argument to repeat it.",
-                inputs.display()
+                "{output}\nError: a fuzz target failed on an input.\n  next: the input is in {}; repeat with: {} INPUT",
+                inputs.display(),
+                program.display()
             ),
             Self::NotInstrumented { target, output } => write!(
                 f,

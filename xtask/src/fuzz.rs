@@ -80,7 +80,8 @@ fn run_target(target: &str, time: Duration) -> Result<(), Failure> {
     for path in [&corpus, &artifacts] {
         fs::create_dir_all(path).map_err(Failure::writing(path))?;
     }
-    let mut command = process::program(workspace::built(target)?);
+    let program = workspace::built(target)?;
+    let mut command = process::program(&program);
     command.arg(&corpus);
     let seeds = folder("seeds").join(target);
     if seeds.exists() {
@@ -97,7 +98,7 @@ fn run_target(target: &str, time: Duration) -> Result<(), Failure> {
         .map_err(|cause| Failure::Start { program: target.to_owned(), cause })?;
     let output = String::from_utf8_lossy(&finished.stderr).into_owned();
     if !finished.status.success() {
-        return Err(Failure::Crash { target: target.to_owned(), output, inputs: artifacts });
+        return Err(Failure::Crash { program, output, inputs: artifacts });
     }
     let report = Report::read(&output);
     if report.edges == 0 {
