@@ -1,0 +1,305 @@
+//! The certificate authority: a root CA from the seed, and a mesh CA with a random key per generation.
+//!
+//! The intermediate CA and the mesh CA share a name and a key, so that one leaf verifies either against
+//! the mesh CA alone (trust in the current manifest) or through the intermediate CA against the root CA
+//! (trust in the whole history).
+
+use std::time::SystemTime;
+
+use contrast_attestation::{ClaimValue, Claims};
+use contrast_manifest::{PolicyEntry, SubjectAltName};
+use p384::{
+    SecretKey,
+    pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, LineEnding},
+};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P384_SHA384, PublicKeyData, SanType, SerialNumber,
+    SignatureAlgorithm,
+};
+use time::{Duration, OffsetDateTime};
+use x509_cert::der::{Encode, asn1::OctetStringRef};
+use zeroize::Zeroizing;
+
+use crate::{
+    event::{GenerationCertificates, LastingCertificates},
+    seed::DerivedKeys,
+};
+
+const ROOT_CA: &str = "system:coordinator:root";
+const INTERMEDIATE_CA: &str = "system:coordinator:intermediate";
+const TRANSITION_SIGNER: &str = "system:coordinator:transitions";
+
+/// Extension of a leaf whose policy has a WorkloadSecretID.
+const WORKLOAD_SECRET_ID: [u64; 5] = [1, 3, 9901, 3, 1];
+
+/// Clocks of pods may be slow by this much.
+const BACKDATED: Duration = Duration::hours(1);
+const CA_LIFETIME: Duration = Duration::days(3653);
+const LEAF_LIFETIME: Duration = Duration::days(365);
+
+/// The mesh CA of one generation.
+pub struct MeshCa {
+    issuer: Issuer<'static, KeyPair>,
+    certificates: GenerationCertificates,
+}
+
+/// Why a certificate could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// The policy has no name that a certificate could be issued for.
+    #[error("the policy has no DNS name among its SANs; add one in the manifest and set it again")]
+    NoDnsName,
+    /// A SAN cannot be put into a certificate.
+    #[error(
+        "the SAN `{0}` of the policy cannot be put into a certificate; correct it in the manifest and set it again"
+    )]
+    Name(String),
+    /// The library refused to encode or sign.
+    #[error("the certificate could not be encoded or signed: {0}")]
+    Issue(#[from] rcgen::Error),
+    /// A key has no encoding.
+    #[error("a key of the certificate authority could not be encoded")]
+    Key,
+}
+
+/// Makes the certificates that stay for the life of a deployment.
+///
+/// # Errors
+/// When the library refuses.
+pub fn lasting_certificates(keys: &DerivedKeys, now: SystemTime) -> Result<LastingCertificates, CaError> {
+    let root_key = root_key(keys)?;
+    let root_ca = ca_params(ROOT_CA, now)?.self_signed(&root_key)?.pem();
+    let signer = keys.transition.verifying_key().to_public_key_der().map_err(|_| CaError::Key)?;
+    let mut params = params(TRANSITION_SIGNER, now, CA_LIFETIME)?;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let issuer = Issuer::new(ca_params(ROOT_CA, now)?, root_key);
+    let transition_signer = params.signed_by(&SubjectKey(signer.into_vec()), &issuer)?.pem();
+    Ok(LastingCertificates { root_ca, transition_signer })
+}
+
+impl MeshCa {
+    /// Makes a mesh CA with a new random key, and has the root CA sign it.
+    ///
+    /// # Errors
+    /// When the library refuses.
+    pub fn generate(keys: &DerivedKeys, now: SystemTime) -> Result<Self, CaError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
+        let params = ca_params(INTERMEDIATE_CA, now)?;
+        let root = Issuer::new(ca_params(ROOT_CA, now)?, root_key(keys)?);
+        let intermediate_ca = params.signed_by(&key, &root)?.pem();
+        let mesh_ca = params.self_signed(&key)?.pem();
+        let certificates = GenerationCertificates { intermediate_ca, mesh_ca };
+        Ok(Self { issuer: Issuer::new(params, key), certificates })
+    }
+
+    /// PEM of the intermediate and the mesh CA.
+    #[must_use]
+    pub fn certificates(&self) -> &GenerationCertificates {
+        &self.certificates
+    }
+
+    /// Issues a mesh certificate for an attested key (DER SubjectPublicKeyInfo).
+    ///
+    /// Returns PEM: the leaf, then the intermediate CA.
+    ///
+    /// # Errors
+    /// When the policy's names do not fit into a certificate.
+    pub fn issue(
+        &self,
+        spki_der: &[u8],
+        policy: &PolicyEntry,
+        claims: &Claims,
+        now: SystemTime,
+    ) -> Result<String, CaError> {
+        let sans = subject_alt_names(&policy.sans)?;
+        let name = sans.iter().find_map(|san| match san {
+            SanType::DnsName(name) => Some(name.as_str().to_owned()),
+            _ => None,
+        });
+        let mut params = params(&name.ok_or(CaError::NoDnsName)?, now, LEAF_LIFETIME)?;
+        params.subject_alt_names = sans;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        params.custom_extensions = claim_extensions(claims)?;
+        if let Some(id) = &policy.workload_secret_id {
+            let value = octet_string(id.as_bytes())?;
+            params.custom_extensions.push(CustomExtension::from_oid_content(&WORKLOAD_SECRET_ID, value));
+        }
+        let leaf = params.signed_by(&SubjectKey(spki_der.to_vec()), &self.issuer)?.pem();
+        Ok(leaf + &self.certificates.intermediate_ca)
+    }
+
+    /// The private key as PEM `EC PRIVATE KEY` (SEC1), for an attested peer Coordinator.
+    ///
+    /// # Errors
+    /// When the key has no such encoding.
+    pub fn private_key_pem(&self) -> Result<Zeroizing<String>, CaError> {
+        let key = SecretKey::from_pkcs8_der(self.issuer.key().serialized_der()).map_err(|_| CaError::Key)?;
+        key.to_sec1_pem(LineEnding::LF).map_err(|_| CaError::Key)
+    }
+}
+
+/// The key that a certificate is issued for, as it came: its encoding is not touched.
+struct SubjectKey(Vec<u8>);
+
+impl PublicKeyData for SubjectKey {
+    fn subject_public_key_info(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        // Only asked for by the default encoding, which `subject_public_key_info` replaces.
+        &PKCS_ECDSA_P384_SHA384
+    }
+}
+
+fn root_key(keys: &DerivedKeys) -> Result<KeyPair, CaError> {
+    let pkcs8 = keys.root_ca.to_pkcs8_der().map_err(|_| CaError::Key)?;
+    Ok(KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.as_bytes().into(), &PKCS_ECDSA_P384_SHA384)?)
+}
+
+fn ca_params(name: &str, now: SystemTime) -> Result<CertificateParams, CaError> {
+    let mut params = params(name, now, CA_LIFETIME)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
+    Ok(params)
+}
+
+fn params(name: &str, now: SystemTime, lifetime: Duration) -> Result<CertificateParams, CaError> {
+    let now = OffsetDateTime::from(now);
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.serial_number = Some(random_serial()?);
+    params.not_before = now - BACKDATED;
+    params.not_after = now + lifetime;
+    params.use_authority_key_identifier_extension = true;
+    Ok(params)
+}
+
+/// 127 random bits, so that the number is positive (RFC 5280, 4.1.2.2).
+fn random_serial() -> Result<SerialNumber, CaError> {
+    let mut serial = [0; 16];
+    getrandom::fill(&mut serial).map_err(|_| CaError::Key)?;
+    if let Some(first) = serial.first_mut() {
+        *first &= 0x7f;
+    }
+    Ok(SerialNumber::from_slice(&serial))
+}
+
+fn subject_alt_names(sans: &[String]) -> Result<Vec<SanType>, CaError> {
+    sans.iter()
+        .map(|text| {
+            let bad_name = || CaError::Name(text.clone());
+            Ok(match SubjectAltName::parse(text).ok_or_else(bad_name)? {
+                SubjectAltName::Ip(address) => SanType::IpAddress(address),
+                SubjectAltName::Uri(uri) => SanType::URI(uri.try_into().map_err(|_| bad_name())?),
+                SubjectAltName::Dns(name) => SanType::DnsName(name.try_into().map_err(|_| bad_name())?),
+            })
+        })
+        .collect()
+}
+
+/// Repeats the appraised claims below the arc of their evidence type.
+fn claim_extensions(claims: &Claims) -> Result<Vec<CustomExtension>, CaError> {
+    claims
+        .values
+        .iter()
+        .map(|(arc, value)| {
+            let oid = [claims.evidence_type.oid(), &[*arc]].concat();
+            let content = match value {
+                ClaimValue::Integer(number) => number.to_der().map_err(|_| CaError::Key)?,
+                ClaimValue::Boolean(truth) => truth.to_der().map_err(|_| CaError::Key)?,
+                ClaimValue::Bytes(bytes) => octet_string(bytes)?,
+            };
+            Ok(CustomExtension::from_oid_content(&oid, content))
+        })
+        .collect()
+}
+
+fn octet_string(bytes: &[u8]) -> Result<Vec<u8>, CaError> {
+    OctetStringRef::new(bytes).and_then(|string| string.to_der()).map_err(|_| CaError::Key)
+}
+
+#[cfg(test)]
+mod tests {
+    use contrast_attestation::EvidenceType;
+    use contrast_manifest::Role;
+    use x509_cert::{Certificate, der::DecodePem};
+
+    use super::*;
+    use crate::seed::Seed;
+
+    fn policy(sans: &[&str], secret: Option<&str>) -> PolicyEntry {
+        PolicyEntry {
+            sans: sans.iter().map(|san| (*san).to_owned()).collect(),
+            workload_secret_id: secret.map(str::to_owned),
+            role: Role::Workload,
+        }
+    }
+
+    fn claims() -> Claims {
+        Claims {
+            evidence_type: EvidenceType::Snp,
+            accepted_by: "snp-0-MILAN".into(),
+            host_data: [7; 32],
+            values: vec![
+                (1, ClaimValue::Integer(2)),
+                (5, ClaimValue::Boolean(false)),
+                (23, ClaimValue::Bytes(vec![7; 32])),
+            ],
+        }
+    }
+
+    fn issue(policy: &PolicyEntry) -> Result<String, CaError> {
+        let keys = Seed::generate().unwrap().derive_keys().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let now = SystemTime::now();
+        MeshCa::generate(&keys, now).unwrap().issue(&key.subject_public_key_info(), policy, &claims(), now)
+    }
+
+    fn extension_values(chain: &str) -> Vec<(String, Vec<u8>)> {
+        let leaf =
+            Certificate::from_pem(chain.split_inclusive("-----END CERTIFICATE-----\n").next().unwrap())
+                .unwrap();
+        let extensions = leaf.tbs_certificate().extensions().unwrap();
+        extensions.iter().map(|e| (e.extn_id.to_string(), e.extn_value.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn a_leaf_repeats_the_claims_and_then_the_secret_id() {
+        let found = extension_values(&issue(&policy(&["web"], Some("apps/web"))).unwrap());
+        let ours: Vec<_> = found.iter().filter(|(oid, _)| oid.starts_with("1.3.9901")).collect();
+        assert_eq!(ours[0], &("1.3.9901.2.1.1".into(), vec![0x02, 0x01, 0x02]));
+        assert_eq!(ours[1], &("1.3.9901.2.1.5".into(), vec![0x01, 0x01, 0x00]));
+        assert_eq!(ours[2], &("1.3.9901.2.1.23".into(), [&[0x04, 0x20][..], &[7; 32]].concat()));
+        assert_eq!(ours[3], &("1.3.9901.3.1".into(), [&[0x04, 0x08][..], b"apps/web"].concat()));
+        assert_eq!(ours.len(), 4);
+    }
+
+    #[test]
+    fn a_policy_without_dns_name_is_an_error_and_not_a_panic() {
+        assert!(matches!(issue(&policy(&["10.0.0.1", "spiffe://a/b"], None)), Err(CaError::NoDnsName)));
+        assert!(matches!(issue(&policy(&[], None)), Err(CaError::NoDnsName)));
+    }
+
+    #[test]
+    fn a_name_that_no_certificate_can_hold_is_named_in_the_error() {
+        let refused = issue(&policy(&["web", "grüße"], None)).unwrap_err();
+        assert!(refused.to_string().contains("grüße"), "{refused}");
+    }
+
+    #[test]
+    fn the_mesh_ca_key_travels_as_sec1() {
+        let keys = Seed::generate().unwrap().derive_keys().unwrap();
+        let pem = MeshCa::generate(&keys, SystemTime::now()).unwrap().private_key_pem().unwrap();
+        assert!(pem.starts_with("-----BEGIN EC PRIVATE KEY-----\n"));
+    }
+}

@@ -1,0 +1,187 @@
+//! What a Coordinator can be told to do, and what follows from it.
+//!
+//! [`decide`] is pure: it sees a state and a command, and answers with the events that would happen or
+//! with a refusal. Nothing has happened before its events are in the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contrast_manifest::{ManifestDocument, transition_hash};
+use p384::ecdsa::{Signature, SigningKey, signature::hazmat::PrehashSigner};
+
+use crate::{
+    event::{
+        Author, CaGenerationStarted, Cause, Digest, Event, EventKind, GenerationCertificates,
+        LastingCertificates, ManifestSet, Recovered,
+    },
+    refusal::Refusal,
+    state::State,
+};
+
+/// Something that a client asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// Make a manifest the current one.
+    SetManifest(SetManifest),
+    /// Serve again after a restart; the log is already unlocked.
+    Recover {
+        /// SHA-256 of the caller's key (owner form); it must be a seed share owner's.
+        caller: Digest,
+    },
+}
+
+/// A request to make a manifest the current one.
+#[derive(Debug)]
+pub struct SetManifest {
+    /// The manifest.
+    pub manifest: ManifestDocument,
+    /// The policies that came with it, by their SHA-256.
+    pub policies: BTreeMap<Digest, Vec<u8>>,
+    /// The latest transition when the request arrived (zeros: none). If another one has become the
+    /// latest by the time of the decision, somebody else's update came first.
+    pub seen: Digest,
+    /// Apply only if this is the latest transition (zeros: none).
+    pub expected_previous: Option<Digest>,
+    /// SHA-256 of the caller's TLS key (owner form), if there was a certificate.
+    pub caller: Option<Digest>,
+    /// Detached signature of a workload owner over the new transition (ASN.1 DER).
+    pub signature: Option<Vec<u8>>,
+}
+
+/// What a decision takes from outside the state, so that it needs neither clock nor randomness.
+pub struct Means<'a> {
+    /// Milliseconds since the Unix epoch.
+    pub now_unix_ms: i64,
+    /// The key that transitions are signed with.
+    pub transition_key: &'a SigningKey,
+    /// Certificates of the CA generation that would start.
+    pub generation: &'a GenerationCertificates,
+    /// Root certificates, used if there are none yet.
+    pub lasting: &'a LastingCertificates,
+}
+
+/// The deployment as it stands before a command.
+#[derive(Clone, Copy)]
+pub struct Standing<'a> {
+    /// The fold over its events.
+    pub state: &'a State,
+    /// The current manifest, once there is one.
+    pub manifest: Option<&'a ManifestDocument>,
+}
+
+/// Says which events a command leads to. None: the command was carried out before, and its answer got lost.
+///
+/// # Errors
+/// A refusal that says why, and what to do.
+pub fn decide(standing: Standing<'_>, command: &Command, means: &Means<'_>) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::SetManifest(set) => set_manifest(standing, set, means),
+        Command::Recover { caller } => recover(standing, *caller, means),
+    }
+}
+
+fn set_manifest(standing: Standing<'_>, set: &SetManifest, means: &Means<'_>) -> Result<Vec<Event>, Refusal> {
+    if is_repetition(standing.state, set) {
+        return Ok(Vec::new());
+    }
+    let previous = standing.state.latest_transition().unwrap_or_default();
+    if let Some(expected) = set.expected_previous
+        && expected != previous
+    {
+        return Err(Refusal::TransitionMismatch { expected, latest: previous });
+    }
+    if set.seen != previous {
+        return Err(Refusal::Concurrent { latest: previous });
+    }
+    let transition = transition_hash(set.manifest.digest(), previous);
+    let author = match standing.manifest {
+        None => Author::Anyone,
+        Some(current) => authorise(current, set, transition)?,
+    };
+    let policies = referenced_policies(set)?;
+    let signature: Signature =
+        means.transition_key.sign_prehash(&transition).map_err(|_| Refusal::SigningFailed)?;
+    let manifest_set = ManifestSet {
+        manifest: set.manifest.digest(),
+        policies,
+        author,
+        previous,
+        transition,
+        signature: signature.to_der().as_bytes().to_vec(),
+    };
+    Ok(vec![
+        event(means, EventKind::ManifestSet(manifest_set)),
+        generation_started(standing.state, Cause::ManifestSet, means),
+    ])
+}
+
+fn recover(standing: Standing<'_>, caller: Digest, means: &Means<'_>) -> Result<Vec<Event>, Refusal> {
+    let (Some(current), Some(transition)) = (standing.manifest, standing.state.latest_transition()) else {
+        return Err(Refusal::NoManifest);
+    };
+    if !current.manifest().seedshare_owners.iter().any(|owner| owner.digest() == caller) {
+        return Err(Refusal::NotASeedShareOwner);
+    }
+    let recovered = Recovered { author: Author::TlsKey(caller), transition };
+    Ok(vec![
+        event(means, EventKind::Recovered(recovered)),
+        generation_started(standing.state, Cause::Recovery, means),
+    ])
+}
+
+/// Whether this very request was carried out before: its sender did not get the answer.
+///
+/// That is certain for the first manifest, which nobody needs to sign for, and for an atomic update,
+/// which names the transition that it wants to follow.
+fn is_repetition(state: &State, set: &SetManifest) -> bool {
+    let Some(latest) = &state.latest else { return false };
+    latest.manifest == set.manifest.digest()
+        && match set.expected_previous {
+            Some(expected) => expected == latest.previous,
+            None => state.manifests == 1,
+        }
+}
+
+fn authorise(current: &ManifestDocument, set: &SetManifest, transition: Digest) -> Result<Author, Refusal> {
+    let owners = &current.manifest().workload_owners;
+    if owners.is_empty() {
+        return Err(Refusal::UpdatesDisabled);
+    }
+    let author = match (&set.signature, set.caller) {
+        (Some(signature), _) => {
+            Author::Signature(owners.signer(&transition, signature).ok_or(Refusal::BadSignature)?.digest())
+        }
+        (None, Some(caller)) if owners.iter().any(|owner| owner.digest() == caller) => Author::TlsKey(caller),
+        (None, Some(caller)) => return Err(Refusal::NotAWorkloadOwner { caller }),
+        (None, None) => return Err(Refusal::NoCredentials),
+    };
+    if current.manifest().seedshare_owners != set.manifest.manifest().seedshare_owners {
+        return Err(Refusal::SeedShareOwnersChanged);
+    }
+    Ok(author)
+}
+
+/// The digests of all policies that the manifest refers to; each must have come with it.
+fn referenced_policies(set: &SetManifest) -> Result<Vec<Digest>, Refusal> {
+    let referenced: BTreeSet<Digest> = set.manifest.manifest().policies.keys().copied().collect();
+    let missing: Vec<Digest> =
+        referenced.iter().filter(|digest| !set.policies.contains_key(*digest)).copied().collect();
+    if missing.is_empty() {
+        Ok(referenced.into_iter().collect())
+    } else {
+        Err(Refusal::PoliciesMissing(missing))
+    }
+}
+
+fn generation_started(state: &State, cause: Cause, means: &Means<'_>) -> Event {
+    let started = CaGenerationStarted {
+        generation: state.generation + 1,
+        cause,
+        certificates: means.generation.clone(),
+        lasting: state.lasting.is_none().then(|| means.lasting.clone()),
+    };
+    event(means, EventKind::CaGenerationStarted(started))
+}
+
+fn event(means: &Means<'_>, kind: EventKind) -> Event {
+    Event { time_unix_ms: means.now_unix_ms, kind }
+}

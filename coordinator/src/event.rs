@@ -1,0 +1,335 @@
+//! The events of a deployment's history, and their protobuf form.
+//!
+//! The schema is `proto/proto/events.proto`. When a later schema replaces a form, the older one is
+//! read here and lifted to the present one; the rest of the Coordinator knows only this module's types.
+
+use contrast_proto::events::v1 as wire;
+use prost::Message;
+
+/// A SHA-256 digest.
+pub type Digest = [u8; 32];
+
+/// Something that happened to the deployment, and when (milliseconds since the Unix epoch).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// The Coordinator's clock at the decision; for readers only, nothing depends on it.
+    pub time_unix_ms: i64,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EventKind {
+    /// A manifest became the current one.
+    ManifestSet(ManifestSet),
+    /// A new mesh CA took over.
+    CaGenerationStarted(CaGenerationStarted),
+    /// A restarted Coordinator was unlocked.
+    Recovered(Recovered),
+}
+
+/// A manifest became the current one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ManifestSet {
+    /// SHA-256 of the manifest's bytes.
+    pub manifest: Digest,
+    /// SHA-256 of every policy that the manifest refers to, ascending.
+    pub policies: Vec<Digest>,
+    /// Who set it.
+    pub author: Author,
+    /// Transition hash before; zeros for the first manifest.
+    pub previous: Digest,
+    /// Transition hash after.
+    pub transition: Digest,
+    /// ASN.1 DER ECDSA over `transition` as message digest.
+    pub signature: Vec<u8>,
+}
+
+/// A new mesh CA took over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CaGenerationStarted {
+    /// From 1, without gaps.
+    pub generation: u64,
+    /// Why.
+    pub cause: Cause,
+    /// PEM of the certificates that it goes by.
+    pub certificates: GenerationCertificates,
+    /// PEM of the certificates that stay for the life of the deployment; in generation 1 only.
+    pub lasting: Option<LastingCertificates>,
+}
+
+/// PEM of the certificates of one mesh CA key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GenerationCertificates {
+    /// Signed by the root CA.
+    pub intermediate_ca: String,
+    /// Self-signed; same name and key as the intermediate CA.
+    pub mesh_ca: String,
+}
+
+/// PEM of the certificates that stay for the life of the deployment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LastingCertificates {
+    /// The root CA.
+    pub root_ca: String,
+    /// Certificate of the transition signing key, signed by the root CA.
+    pub transition_signer: String,
+}
+
+/// Why a CA generation started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// A manifest was set.
+    ManifestSet,
+    /// The Coordinator was recovered.
+    Recovery,
+}
+
+/// A restarted Coordinator was unlocked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recovered {
+    /// Who brought the seed.
+    pub author: Author,
+    /// Latest transition hash at that moment.
+    pub transition: Digest,
+}
+
+/// Who caused an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Author {
+    /// Nobody in particular: the first manifest needs no proof.
+    Anyone,
+    /// The holder of the TLS client key with this digest (SHA-256 over the owner form of the key).
+    TlsKey(Digest),
+    /// The holder of the workload owner key with this digest signed the transition.
+    Signature(Digest),
+}
+
+/// Why stored bytes are not an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// Not a protobuf message of the schema.
+    #[error("it is not a protobuf event: {0}")]
+    NotProtobuf(prost::DecodeError),
+    /// A kind of event that this program does not know.
+    #[error("it is of a kind that this version does not know; use the version that wrote it, or a newer one")]
+    UnknownKind,
+    /// A field that every event of that kind has is missing or has a wrong length.
+    #[error("its field `{0}` is missing or malformed")]
+    Malformed(&'static str),
+}
+
+impl Event {
+    /// The bytes that are sealed.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        wire::Event::from(self.clone()).encode_to_vec()
+    }
+
+    /// Reads what [`Event::encode`] wrote, now or in an earlier release.
+    ///
+    /// # Errors
+    /// See [`EventError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, EventError> {
+        wire::Event::decode(bytes).map_err(EventError::NotProtobuf)?.try_into()
+    }
+}
+
+impl From<Event> for wire::Event {
+    fn from(event: Event) -> Self {
+        let kind = match event.kind {
+            EventKind::ManifestSet(set) => wire::event::Kind::ManifestSet(wire::ManifestSet {
+                manifest_digest: set.manifest.to_vec(),
+                policy_digests: set.policies.iter().map(|digest| digest.to_vec()).collect(),
+                author: Some(set.author.into()),
+                previous_transition: set.previous.to_vec(),
+                transition: set.transition.to_vec(),
+                signature: set.signature,
+            }),
+            EventKind::CaGenerationStarted(started) => {
+                let (root_ca, transition_signer) = match started.lasting {
+                    Some(lasting) => (lasting.root_ca.into_bytes(), lasting.transition_signer.into_bytes()),
+                    None => Default::default(),
+                };
+                wire::event::Kind::CaGenerationStarted(wire::CaGenerationStarted {
+                    generation: started.generation,
+                    cause: match started.cause {
+                        Cause::ManifestSet => wire::Cause::ManifestSet.into(),
+                        Cause::Recovery => wire::Cause::Recovery.into(),
+                    },
+                    intermediate_ca: started.certificates.intermediate_ca.into_bytes(),
+                    mesh_ca: started.certificates.mesh_ca.into_bytes(),
+                    root_ca,
+                    transition_signer,
+                })
+            }
+            EventKind::Recovered(recovered) => wire::event::Kind::Recovered(wire::Recovered {
+                author: Some(recovered.author.into()),
+                transition: recovered.transition.to_vec(),
+            }),
+        };
+        Self { time_unix_ms: event.time_unix_ms, kind: Some(kind) }
+    }
+}
+
+impl TryFrom<wire::Event> for Event {
+    type Error = EventError;
+
+    fn try_from(event: wire::Event) -> Result<Self, EventError> {
+        let kind = match event.kind.ok_or(EventError::UnknownKind)? {
+            wire::event::Kind::ManifestSet(set) => EventKind::ManifestSet(set.try_into()?),
+            wire::event::Kind::CaGenerationStarted(started) => {
+                EventKind::CaGenerationStarted(started.try_into()?)
+            }
+            wire::event::Kind::Recovered(recovered) => EventKind::Recovered(Recovered {
+                author: author(recovered.author)?,
+                transition: digest(&recovered.transition, "transition")?,
+            }),
+        };
+        Ok(Self { time_unix_ms: event.time_unix_ms, kind })
+    }
+}
+
+impl TryFrom<wire::ManifestSet> for ManifestSet {
+    type Error = EventError;
+
+    fn try_from(set: wire::ManifestSet) -> Result<Self, EventError> {
+        Ok(Self {
+            manifest: digest(&set.manifest_digest, "manifest_digest")?,
+            policies: set
+                .policy_digests
+                .iter()
+                .map(|p| digest(p, "policy_digests"))
+                .collect::<Result<_, _>>()?,
+            author: author(set.author)?,
+            previous: digest(&set.previous_transition, "previous_transition")?,
+            transition: digest(&set.transition, "transition")?,
+            signature: set.signature,
+        })
+    }
+}
+
+impl TryFrom<wire::CaGenerationStarted> for CaGenerationStarted {
+    type Error = EventError;
+
+    fn try_from(started: wire::CaGenerationStarted) -> Result<Self, EventError> {
+        let cause = match started.cause() {
+            wire::Cause::ManifestSet => Cause::ManifestSet,
+            wire::Cause::Recovery => Cause::Recovery,
+            wire::Cause::Unspecified => return Err(EventError::Malformed("cause")),
+        };
+        let lasting = if started.root_ca.is_empty() && started.transition_signer.is_empty() {
+            None
+        } else {
+            Some(LastingCertificates {
+                root_ca: pem(started.root_ca, "root_ca")?,
+                transition_signer: pem(started.transition_signer, "transition_signer")?,
+            })
+        };
+        Ok(Self {
+            generation: started.generation,
+            cause,
+            certificates: GenerationCertificates {
+                intermediate_ca: pem(started.intermediate_ca, "intermediate_ca")?,
+                mesh_ca: pem(started.mesh_ca, "mesh_ca")?,
+            },
+            lasting,
+        })
+    }
+}
+
+impl From<Author> for wire::Author {
+    fn from(author: Author) -> Self {
+        let (proof, key_digest) = match author {
+            Author::Anyone => (wire::Proof::None, Vec::new()),
+            Author::TlsKey(digest) => (wire::Proof::TlsKey, digest.to_vec()),
+            Author::Signature(digest) => (wire::Proof::Signature, digest.to_vec()),
+        };
+        Self { proof: proof.into(), key_digest }
+    }
+}
+
+fn author(author: Option<wire::Author>) -> Result<Author, EventError> {
+    let author = author.ok_or(EventError::Malformed("author"))?;
+    match author.proof() {
+        wire::Proof::None => Ok(Author::Anyone),
+        wire::Proof::TlsKey => Ok(Author::TlsKey(digest(&author.key_digest, "author.key_digest")?)),
+        wire::Proof::Signature => Ok(Author::Signature(digest(&author.key_digest, "author.key_digest")?)),
+        wire::Proof::Unspecified => Err(EventError::Malformed("author.proof")),
+    }
+}
+
+fn digest(bytes: &[u8], field: &'static str) -> Result<Digest, EventError> {
+    bytes.try_into().map_err(|_| EventError::Malformed(field))
+}
+
+fn pem(bytes: Vec<u8>, field: &'static str) -> Result<String, EventError> {
+    String::from_utf8(bytes).map_err(|_| EventError::Malformed(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_author() -> impl Strategy<Value = Author> {
+        prop_oneof![
+            Just(Author::Anyone),
+            any::<Digest>().prop_map(Author::TlsKey),
+            any::<Digest>().prop_map(Author::Signature)
+        ]
+    }
+
+    fn any_kind() -> impl Strategy<Value = EventKind> {
+        let set = (any::<[Digest; 3]>(), any::<Vec<Digest>>(), any_author(), any::<Vec<u8>>()).prop_map(
+            |([manifest, previous, transition], policies, author, signature)| {
+                EventKind::ManifestSet(ManifestSet {
+                    manifest,
+                    policies,
+                    author,
+                    previous,
+                    transition,
+                    signature,
+                })
+            },
+        );
+        let lasting = proptest::option::of(
+            ("[a-z]{1,9}", "[a-z]{1,9}")
+                .prop_map(|(root_ca, transition_signer)| LastingCertificates { root_ca, transition_signer }),
+        );
+        let started = (any::<u64>(), any::<bool>(), "[a-z]*", "[a-z]*", lasting).prop_map(
+            |(generation, recovery, intermediate_ca, mesh_ca, lasting)| {
+                EventKind::CaGenerationStarted(CaGenerationStarted {
+                    generation,
+                    cause: if recovery { Cause::Recovery } else { Cause::ManifestSet },
+                    certificates: GenerationCertificates { intermediate_ca, mesh_ca },
+                    lasting,
+                })
+            },
+        );
+        let recovered = (any_author(), any::<Digest>())
+            .prop_map(|(author, transition)| EventKind::Recovered(Recovered { author, transition }));
+        prop_oneof![set, started, recovered]
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_is_read_back(time_unix_ms: i64, kind in any_kind()) {
+            let event = Event { time_unix_ms, kind };
+            prop_assert_eq!(Event::decode(&event.encode()), Ok(event));
+        }
+
+        #[test]
+        fn no_bytes_make_decoding_panic(bytes: Vec<u8>) {
+            let _ = Event::decode(&bytes);
+        }
+    }
+
+    #[test]
+    fn an_event_of_an_unknown_kind_says_so() {
+        let unknown = [0x7a, 0x00]; // field 15, an empty message
+        assert_eq!(Event::decode(&unknown), Err(EventError::UnknownKind));
+    }
+}

@@ -1,0 +1,25 @@
+//! The Coordinator: verifier and certificate authority of a confidential deployment.
+//!
+//! Event sourcing in the plain sense: [`command::decide`] says which events a command leads to,
+//! [`state::State::apply`] is the only way in which they change anything, and [`authority::Authority`]
+//! is the only one to write them down. The three APIs around it hold no state of their own.
+
+pub mod authority;
+pub mod ca;
+pub mod command;
+pub mod event;
+pub mod history;
+pub mod listener;
+pub mod mesh_api;
+pub mod metrics;
+pub mod ops_api;
+pub mod options;
+pub mod process;
+pub mod recovery;
+pub mod refusal;
+pub mod seed;
+pub mod seed_shares;
+pub mod serve;
+pub mod state;
+pub mod store_check;
+pub mod user_api;

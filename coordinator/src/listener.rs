@@ -1,0 +1,178 @@
+//! Accepts TCP connections, does the attested TLS handshake, and hands the result to gRPC.
+//!
+//! A connection that says nothing costs a file descriptor and a few KiB until the handshake times out.
+//! Connections in their handshake and established ones are limited apart, so that 2,000 silent ones
+//! do not keep an honest client out.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use contrast_attestation::atls::{Accepted, Acceptor, ClientPolicy, Peer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+};
+use tokio_rustls::server::TlsStream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::server::Connected;
+
+use crate::authority::{Active, Authority, Phase};
+
+/// Most connections in their handshake, for each API.
+const MAX_HANDSHAKES: usize = 4096;
+/// Most connections after their handshake, for each API.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// Whom an API lets in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clients {
+    /// Anybody; a client certificate only names its owner's key.
+    Anybody,
+    /// Pods: their evidence is appraised against the manifest of the moment.
+    Pods,
+}
+
+/// What the RPC handlers learn about a connection.
+#[derive(Clone)]
+pub struct ConnectionInfo {
+    /// What the handshake showed of the peer.
+    pub peer: Peer,
+    /// The state by which the peer was judged; all calls of the connection are answered from it.
+    pub active: Option<Arc<Active>>,
+    /// Where it comes from.
+    pub remote: SocketAddr,
+}
+
+/// An established connection.
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    info: ConnectionInfo,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Accepts until the receiver is dropped.
+pub fn incoming(
+    listener: TcpListener,
+    acceptor: Arc<Acceptor>,
+    authority: Arc<Authority>,
+    clients: Clients,
+) -> ReceiverStream<Result<Connection, Infallible>> {
+    let (established, receiver) = mpsc::channel(16);
+    tokio::spawn(accept_all(listener, Door { acceptor, authority, clients, established }));
+    ReceiverStream::new(receiver)
+}
+
+/// What every handshake needs.
+#[derive(Clone)]
+struct Door {
+    acceptor: Arc<Acceptor>,
+    authority: Arc<Authority>,
+    clients: Clients,
+    established: mpsc::Sender<Result<Connection, Infallible>>,
+}
+
+async fn accept_all(listener: TcpListener, door: Door) {
+    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    while let Ok(handshaking) = Arc::clone(&handshakes).acquire_owned().await {
+        let (tcp, remote) = tokio::select! {
+            () = door.established.closed() => return,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    pause_after(&error).await;
+                    continue;
+                }
+            },
+        };
+        let (door, connections) = (door.clone(), Arc::clone(&connections));
+        tokio::spawn(async move {
+            let _handshaking = handshaking;
+            door.handshake(tcp, remote, connections).await;
+        });
+    }
+}
+
+/// An accept fails when the peer is gone already, which is harmless, or when there are no more file
+/// descriptors, which only time can mend.
+async fn pause_after(error: &io::Error) {
+    if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        tracing::warn!(%error, "cannot accept a connection; trying again in a moment");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+impl Door {
+    async fn handshake(&self, tcp: TcpStream, remote: SocketAddr, connections: Arc<Semaphore>) {
+        let _ = tcp.set_nodelay(true);
+        let active = match self.authority.phase() {
+            Phase::Active(active) if self.clients == Clients::Pods => Some(active),
+            _ => None,
+        };
+        let policy = match (self.clients, &active) {
+            (Clients::Anybody, _) => ClientPolicy::Optional,
+            (Clients::Pods, Some(active)) => ClientPolicy::Appraise(Arc::clone(&active.verifiers)),
+            // Nobody can be judged yet; the RPC handlers say so.
+            (Clients::Pods, None) => ClientPolicy::Appraise(Arc::default()),
+        };
+        match self.acceptor.accept(tcp, policy).await {
+            Ok(Accepted { stream, peer }) => {
+                let Ok(place) = connections.acquire_owned().await else { return };
+                let info = ConnectionInfo { peer, active, remote };
+                let _ = self.established.send(Ok(Connection { stream, info, _place: place })).await;
+            }
+            Err(error) => tracing::info!(%remote, %error, "handshake failed"),
+        }
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ConnectionInfo;
+
+    fn connect_info(&self) -> ConnectionInfo {
+        self.info.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,114 @@
+//! The mesh API: what a pod can ask for. Every call is answered by the state that judged the peer.
+
+use std::{sync::Arc, time::SystemTime};
+
+use contrast_attestation::Claims;
+use contrast_manifest::{PolicyEntry, Role};
+use contrast_proto::meshapi::{
+    NewMeshCertRequest, NewMeshCertResponse, RecoverRequest, RecoverResponse, mesh_api_server::MeshApi,
+};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    authority::{Active, Authority},
+    listener::ConnectionInfo,
+    metrics::{Method, Metrics},
+    refusal::Refusal,
+};
+
+/// Serves [`MeshApi`].
+pub struct MeshService {
+    /// Tells a peer that came too early whether it should wait.
+    pub authority: Arc<Authority>,
+    /// Counts calls and refused evidence.
+    pub metrics: Arc<Metrics>,
+}
+
+#[tonic::async_trait]
+impl MeshApi for MeshService {
+    async fn new_mesh_cert(
+        &self,
+        request: Request<NewMeshCertRequest>,
+    ) -> Result<Response<NewMeshCertResponse>, Status> {
+        self.metrics.observe(method("NewMeshCert"), async { self.issue(&request) }).await
+    }
+
+    async fn recover(&self, request: Request<RecoverRequest>) -> Result<Response<RecoverResponse>, Status> {
+        self.metrics.observe(method("Recover"), async { self.hand_over(&request) }).await
+    }
+}
+
+/// A peer whose evidence was accepted, and the policy that it runs under.
+struct Pod {
+    active: Arc<Active>,
+    claims: Claims,
+    public_key: Vec<u8>,
+}
+
+impl MeshService {
+    fn issue<T>(&self, request: &Request<T>) -> Result<NewMeshCertResponse, Refusal> {
+        let pod = self.appraised(request)?;
+        let policy = pod.policy()?;
+        let active = &pod.active;
+        let chain = active.ca.issue(&pod.public_key, policy, &pod.claims, SystemTime::now())?;
+        let workload_secret = match &policy.workload_secret_id {
+            Some(id) => active.seed.workload_secret(id)?.to_vec(),
+            None => Vec::new(),
+        };
+        tracing::info!(policy = hex::encode(pod.claims.host_data), names = ?policy.sans,
+            accepted_by = pod.claims.accepted_by, "issued a mesh certificate");
+        Ok(NewMeshCertResponse {
+            mesh_ca_cert: active.ca.certificates().mesh_ca.clone().into_bytes(),
+            cert_chain: chain.into_bytes(),
+            root_ca_cert: active.lasting.root_ca.clone().into_bytes(),
+            workload_secret,
+        })
+    }
+
+    fn hand_over<T>(&self, request: &Request<T>) -> Result<RecoverResponse, Refusal> {
+        let pod = self.appraised(request)?;
+        if pod.policy()?.role != Role::Coordinator {
+            return Err(Refusal::NotACoordinator);
+        }
+        let active = &pod.active;
+        tracing::info!(policy = hex::encode(pod.claims.host_data), "handed the seed to a peer Coordinator");
+        Ok(RecoverResponse {
+            seed: active.seed.secret().to_vec(),
+            salt: active.seed.salt().to_vec(),
+            mesh_ca_key: active.ca.private_key_pem()?.as_bytes().to_vec(),
+            latest_manifest: active.manifest.bytes().to_vec(),
+        })
+    }
+
+    /// No handler gets past this without accepted evidence.
+    fn appraised<T>(&self, request: &Request<T>) -> Result<Pod, Refusal> {
+        let info = request.extensions().get::<ConnectionInfo>().ok_or(Refusal::Interrupted)?;
+        let Some(active) = &info.active else {
+            self.authority.active()?;
+            return Err(Refusal::ConnectAgain);
+        };
+        match (&info.peer.appraisal, &info.peer.certificate) {
+            (Some(Ok(claims)), Some(certificate)) => Ok(Pod {
+                active: Arc::clone(active),
+                claims: claims.clone(),
+                public_key: certificate.spki_der.to_vec(),
+            }),
+            (Some(Err(refusal)), _) => {
+                self.metrics.attestation_failures.inc();
+                Err(Refusal::Evidence(refusal.clone()))
+            }
+            _ => Err(Refusal::Evidence(contrast_attestation::Refusal::NoEvidence)),
+        }
+    }
+}
+
+impl Pod {
+    fn policy(&self) -> Result<&PolicyEntry, Refusal> {
+        let host_data = self.claims.host_data;
+        self.active.manifest.manifest().policies.get(&host_data).ok_or(Refusal::UnknownPolicy(host_data))
+    }
+}
+
+fn method(name: &'static str) -> Method {
+    Method { service: "meshapi.MeshAPI", name, kind: "unary" }
+}

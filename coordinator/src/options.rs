@@ -1,0 +1,70 @@
+//! Command line and environment of the program.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use contrast_attestation::AttesterKind;
+
+/// Verifier and certificate authority of a confidential deployment.
+#[derive(Parser, Debug)]
+#[command(name = "coordinator", version, args_conflicts_with_subcommands = true)]
+pub struct Options {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: ServeOptions,
+}
+
+/// What the program can do instead of serving.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Looks into the store of a Coordinator that is not running.
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+/// What can be done with a store.
+#[derive(Subcommand, Debug)]
+pub enum StoreCommand {
+    /// Opens a store read-only and says what is in it; with the seed, verifies and lists every event.
+    Check(CheckOptions),
+}
+
+/// Options of `store check`.
+#[derive(Args, Debug)]
+pub struct CheckOptions {
+    /// Directory of the store.
+    #[arg(long, value_name = "DIR", env = "CONTRAST_STATE_DIR", default_value = "/mnt/state")]
+    pub state_dir: PathBuf,
+    /// File with the decrypted seed: 64 raw bytes, or 128 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub seed_file: Option<PathBuf>,
+}
+
+/// Options for serving.
+#[derive(Args, Debug)]
+pub struct ServeOptions {
+    /// Directory of the sealed store.
+    #[arg(long, value_name = "DIR", env = "CONTRAST_STATE_DIR", default_value = "/mnt/state")]
+    pub state_dir: PathBuf,
+    /// Where the user API listens.
+    #[arg(long, value_name = "ADDR", env = "CONTRAST_USER_API_ADDR", default_value = "0.0.0.0:1313")]
+    pub user_api_addr: SocketAddr,
+    /// Where the mesh API listens.
+    #[arg(long, value_name = "ADDR", env = "CONTRAST_MESH_API_ADDR", default_value = "0.0.0.0:7777")]
+    pub mesh_api_addr: SocketAddr,
+    /// Where probes and metrics are served.
+    #[arg(long, value_name = "ADDR", env = "CONTRAST_OPS_ADDR", default_value = "0.0.0.0:9102")]
+    pub ops_addr: SocketAddr,
+    /// What makes the Coordinator's own evidence: auto, snp, tdx or simulated.
+    #[arg(long, value_name = "KIND", env = "CONTRAST_ATTESTER", default_value_t = AttesterKind::Auto)]
+    pub attester: AttesterKind,
+    /// Serve `/metrics`. Also switched on by any value of the environment variable CONTRAST_METRICS.
+    #[arg(long)]
+    pub metrics: bool,
+    /// Least severe log lines to print: error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", env = "CONTRAST_LOG_LEVEL", default_value = "info")]
+    pub log_level: tracing_subscriber::filter::LevelFilter,
+}

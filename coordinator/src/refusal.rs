@@ -1,0 +1,251 @@
+//! Why a Coordinator refuses, in a closed list, and how each reason reads on the wire.
+
+use contrast_attestation::Refusal as EvidenceRefusal;
+use contrast_manifest::{ManifestErrors, SeedShareError};
+use contrast_store::{StoreError, UnlockError};
+use tonic::{Code, Status};
+
+use crate::{
+    ca::CaError,
+    event::{Digest, EventError},
+    seed::SeedError,
+    state::Inconsistency,
+};
+
+/// Why a request is refused. Each reason is one sentence with what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Nothing was ever set.
+    #[error("no manifest configured: this Coordinator is new; run `contrast set` first")]
+    NoManifest,
+    /// The Coordinator was restarted and does not have the seed.
+    #[error(
+        "coordinator is in recovery mode: it was restarted and its history is locked; a seed share owner has to run `contrast recover`"
+    )]
+    Locked,
+    /// Recovery of a Coordinator that serves.
+    #[error("coordinator is already recovered: it is serving, and nothing needs to be done")]
+    AlreadyActive,
+    /// The manifest is not valid.
+    #[error("the manifest was refused and nothing was changed: {0}")]
+    InvalidManifest(#[from] ManifestErrors),
+    /// The manifest refers to policies that did not come with it.
+    #[error("the manifest refers to policies that were not sent: {}; pass all YAML files that the manifest was generated from", hex_list(.0))]
+    PoliciesMissing(Vec<Digest>),
+    /// A field of the request has the wrong number of bytes.
+    #[error("the field `{field}` has {found} bytes instead of {expected}; correct the client")]
+    FieldLength {
+        /// Name of the field.
+        field: &'static str,
+        /// Bytes that it must have.
+        expected: usize,
+        /// Bytes that it has.
+        found: usize,
+    },
+    /// The transition that an atomic update wants to follow is in the history, but not the latest.
+    #[error(
+        "transition mismatch: the update is for the history that ends with {}, but the latest transition is {}; run `contrast verify`, review what was changed in between, and set again",
+        hex::encode(expected),
+        hex::encode(latest)
+    )]
+    TransitionMismatch {
+        /// What the client expects.
+        expected: Digest,
+        /// What there is.
+        latest: Digest,
+    },
+    /// The transition that a client remembers is nowhere in the history.
+    #[error(
+        "the history was rolled back, or is another deployment's: it does not contain the transition {} that you remember (its latest is {}); do not trust it, restore the Coordinator's volume, and find out who replaced it",
+        hex::encode(expected),
+        hex::encode(latest)
+    )]
+    RolledBack {
+        /// What the client remembers.
+        expected: Digest,
+        /// What there is.
+        latest: Digest,
+    },
+    /// Another update came first.
+    #[error(
+        "the manifest was updated concurrently by somebody else (latest transition {}), so this update was not applied; run `contrast verify`, review the other update, and set again",
+        hex::encode(latest)
+    )]
+    Concurrent {
+        /// The transition that won.
+        latest: Digest,
+    },
+    /// The current manifest has no workload owners.
+    #[error(
+        "updates are disabled: the current manifest lists no workload owner keys, so it can never be replaced; deploy anew"
+    )]
+    UpdatesDisabled,
+    /// An update without TLS key and without signature.
+    #[error(
+        "an update needs a workload owner: neither a client key nor a signature was sent; pass --workload-owner-key or --signature"
+    )]
+    NoCredentials,
+    /// The TLS key is not one of the owners'.
+    #[error(
+        "the client key (SHA-256 {}) is not among the workload owners of the current manifest; use an owner's key",
+        hex::encode(caller)
+    )]
+    NotAWorkloadOwner {
+        /// SHA-256 of the caller's key.
+        caller: Digest,
+    },
+    /// No owner made the signature for this transition.
+    #[error(
+        "no workload owner of the current manifest made this signature for this transition; sign the same manifest again, on top of the latest transition"
+    )]
+    BadSignature,
+    /// The new manifest has other seed share owners.
+    #[error(
+        "the seed share owners must stay the same (same keys, same order), because the seed is already encrypted for them; restore SeedshareOwnerPubKeys from the current manifest"
+    )]
+    SeedShareOwnersChanged,
+    /// Recovery by somebody who is not a seed share owner.
+    #[error(
+        "the client key is not a seed share owner's; connect with the RSA key of one (--seedshare-owner-key)"
+    )]
+    NotASeedShareOwner,
+    /// The seed that came does not fit the log.
+    #[error(
+        "the seed does not belong to this history: it is wrong, truncated, or another deployment's; use the seed-shares.json of this deployment"
+    )]
+    WrongSeed,
+    /// The salt that came does not fit the log.
+    #[error("the salt belongs to another deployment; use the seed-shares.json of this deployment")]
+    WrongSalt,
+    /// The seed has a wrong form.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+    /// The log holds something that this program cannot read.
+    #[error("event {position} of the history cannot be used: {reason}; restore the volume from a backup")]
+    BadEvent {
+        /// Where.
+        position: u64,
+        /// Why.
+        reason: EventFault,
+    },
+    /// The header of the log holds no seed shares.
+    #[error("the header of the store cannot be read ({0}); restore the volume from a backup")]
+    BadSeedShares(prost::DecodeError),
+    /// The seed could not be encrypted for an owner.
+    #[error(transparent)]
+    SeedShares(#[from] SeedShareError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A certificate could not be made.
+    #[error(transparent)]
+    Certificate(#[from] CaError),
+    /// The transition could not be signed.
+    #[error("the transition could not be signed; restart the Coordinator and recover it")]
+    SigningFailed,
+    /// The whole history does not fit into one answer.
+    #[error(
+        "the history has more than {limit} bytes and does not fit into one answer; use `contrast history` or `contrast verify` of this project, which read it in pieces"
+    )]
+    HistoryTooLarge {
+        /// Bytes that fit.
+        limit: usize,
+    },
+    /// The peer's evidence was not accepted.
+    #[error("the evidence was refused:\n{0}")]
+    Evidence(EvidenceRefusal),
+    /// The evidence is good, but no policy has the peer's host data.
+    #[error("no policy of the manifest has the digest {} that the host declared for this pod (report field HOST_DATA); generate and set the manifest with this pod's YAML", hex::encode(.0))]
+    UnknownPolicy(Digest),
+    /// A pod that is not a Coordinator asks for the seed.
+    #[error("only a pod whose policy has the role `coordinator` may ask for the seed")]
+    NotACoordinator,
+    /// The connection began before there was a state that could judge it.
+    #[error("this connection was made before the Coordinator was ready; connect again")]
+    ConnectAgain,
+    /// A task of the Coordinator broke off.
+    #[error("the Coordinator could not finish the request; look into its log, then try again")]
+    Interrupted,
+}
+
+/// What is wrong with a stored event.
+#[derive(Debug, thiserror::Error)]
+pub enum EventFault {
+    /// Its bytes.
+    #[error(transparent)]
+    Form(#[from] EventError),
+    /// Its place.
+    #[error(transparent)]
+    Place(#[from] Inconsistency),
+    /// The manifest that it names is not valid (any more).
+    #[error("its manifest is not valid: {0}")]
+    Manifest(#[from] ManifestErrors),
+}
+
+impl Refusal {
+    /// The gRPC code of this refusal.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NoManifest
+            | Self::Locked
+            | Self::AlreadyActive
+            | Self::TransitionMismatch { .. }
+            | Self::RolledBack { .. }
+            | Self::Concurrent { .. }
+            | Self::ConnectAgain => Code::FailedPrecondition,
+            Self::InvalidManifest(_)
+            | Self::PoliciesMissing(_)
+            | Self::FieldLength { .. }
+            | Self::Seed(_)
+            | Self::SeedShares(_)
+            | Self::WrongSeed
+            | Self::WrongSalt => Code::InvalidArgument,
+            Self::UpdatesDisabled
+            | Self::NoCredentials
+            | Self::NotAWorkloadOwner { .. }
+            | Self::BadSignature
+            | Self::SeedShareOwnersChanged
+            | Self::NotASeedShareOwner
+            | Self::Evidence(_)
+            | Self::UnknownPolicy(_)
+            | Self::NotACoordinator => Code::PermissionDenied,
+            Self::HistoryTooLarge { .. } => Code::ResourceExhausted,
+            Self::BadEvent { .. } | Self::BadSeedShares(_) => Code::DataLoss,
+            Self::Store(_) | Self::Certificate(_) | Self::SigningFailed | Self::Interrupted => Code::Internal,
+        }
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.code(), shortened(refusal.to_string()))
+    }
+}
+
+/// The message travels in an HTTP/2 header, and clients refuse header lists above 16 KiB; each byte can
+/// become three there (percent-encoding).
+fn shortened(mut message: String) -> String {
+    const LONGEST: usize = 4096;
+    if message.len() > LONGEST {
+        let end = message.floor_char_boundary(LONGEST);
+        let omitted = message.len() - end;
+        message.truncate(end);
+        message.push_str(&format!("… ({omitted} more bytes)"));
+    }
+    message
+}
+
+impl From<UnlockError<Refusal>> for Refusal {
+    fn from(error: UnlockError<Refusal>) -> Self {
+        match error {
+            UnlockError::Store(StoreError::WrongSeed) => Self::WrongSeed,
+            UnlockError::Store(error) => Self::Store(error),
+            UnlockError::Event { reason, .. } => reason,
+        }
+    }
+}
+
+fn hex_list(digests: &[Digest]) -> String {
+    digests.iter().map(hex::encode).collect::<Vec<_>>().join(", ")
+}

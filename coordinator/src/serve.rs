@@ -1,0 +1,208 @@
+//! Opens the store, starts the three APIs, and runs until a signal.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use contrast_attestation::{AttestError, EvidenceType, atls::Acceptor, detect};
+use contrast_proto::{meshapi::mesh_api_server::MeshApiServer, userapi::user_api_server::UserApiServer};
+use contrast_store::{SledBackend, StoreError};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tonic::transport::Server;
+
+use crate::{
+    authority::{Authority, Phase},
+    listener::{self, Clients},
+    mesh_api::MeshService,
+    metrics::Metrics,
+    ops_api::{self, Ops},
+    options::ServeOptions,
+    process,
+    refusal::Refusal,
+    user_api::UserService,
+};
+
+/// Longest handshake; shorter than the clients' 30 s, so that they see our error and not their own.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(25);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Clients connect for one or two calls; whoever stays longer is asked to connect again.
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+/// Largest request; the limit that present clients have for manifests.
+const MAX_REQUEST: usize = 16 * 1024 * 1024;
+
+/// Why the program stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// There is nothing that makes evidence.
+    #[error(transparent)]
+    Attester(#[from] AttestError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store was opened, but is of no use.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} for the {api} ({source}); choose another address with --{option}")]
+    Listen {
+        /// Name of the API.
+        api: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// The option that sets it.
+        option: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused something that every program may ask for.
+    #[error("the operating system refused to {what} ({source})")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The metrics could not be registered.
+    #[error("the metrics could not be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// A gRPC server ended.
+    #[error("the {api} ended unexpectedly ({source}); restart the Coordinator")]
+    Transport {
+        /// Name of the API.
+        api: &'static str,
+        /// What the library said.
+        source: tonic::transport::Error,
+    },
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start, or an API ends by itself.
+pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
+    process::forbid_core_dumps().map_err(system("switch core dumps off"))?;
+    process::allow_many_connections().map_err(system("raise the limit of open files"))?;
+    let attester = detect(options.attester)?;
+    if attester.evidence_type() == EvidenceType::Simulated {
+        tracing::warn!("running on SIMULATED hardware: nothing is confidential");
+    }
+    let authority = open(options.state_dir.clone()).await?;
+    let metrics = Arc::new(Metrics::new()?);
+    let listening = Arc::new(AtomicBool::new(false));
+    let user_tcp = listen("user API", options.user_api_addr, "user-api-addr").await?;
+    let mesh_tcp = listen("mesh API", options.mesh_api_addr, "mesh-api-addr").await?;
+    let ops_tcp = listen("ops API", options.ops_addr, "ops-addr").await?;
+    log_start(&authority, &options.state_dir, [&user_tcp, &mesh_tcp, &ops_tcp]);
+    listening.store(true, Ordering::Release);
+
+    let stopping = stop_signal()?;
+    let acceptor = Arc::new(Acceptor::new(attester, HANDSHAKE_TIMEOUT));
+    let user_api = UserApiServer::new(UserService::new(Arc::clone(&authority), Arc::clone(&metrics)))
+        .max_decoding_message_size(MAX_REQUEST);
+    let mesh_api =
+        MeshApiServer::new(MeshService { authority: Arc::clone(&authority), metrics: Arc::clone(&metrics) });
+    let user_in =
+        listener::incoming(user_tcp, Arc::clone(&acceptor), Arc::clone(&authority), Clients::Anybody);
+    let mesh_in = listener::incoming(mesh_tcp, acceptor, Arc::clone(&authority), Clients::Pods);
+    let ops = Ops {
+        authority,
+        metrics: (options.metrics || std::env::var_os("CONTRAST_METRICS").is_some()).then_some(metrics),
+        listening,
+    };
+
+    let user = grpc_server().add_service(user_api).serve_with_incoming_shutdown(user_in, stopped(&stopping));
+    let mesh = grpc_server().add_service(mesh_api).serve_with_incoming_shutdown(mesh_in, stopped(&stopping));
+    let ops = axum::serve(ops_tcp, ops_api::router(ops)).with_graceful_shutdown(stopped(&stopping));
+    let all = async {
+        tokio::try_join!(
+            async { user.await.map_err(|source| ServeError::Transport { api: "user API", source }) },
+            async { mesh.await.map_err(|source| ServeError::Transport { api: "mesh API", source }) },
+            async { ops.await.map_err(system("serve the ops API")) },
+        )
+    };
+    let out_of_patience = async {
+        stopped(&stopping).await;
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
+    };
+    tokio::select! {
+        result = all => { result?; }
+        () = out_of_patience => tracing::warn!("some connections did not end in time; stopping anyway"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn open(state_dir: PathBuf) -> Result<Arc<Authority>, ServeError> {
+    let opened = tokio::task::spawn_blocking(move || contrast_store::open(SledBackend::open(&state_dir)?));
+    Ok(Authority::new(opened.await.map_err(|_| Refusal::Interrupted)??)?)
+}
+
+async fn listen(
+    api: &'static str,
+    address: SocketAddr,
+    option: &'static str,
+) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { api, address, option, source })
+}
+
+/// The addresses are logged as bound, so that port 0 is of use.
+fn log_start(authority: &Authority, state_dir: &Path, listeners: [&TcpListener; 3]) {
+    let [user_api, mesh_api, ops] =
+        listeners.map(|l| l.local_addr().map(|a| a.to_string()).unwrap_or_default());
+    let phase = match authority.phase() {
+        Phase::Uninitialised => "uninitialised: waiting for `contrast set`",
+        Phase::Locked(_) => "locked: waiting for `contrast recover`",
+        Phase::Active(_) => "active",
+    };
+    tracing::info!(user_api, mesh_api, ops, state_dir = %state_dir.display(), phase, "serving");
+}
+
+fn grpc_server() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_connection_age(MAX_CONNECTION_AGE)
+        .max_concurrent_streams(64)
+}
+
+/// Turns true on SIGTERM or SIGINT.
+fn stop_signal() -> Result<watch::Receiver<bool>, ServeError> {
+    let (stop, stopping) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("listen for SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("listen for SIGINT"))?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        stop.send_replace(true);
+        // Keeps the sender, and with it the answer, alive.
+        stop.closed().await;
+    });
+    Ok(stopping)
+}
+
+fn stopped(stopping: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stopping = stopping.clone();
+    async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
+    }
+}
+
+fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> ServeError {
+    move |source| ServeError::System { what, source: source.into() }
+}
