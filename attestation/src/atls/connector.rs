@@ -1,0 +1,162 @@
+//! The client's side.
+
+use std::{
+    future::Future,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustls::{ClientConfig, client::Resumption, pki_types::ServerName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    runtime::Handle,
+    sync::oneshot,
+    task::spawn_blocking,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{
+    answer::Answer,
+    error::HandshakeError,
+    key::Identity,
+    nonce::{HTTP2, Nonce},
+    outcome::Outcome,
+    provider::provider,
+    server_certificates::ServerCertificates,
+};
+use crate::{Attester, Claims, Verifier};
+
+/// How long a client waits for a connection, from dialling to the server's verdict over evidence.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes attested TLS connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Connector {
+    identity: Identity,
+    attester: Option<Arc<dyn Attester>>,
+    verifiers: Arc<[Box<dyn Verifier>]>,
+    timeout: Duration,
+}
+
+/// A connection after its handshake.
+pub struct Connected<IO> {
+    /// What the server says.
+    pub stream: TlsStream<IO>,
+    /// What the appraisal of the server found; `None` where there were no verifiers.
+    pub claims: Option<Claims>,
+}
+
+impl Connector {
+    /// A connector that presents `identity`, with evidence if there is an `attester`, and accepts servers that
+    /// one of `verifiers` accepts. Without verifiers it accepts every server.
+    #[must_use]
+    pub fn new(
+        identity: Identity,
+        attester: Option<Arc<dyn Attester>>,
+        verifiers: Arc<[Box<dyn Verifier>]>,
+    ) -> Self {
+        Self { identity, attester, verifiers, timeout: CONNECT_TIMEOUT }
+    }
+
+    /// Waits for `timeout` instead of [`CONNECT_TIMEOUT`].
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long a connection may take.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Does the client's side of a handshake over `io`, on a thread that may block, because making evidence
+    /// and appraising it can. Dropping the future ends the handshake.
+    ///
+    /// In TLS 1.3 a client is done before the server has looked at the client's certificate: that the server
+    /// refuses it shows when something is read from the stream.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`].
+    pub async fn connect<IO>(&self, io: IO) -> Result<Connected<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let connector = self.clone();
+        on_blocking_thread(async move {
+            tokio::time::timeout(connector.timeout, connector.handshake(io))
+                .await
+                .unwrap_or(Err(HandshakeError::TimedOut(connector.timeout)))
+        })
+        .await
+        .unwrap_or(Err(HandshakeError::Abandoned))
+    }
+
+    async fn handshake<IO>(&self, io: IO) -> Result<Connected<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let nonce = Nonce::random().map_err(super::IssueError::Randomness)?;
+        let (verdict, unanswered) = (Outcome::new(), Outcome::new());
+        let mut config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(HandshakeError::Tls)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(ServerCertificates::new(
+                nonce.clone(),
+                Arc::clone(&self.verifiers),
+                verdict.clone(),
+            )))
+            .with_client_cert_resolver(Arc::new(Answer::new(
+                self.identity.clone(),
+                self.attester.clone(),
+                unanswered.clone(),
+            )));
+        config.alpn_protocols = nonce.to_alpn();
+        config.enable_sni = false;
+        // A resumed session would skip both nonces.
+        config.resumption = Resumption::disabled();
+
+        let handshake = TlsConnector::from(Arc::new(config)).connect(no_name(), io).await;
+        let claims = match verdict.take() {
+            Some(Err(error)) => return Err(error),
+            Some(Ok(claims)) => claims,
+            None => None,
+        };
+        // Even where TLS went on regardless.
+        if let Some(error) = unanswered.take() {
+            return Err(error);
+        }
+        let stream = handshake.map_err(HandshakeError::from_stream)?;
+        if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
+            return Err(HandshakeError::NoHttp2);
+        }
+        Ok(Connected { stream, claims })
+    }
+}
+
+/// Host names play no role, and are not sent.
+fn no_name() -> ServerName<'static> {
+    ServerName::IpAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED).into())
+}
+
+/// Runs `work` on a thread where it may block, and ends it when the returned future is dropped. `None` if the
+/// work crashed or the runtime is shutting down.
+async fn on_blocking_thread<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let (waiting, abandoned) = oneshot::channel::<()>();
+    let runtime = Handle::current();
+    let done = spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = abandoned => None,
+                output = work => Some(output),
+            }
+        })
+    });
+    let output = done.await.ok().flatten();
+    drop(waiting);
+    output
+}

@@ -1,0 +1,113 @@
+//! gRPC over an attested connection, for clients.
+
+use std::{io, sync::Mutex, sync::PoisonError};
+
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use super::{Connected, Connector, HandshakeError};
+use crate::Claims;
+
+/// The largest message that either side takes, in bytes. A manifest comes with all of its policies.
+pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A gRPC channel, and what is known about the server at its other end.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// The channel. It lives on one connection: when that breaks, calls fail, and a new link is needed. To
+    /// connect again by itself would mean to talk to a server that nobody appraised.
+    pub channel: Channel,
+    /// What the appraisal of the server found; `None` where there were no verifiers.
+    pub claims: Option<Claims>,
+}
+
+/// Why there is no channel.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No TCP connection.
+    #[error("cannot connect to {address}: {cause}")]
+    Dial {
+        /// Where to, `host:port`.
+        address: String,
+        /// The system's answer.
+        cause: io::Error,
+    },
+    /// A TCP connection, and no attested TLS on it.
+    #[error("no attested connection to {address}: {cause}")]
+    Handshake {
+        /// Where to, `host:port`.
+        address: String,
+        /// What went wrong.
+        cause: HandshakeError,
+    },
+    /// Attested TLS, and no HTTP/2 on it.
+    #[error("{address} does not speak gRPC: {cause}")]
+    Http2 {
+        /// Where to, `host:port`.
+        address: String,
+        /// What went wrong.
+        cause: tonic::transport::Error,
+    },
+}
+
+impl ConnectError {
+    /// Whether the same attempt may succeed a little later, without anyone changing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Dial { .. } => true,
+            Self::Handshake { cause, .. } => cause.is_transient(),
+            Self::Http2 { .. } => false,
+        }
+    }
+}
+
+/// Connects to `address` (`host:port`) and does the handshake before anything is sent.
+///
+/// # Errors
+/// See [`ConnectError`]. [`Connector::timeout`] bounds everything, dialling included.
+pub async fn channel(address: &str, connector: &Connector) -> Result<Channel, ConnectError> {
+    link(address, connector).await.map(|link| link.channel)
+}
+
+/// Like [`channel`], and hands out the server's claims too.
+///
+/// # Errors
+/// See [`ConnectError`].
+pub async fn link(address: &str, connector: &Connector) -> Result<Link, ConnectError> {
+    let timeout = connector.timeout();
+    tokio::time::timeout(timeout, establish(address, connector)).await.unwrap_or_else(|_| {
+        Err(ConnectError::Handshake { address: address.to_owned(), cause: HandshakeError::TimedOut(timeout) })
+    })
+}
+
+async fn establish(address: &str, connector: &Connector) -> Result<Link, ConnectError> {
+    let dial = |cause| ConnectError::Dial { address: address.to_owned(), cause };
+    let tcp = TcpStream::connect(address).await.map_err(dial)?;
+    tcp.set_nodelay(true).map_err(dial)?;
+    let Connected { stream, claims } = connector
+        .connect(tcp)
+        .await
+        .map_err(|cause| ConnectError::Handshake { address: address.to_owned(), cause })?;
+    let channel =
+        over(stream).await.map_err(|cause| ConnectError::Http2 { address: address.to_owned(), cause })?;
+    Ok(Link { channel, claims })
+}
+
+/// A channel on `stream` and on nothing else.
+async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport::Error> {
+    let stream = Mutex::new(Some(stream));
+    let once = tower::service_fn(move |_: Uri| {
+        let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+        std::future::ready(
+            stream.map(TokioIo::new).ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)),
+        )
+    });
+    // The scheme of requests is that of the stream; to tonic the stream is bytes.
+    Endpoint::from_static("http://coordinator")
+        .origin(Uri::from_static("https://coordinator"))
+        .connect_with_connector(once)
+        .await
+}

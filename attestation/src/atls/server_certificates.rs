@@ -1,0 +1,96 @@
+//! The client's view of the server's certificate.
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+
+use super::{
+    appraise::appraise,
+    certificate::parse_peer_certificate,
+    client_certificates::{alert_for, system_time},
+    error::HandshakeError,
+    nonce::Nonce,
+    outcome::Outcome,
+    provider::{signature_schemes, verify_tls12, verify_tls13},
+};
+use crate::{Claims, Verifier};
+
+/// Appraises the server's certificate against the client's nonce, inside the handshake: a server that does
+/// not pass learns nothing more than that.
+pub(super) struct ServerCertificates {
+    nonce: Nonce,
+    /// Empty: any certificate that is valid now.
+    verifiers: Arc<[Box<dyn Verifier>]>,
+    verdict: Outcome<Result<Option<Claims>, HandshakeError>>,
+}
+
+impl ServerCertificates {
+    pub(super) fn new(
+        nonce: Nonce,
+        verifiers: Arc<[Box<dyn Verifier>]>,
+        verdict: Outcome<Result<Option<Claims>, HandshakeError>>,
+    ) -> Self {
+        Self { nonce, verifiers, verdict }
+    }
+
+    fn judge(&self, end_entity: &[u8], now: SystemTime) -> Result<Option<Claims>, HandshakeError> {
+        let certificate = parse_peer_certificate(end_entity)?;
+        certificate.check(now)?;
+        if self.verifiers.is_empty() {
+            return Ok(None);
+        }
+        appraise(&certificate, &self.nonce, &self.verifiers, now).map(Some).map_err(HandshakeError::Refused)
+    }
+}
+
+impl ServerCertVerifier for ServerCertificates {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verdict = self.judge(end_entity, system_time(now));
+        let alert = match &verdict {
+            Ok(_) => None,
+            Err(HandshakeError::Certificate(fault)) => Some(alert_for(fault)),
+            Err(_) => Some(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)),
+        };
+        self.verdict.leave(verdict);
+        alert.map_or(Ok(ServerCertVerified::assertion()), Err)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        signature_schemes()
+    }
+}
+
+impl fmt::Debug for ServerCertificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerCertificates").field("verifiers", &self.verifiers.len()).finish_non_exhaustive()
+    }
+}
