@@ -1,0 +1,124 @@
+//! What the fuzz targets do with an input: one function for each format that comes from outside.
+//!
+//! A target must not panic, and checks what is true of every input that is accepted. The inputs in `seeds` are
+//! simulated; `cargo run --package contrast-fuzz --example seeds` makes them anew. The tests below give each of them
+//! to its target, so that the targets stay true without a fuzzer, too.
+
+#[cfg(any(feature = "engine", test))]
+mod sealed_record;
+
+use contrast_attestation::{
+    atls::parse_peer_certificate,
+    snp::{Report, document},
+};
+use contrast_manifest::{Audience, ManifestDocument};
+#[cfg(any(feature = "engine", test))]
+pub use sealed_record::sealed_record;
+
+/// An SNP attestation report: what is accepted is kept byte for byte.
+///
+/// # Panics
+/// If a report that parses is not written back as it was.
+pub fn snp_report(bytes: &[u8]) {
+    if let Ok(report) = Report::parse(bytes) {
+        assert_eq!(report.to_bytes(), bytes);
+    }
+}
+
+/// An attestation document: what is accepted says the same after it was written and read again.
+///
+/// # Panics
+/// If it does not.
+pub fn snp_document(bytes: &[u8]) {
+    if let Ok(read) = document::parse(bytes) {
+        assert_eq!(document::parse(&read.encode()), Ok(read));
+    }
+}
+
+/// A peer's certificate, and the document in it: the bytes are kept as they are.
+///
+/// # Panics
+/// If they are not.
+pub fn peer_certificate(bytes: &[u8]) {
+    if let Ok(certificate) = parse_peer_certificate(bytes) {
+        assert_eq!(*certificate.der, *bytes);
+        let _ = certificate.owner_key_der();
+        if let Some(evidence) = certificate.evidence() {
+            snp_document(&evidence.document);
+        }
+    }
+}
+
+/// A manifest: the bytes are kept as they are, and every error can be shown.
+///
+/// # Panics
+/// If they are not, or it cannot.
+pub fn manifest(bytes: &[u8]) {
+    match ManifestDocument::parse(bytes) {
+        Ok(document) => {
+            assert_eq!(**document.bytes(), *bytes);
+            let _ = document.manifest().verifiers(Audience::AnyPod);
+            let _ = document.manifest().verifiers(Audience::Coordinator);
+        }
+        Err(errors) => assert!(!errors.to_string().is_empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    /// Every target that has a file in `targets`.
+    const TARGETS: &[(&str, fn(&[u8]))] = &[
+        ("manifest", manifest),
+        ("peer_certificate", peer_certificate),
+        ("sealed_record", sealed_record),
+        ("snp_document", snp_document),
+        ("snp_report", snp_report),
+    ];
+
+    fn files(folder: &str) -> Vec<std::path::PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    }
+
+    fn seeds(target: &str) -> Vec<Vec<u8>> {
+        files(&format!("seeds/{target}")).into_iter().map(|path| fs::read(path).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_target_is_in_the_list() {
+        let targets = files("targets");
+        let names: Vec<_> = targets.iter().map(|path| path.file_stem().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_seed_and_every_cut_of_it_passes_its_target() {
+        for (name, target) in TARGETS {
+            let seeds = seeds(name);
+            assert!(!seeds.is_empty(), "{name}");
+            for seed in seeds {
+                target(&seed);
+                for length in (0..seed.len()).step_by(1 + seed.len() / 64) {
+                    target(&seed[..length]);
+                }
+            }
+        }
+    }
+
+    /// Otherwise a fuzzer would only ever see the first refusal.
+    #[test]
+    fn each_parser_accepts_a_seed() {
+        assert!(seeds("snp_report").iter().any(|seed| Report::parse(seed).is_ok()));
+        assert!(seeds("snp_document").iter().any(|seed| document::parse(seed).is_ok()));
+        assert!(seeds("manifest").iter().any(|seed| ManifestDocument::parse(seed.as_slice()).is_ok()));
+        let certificates = seeds("peer_certificate");
+        let mut read = certificates.iter().filter_map(|seed| parse_peer_certificate(seed).ok());
+        assert!(read.any(|certificate| certificate.evidence().is_some()));
+    }
+}
