@@ -1,6 +1,6 @@
 //! `cargo xtask demo`.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, process::Stdio};
 
 use crate::{failure::Failure, process, setup, workspace};
 
@@ -11,7 +11,8 @@ use crate::{failure::Failure, process, setup, workspace};
 pub(crate) fn run(arguments: &[OsString]) -> Result<(), Failure> {
     setup::provide(setup::DEMO)?;
     build()?;
-    Err(process::become_program(process::program(workspace::built("demo")?).args(arguments)))
+    let mut demo = process::program(workspace::built("demo")?);
+    Err(process::become_program(demo.args(arguments).stdin(Stdio::inherit())))
 }
 
 /// Builds the programs that the demo and the end-to-end tests start.
