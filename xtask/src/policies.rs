@@ -19,8 +19,9 @@ const ANNOTATION: &str = "io.katacontainers.config.agent.policy:";
 /// When a file cannot be read or written, a policy has no resource or the reverse, or `check` finds a difference.
 pub(crate) fn run(check: bool) -> Result<(), Failure> {
     let folder = workspace::root().join("deploy/demo");
-    let mut broken = Vec::new();
-    for policy in policy_files(&folder)? {
+    let policies = with_extension(&folder.join("policies"), "rego")?;
+    let mut broken = without_policy(&folder, &policies)?;
+    for policy in policies {
         let resource = folder.join(policy.with_extension("yml").file_name().unwrap_or_default());
         let before = workspace::read(&resource)?;
         let text = fs::read(&policy).map_err(Failure::reading(&policy))?;
@@ -45,13 +46,27 @@ pub(crate) fn run(check: bool) -> Result<(), Failure> {
     if broken.is_empty() {
         Ok(())
     } else {
-        Err(Failure::Rules { broken, remedy: "`cargo xtask embed-policies` writes the annotations." })
+        let remedy =
+            "`cargo xtask embed-policies` writes deploy/demo/policies/NAME.rego into deploy/demo/NAME.yml.";
+        Err(Failure::Rules { broken, remedy })
     }
 }
 
-fn policy_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = workspace::list(&folder.join("policies"))?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "rego"));
+/// One line for each resource with the annotation that no policy file belongs to.
+fn without_policy(folder: &Path, policies: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let mut lines = Vec::new();
+    for resource in with_extension(folder, "yml")? {
+        let known = policies.iter().any(|policy| policy.file_stem() == resource.file_stem());
+        if !known && workspace::read(&resource)?.contains(ANNOTATION) {
+            lines.push(format!("{} has a policy that is in no file", workspace::shown(&resource)));
+        }
+    }
+    Ok(lines)
+}
+
+fn with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = workspace::list(folder)?;
+    files.retain(|path| path.extension().is_some_and(|found| found == extension));
     Ok(files)
 }
 
