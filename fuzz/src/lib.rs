@@ -70,8 +70,10 @@ mod tests {
 
     use super::*;
 
+    type Target = fn(&[u8]);
+
     /// Every target that has a file in `targets`.
-    const TARGETS: &[(&str, fn(&[u8]))] = &[
+    const TARGETS: &[(&str, Target)] = &[
         ("manifest", manifest),
         ("peer_certificate", peer_certificate),
         ("sealed_record", sealed_record),
