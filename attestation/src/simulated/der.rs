@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use x509_cert::{
-    der::{Encode, asn1::ObjectIdentifier},
-    time::{Time, Validity},
+use x509_cert::der::{
+    DateTime, Encode,
+    asn1::{GeneralizedTime, ObjectIdentifier, UtcTime},
 };
 
 /// RSASSA-PSS with SHA-384, MGF1 with SHA-384 and 48 bytes of salt (RFC 4055), as AMD encodes it.
@@ -70,8 +70,17 @@ pub(super) fn name(common_name: &str) -> Vec<u8> {
 
 /// `None` outside the years 1970 to 9999.
 pub(super) fn validity(not_before: SystemTime, not_after: SystemTime) -> Option<Vec<u8>> {
-    let time = |time: SystemTime| Time::try_from(time).ok();
-    Validity::<x509_cert::certificate::Rfc5280>::new(time(not_before)?, time(not_after)?).to_der().ok()
+    Some(sequence(&[&time(not_before)?, &time(not_after)?]))
+}
+
+/// `None` outside the years 1970 to 9999.
+pub(super) fn time(time: SystemTime) -> Option<Vec<u8>> {
+    let date = DateTime::from_system_time(time).ok()?;
+    // RFC 5280, section 4.1.2.5: UTCTime up to 2049, GeneralizedTime after.
+    match date.year() {
+        ..2050 => UtcTime::from_date_time(date).ok()?.to_der().ok(),
+        _ => GeneralizedTime::from_date_time(date).to_der().ok(),
+    }
 }
 
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {

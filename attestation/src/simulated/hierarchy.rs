@@ -129,6 +129,15 @@ impl Hierarchy {
         Ok(())
     }
 
+    pub(super) fn root_name(&self) -> String {
+        format!("ARK-{}", self.product)
+    }
+
+    /// Appends algorithm and signature to what the root signs.
+    pub(super) fn sign_with_root(&self, signed: Vec<u8>) -> Result<Vec<u8>, SimulatorError> {
+        signed_by(&self.ark.key, &signed)
+    }
+
     /// The product line.
     #[must_use]
     pub fn product(&self) -> Product {
@@ -251,14 +260,14 @@ impl ToBeSigned<'_> {
             self.public_key,
             &der::explicit(3, &der::sequence(&[&self.extensions.concat()])),
         ]);
-        let signature = sign(issuer_key, &signed)?;
-        Ok(der::sequence(&[&signed, &der::RSASSA_PSS_SHA384, &der::bit_string(&signature)]))
+        signed_by(issuer_key, &signed)
     }
 }
 
-fn sign(key: &RsaKeyPair, message: &[u8]) -> Result<Vec<u8>, SimulatorError> {
+/// A certificate or revocation list from the part that is signed.
+fn signed_by(key: &RsaKeyPair, signed: &[u8]) -> Result<Vec<u8>, SimulatorError> {
     let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(&RSA_PSS_SHA384, &SystemRandom::new(), message, &mut signature)
+    key.sign(&RSA_PSS_SHA384, &SystemRandom::new(), signed, &mut signature)
         .map_err(|_| SimulatorError::Crypto("sign with an RSA key"))?;
-    Ok(signature)
+    Ok(der::sequence(&[signed, &der::RSASSA_PSS_SHA384, &der::bit_string(&signature)]))
 }

@@ -13,6 +13,7 @@ mod hierarchy;
 mod processor;
 mod reference;
 mod report_builder;
+mod revocation;
 
 pub use attester::SimulatedAttester;
 pub use error::SimulatorError;

@@ -160,6 +160,13 @@ impl Processor {
         self.0.tcb
     }
 
+    /// The public half of its endorsement key, as DER SubjectPublicKeyInfo. `None` if it cannot be encoded.
+    #[must_use]
+    pub fn public_key(&self) -> Option<Vec<u8>> {
+        let spki: aws_lc_rs::encoding::PublicKeyX509Der<'_> = self.0.key.public_key().as_der().ok()?;
+        Some(spki.as_ref().to_vec())
+    }
+
     /// Its certificates.
     #[must_use]
     pub fn endorsements(&self) -> &Endorsements {

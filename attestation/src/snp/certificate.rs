@@ -13,7 +13,7 @@ use x509_cert::{
     name::Name,
 };
 
-const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+pub(crate) const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
@@ -77,9 +77,7 @@ impl Certificate {
 
     /// The serial number without leading zeros.
     pub(crate) fn serial(&self) -> &[u8] {
-        let serial = self.parsed.tbs_certificate().serial_number().as_bytes();
-        let zeros = serial.iter().take_while(|byte| **byte == 0).count();
-        serial.get(zeros..).unwrap_or_default()
+        without_zeros(self.parsed.tbs_certificate().serial_number().as_bytes())
     }
 
     pub(crate) fn common_name(&self) -> Result<String, CertificateError> {
@@ -140,9 +138,15 @@ impl Certificate {
 
 /// The first element of the outer SEQUENCE, in the bytes that were received: a parser that is more lenient
 /// than the signer must not be able to change what is verified.
-fn signed_part(der: &[u8]) -> Option<&[u8]> {
+pub(crate) fn signed_part(der: &[u8]) -> Option<&[u8]> {
     let mut reader = SliceReader::new(der).ok()?;
     let header = x509_cert::der::Header::decode(&mut reader).ok()?;
     let body = reader.read_slice(header.length()).ok()?;
     SliceReader::new(body).ok()?.tlv_bytes().ok()
+}
+
+/// A number without leading zeros, so that equal numbers are equal bytes.
+pub(crate) fn without_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
 }

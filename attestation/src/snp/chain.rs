@@ -47,6 +47,8 @@ pub(crate) struct VerifiedChain {
     /// Serial numbers as a revocation list of the root may name them, root first.
     pub(crate) serials: [(Place, Vec<u8>); 3],
     pub(crate) root: Certificate,
+    /// SHA-256 of the root certificate.
+    pub(crate) root_digest: [u8; 32],
 }
 
 /// Why certificates are not a chain. One reason: what is above a broken link has no meaning.
@@ -171,6 +173,7 @@ impl<'a> Chain<'a> {
             }),
             serials: chain.map(|(place, certificate)| (place, certificate.serial().to_vec())),
             root,
+            root_digest: self.root_digest,
         })
     }
 }

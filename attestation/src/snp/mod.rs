@@ -18,6 +18,7 @@ mod policy;
 mod product;
 mod reference;
 mod report;
+mod revocation;
 mod roots;
 pub mod signature;
 mod signer_info;
@@ -31,6 +32,7 @@ pub use policy::{GuestPolicy, GuestPolicyError, PlatformInfo, UnknownPlatformInf
 pub use product::{CpuId, Product};
 pub use reference::ReferenceValues;
 pub use report::{FirmwareVersion, MitigationVectors, Report, ReportError};
+pub use revocation::Revocation;
 pub use signer_info::{SignerInfo, SignerInfoError, SigningKey};
 pub use tcb::{PartBelow, ReservedTcbBits, TcbParts};
 pub use verifier::SnpVerifier;

@@ -6,12 +6,14 @@ use std::{
 };
 
 use super::{
-    ReferenceValues, Report, SignerInfo, TrustAnchor,
+    ReferenceValues, Report, Revocation, SignerInfo, TrustAnchor,
     appraisal::{self, Facts, LaunchExpectation},
     chain::{self, ChainError, VerifiedChain},
     claims,
     document::{self, Document},
-    id_block, measurement, signature,
+    id_block, measurement,
+    revocation::{self, RevocationError},
+    signature,
 };
 use crate::{Claims, Evidence, EvidenceType, Finding, Rejection, ReportData, Verifier};
 
@@ -24,6 +26,7 @@ pub struct SnpVerifier {
     reference: ReferenceValues,
     anchor: TrustAnchor,
     id_block: IdBlock,
+    revocation: Revocation,
     /// Launch digests by number of vCPUs, made when first needed.
     measurements: OnceLock<Vec<[u8; 48]>>,
 }
@@ -39,8 +42,21 @@ impl SnpVerifier {
     /// to the reference values.
     #[must_use]
     pub fn new(name: impl Into<String>, reference: ReferenceValues, anchor: TrustAnchor) -> Self {
-        let (name, id_block) = (name.into(), IdBlock::Required);
-        Self { name, reference, anchor, id_block, measurements: OnceLock::new() }
+        Self {
+            name: name.into(),
+            reference,
+            anchor,
+            id_block: IdBlock::Required,
+            revocation: Revocation::NotChecked,
+            measurements: OnceLock::new(),
+        }
+    }
+
+    /// Says how revocation is checked. The default is [`Revocation::NotChecked`].
+    #[must_use]
+    pub fn with_revocation(mut self, revocation: Revocation) -> Self {
+        self.revocation = revocation;
+        self
     }
 
     /// Accepts guests that were launched without an ID block, or with another one. Their measurement and
@@ -56,7 +72,14 @@ impl SnpVerifier {
         let report = &document.report;
         let chain = self.verify_chain(document);
         let mut findings = match &chain {
-            Ok(chain) => authenticity(report, chain, now),
+            Ok(chain) => {
+                let mut findings = authenticity(report, chain, now);
+                findings.extend(self.check_revocation(document, chain, now).err().map(|error| {
+                    let field = format!("revocation list of ARK-{}", self.reference.product);
+                    Finding::new(field, "a list that is valid now and names none of the certificates", error)
+                }));
+                findings
+            }
             Err(Some(error)) => vec![error.finding()],
             // The signing key is unknown; the judge says so.
             Err(None) => Vec::new(),
@@ -76,6 +99,21 @@ impl SnpVerifier {
         let signer = SignerInfo::from_bits(document.report.signer_info).map_err(|_| None)?;
         let product = self.reference.product;
         chain::verify(&document.endorsements, signer.signing_key, product, self.anchor).map_err(Some)
+    }
+
+    fn check_revocation(
+        &self,
+        document: &Document,
+        chain: &VerifiedChain,
+        now: SystemTime,
+    ) -> Result<(), RevocationError> {
+        match &self.revocation {
+            Revocation::NotChecked => Ok(()),
+            Revocation::Required { list: Some(list) } => revocation::check(list, chain, now),
+            Revocation::Required { list: None } => {
+                revocation::check(&document.endorsements.revocation_list, chain, now)
+            }
+        }
     }
 
     fn launch_expectation(&self, report: &Report) -> LaunchExpectation {

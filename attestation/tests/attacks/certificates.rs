@@ -1,0 +1,204 @@
+//! Endorsements that belong to another key, chip, firmware, authority or time.
+
+use std::time::SystemTime;
+
+use contrast_attestation::{
+    Verifier,
+    simulated::{EndorsementTemplate, Hierarchy, Processor, ReportBuilder},
+    snp::{Product, SigningKey, SnpVerifier, ReferenceValues},
+};
+
+use crate::support::*;
+
+/// A certificate for the processor's own key, as it was issued but for one change.
+fn reissued(change: impl FnOnce(&mut EndorsementTemplate)) -> Vec<u8> {
+    let mut template = EndorsementTemplate::new(
+        Product::Genoa,
+        PROCESSOR.tcb(),
+        PROCESSOR.chip_id().to_vec(),
+        PROCESSOR.public_key().unwrap(),
+    );
+    change(&mut template);
+    GENOA.issue(&template).unwrap()
+}
+
+fn with_vcek(certificate: Vec<u8>) -> ReportBuilder<'static> {
+    honest().endorse(|certificates| certificates.vcek = certificate)
+}
+
+#[test]
+fn a_reissued_certificate_is_accepted() {
+    accepted(with_vcek(reissued(|_| {})));
+}
+
+#[test]
+fn a_certificate_of_another_chip_is_refused() {
+    refused(with_vcek(reissued(|template| template.hardware_id[0] ^= 1)), &["report field CHIP_ID"]);
+    // Another processor's certificate has another key, too.
+    let other = Processor::new(&GENOA).unwrap();
+    let fields = ["report field SIGNATURE", "report field CHIP_ID"];
+    refused(with_vcek(other.endorsements().vcek.clone()), &fields);
+}
+
+#[test]
+fn a_certificate_of_another_tcb_version_is_refused() {
+    refused(with_vcek(reissued(|template| template.tcb.snp += 1)), &["report field REPORTED_TCB"]);
+    refused(with_vcek(reissued(|template| template.tcb.tee += 1)), &["report field REPORTED_TCB"]);
+    refused(with_vcek(reissued(|template| template.tcb.microcode -= 1)), &["report field REPORTED_TCB"]);
+}
+
+#[test]
+fn a_certificate_of_another_key_is_refused() {
+    let certificate = reissued(|template| template.public_key = other_public_key());
+    refused(with_vcek(certificate), &["report field SIGNATURE"]);
+}
+
+#[test]
+fn a_certificate_of_another_product_line_is_refused() {
+    let certificate = reissued(|template| "Milan-B0".clone_into(&mut template.product_name));
+    refused(with_vcek(certificate), &["VCEK extension productName"]);
+}
+
+#[test]
+fn a_certificate_without_an_extension_of_its_kind_is_refused() {
+    let certificate = reissued(|template| template.hardware_id.clear());
+    refused(with_vcek(certificate), &["VCEK certificate extension hwID"]);
+    let certificate = reissued(|template| template.hardware_id.truncate(8));
+    refused(with_vcek(certificate), &["VCEK certificate extension hwID"]);
+}
+
+#[test]
+fn certificates_outside_their_validity_are_refused() {
+    let now = SystemTime::now();
+    let expired = reissued(|template| template.not_after = now - DAY / 2);
+    refused(with_vcek(expired), &["VCEK certificate validity"]);
+    let future = reissued(|template| template.not_before = now + DAY);
+    refused(with_vcek(future), &["VCEK certificate validity"]);
+    // The same chain, verified and remembered, is refused at another time.
+    let evidence = honest().evidence().unwrap();
+    let verifier = verifier(reference());
+    for (time, fields) in [
+        (now, &[][..]),
+        (now + 8 * 365 * DAY, &["VCEK certificate validity"]),
+        (
+            now + 26 * 365 * DAY,
+            &["ARK certificate validity", "ASK certificate validity", "VCEK certificate validity"],
+        ),
+        (
+            SystemTime::UNIX_EPOCH,
+            &["ARK certificate validity", "ASK certificate validity", "VCEK certificate validity"],
+        ),
+    ] {
+        let findings = match verifier.appraise(&evidence, &REPORT_DATA, time) {
+            Ok(_) => Vec::new(),
+            Err(rejection) => rejection.findings,
+        };
+        let found: Vec<_> = findings.iter().map(|finding| finding.field.as_str()).collect();
+        assert_eq!(found, fields);
+    }
+}
+
+/// A report signed with a VLEK: the processor's own key under a VLEK certificate.
+fn with_vlek() -> ReportBuilder<'static> {
+    let vlek = reissued(|template| {
+        template.kind = SigningKey::Vlek;
+        template.hardware_id.clear();
+        "Genoa".clone_into(&mut template.product_name);
+    });
+    honest().edit(|report| report.signer_info = 1 << 2).endorse(|certificates| {
+        certificates.vcek.clear();
+        certificates.vlek = vlek;
+        certificates.ask = GENOA.asvk().unwrap();
+    })
+}
+
+#[test]
+fn a_report_signed_by_a_vlek_is_accepted_on_any_chip() {
+    accepted(with_vlek());
+    accepted(with_vlek().edit(|report| report.chip_id = [9; 64]));
+    accepted(with_vlek().edit(|report| report.chip_id = [0; 64]));
+}
+
+#[test]
+fn vlek_and_vcek_do_not_stand_in_for_each_other() {
+    // The report says VCEK, the certificate is a VLEK's.
+    let swapped = with_vlek().edit(|report| report.signer_info = 0);
+    refused(swapped.endorse(|certs| certs.vcek = std::mem::take(&mut certs.vlek)), &["ASK certificate common name"]);
+    let swapped = with_vlek().edit(|report| report.signer_info = 0).endorse(|certificates| {
+        certificates.vcek = std::mem::take(&mut certificates.vlek);
+        certificates.ask = GENOA.ask().to_vec();
+    });
+    refused(swapped, &["VCEK certificate common name"]);
+    // The report says VLEK, the certificate is a VCEK's, or there is none.
+    let vcek = || honest().edit(|report| report.signer_info = 1 << 2);
+    refused(vcek(), &["VLEK certificate"]);
+    let swapped = vcek().endorse(|certificates| {
+        certificates.vlek = std::mem::take(&mut certificates.vcek);
+        certificates.ask = GENOA.asvk().unwrap();
+    });
+    refused(swapped, &["VLEK certificate common name"]);
+}
+
+#[test]
+fn ask_and_asvk_do_not_stand_in_for_each_other() {
+    let ask = GENOA.ask().to_vec();
+    refused(with_vlek().endorse(|certificates| certificates.ask = ask), &["ASVK certificate common name"]);
+    let asvk = GENOA.asvk().unwrap();
+    refused(honest().endorse(|certificates| certificates.ask = asvk), &["ASK certificate common name"]);
+}
+
+#[test]
+fn an_endorsement_key_is_no_authority() {
+    let vcek = PROCESSOR.endorsements().vcek.clone();
+    refused(honest().endorse(|certificates| certificates.ask = vcek), &["ASK certificate common name"]);
+}
+
+#[test]
+fn a_chain_under_a_root_of_the_same_name_is_refused() {
+    let foreign = Hierarchy::generate(Product::Genoa).unwrap();
+    let processor = Processor::new(&foreign).unwrap();
+    let findings = refused_by(
+        &verifier(reference()),
+        &processor.report_builder(HOST_DATA, REPORT_DATA).evidence().unwrap(),
+        &["ARK certificate", "report field MEASUREMENT", "report field ID_KEY_DIGEST"],
+    );
+    assert!(findings[0].expected.contains(&hex::encode(PROCESSOR.root_digest())), "{findings:?}");
+    // With the right root on top, the signature of the foreign ASK does not fit.
+    let ask = foreign.ask().to_vec();
+    refused(honest().endorse(|certificates| certificates.ask = ask), &["ASK certificate signature"]);
+    let vcek = processor.endorsements().vcek.clone();
+    refused(with_vcek(vcek), &["VCEK certificate signature"]);
+}
+
+#[test]
+fn missing_and_malformed_certificates_are_refused() {
+    refused(honest().endorse(|certificates| certificates.ark.clear()), &["ARK certificate"]);
+    refused(honest().endorse(|certificates| certificates.ask.clear()), &["ASK certificate"]);
+    refused(honest().endorse(|certificates| certificates.vcek.clear()), &["VCEK certificate"]);
+    refused(with_vcek(b"garbage".to_vec()), &["VCEK certificate"]);
+    refused(honest().endorse(|certificates| certificates.vcek.push(0)), &["VCEK certificate"]);
+    refused(honest().endorse(|certificates| certificates.ask.push(0)), &["ASK certificate"]);
+}
+
+#[test]
+fn turin_is_accepted_with_its_own_layout_and_refused_with_an_older_one() {
+    let turin = Processor::new(&Hierarchy::generate(Product::Turin).unwrap()).unwrap();
+    let reference = ReferenceValues { allowed_host_data: vec![HOST_DATA], ..turin.reference_values() };
+    let verifier = SnpVerifier::new("simulated-0", reference.clone(), turin.trust_anchor());
+    let builder = || turin.report_builder(HOST_DATA, REPORT_DATA);
+    appraise(&verifier, &builder().evidence().unwrap()).unwrap();
+    let older = turin.tcb().encode(Product::Genoa);
+    let evidence = builder().edit(|report| report.launch_tcb = older).evidence().unwrap();
+    refused_by(&verifier, &evidence, &["report field LAUNCH_TCB"]);
+    // The first boot stage is a part like the others.
+    let mut minimum = reference;
+    minimum.minimum_tcb.fmc = Some(2);
+    let verifier = SnpVerifier::new("simulated-0", minimum, turin.trust_anchor());
+    let parts = ["launch TCB part FMC", "committed TCB part FMC", "reported TCB part FMC"];
+    refused_by(&verifier, &builder().evidence().unwrap(), &parts);
+    // Turin names a chip with 8 bytes; nothing may follow them.
+    let longer = builder().edit(|report| report.chip_id[8] = 1).evidence().unwrap();
+    let reference = ReferenceValues { allowed_host_data: vec![HOST_DATA], ..turin.reference_values() };
+    let verifier = SnpVerifier::new("simulated-0", reference, turin.trust_anchor());
+    refused_by(&verifier, &longer, &["report field CHIP_ID"]);
+}

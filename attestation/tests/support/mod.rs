@@ -1,0 +1,80 @@
+//! A simulated processor, shared by the tests of one file, and short ways to use it.
+
+#![allow(dead_code, reason = "every test file uses another part")]
+
+use std::{
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
+
+use aws_lc_rs::{
+    encoding::{AsDer, PublicKeyX509Der},
+    signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
+use contrast_attestation::{
+    Claims, Evidence, Finding, ReportData, Verifier,
+    simulated::{Hierarchy, Processor, ReportBuilder},
+    snp::{Document, Product, ReferenceValues, SnpVerifier},
+};
+
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const HOST_DATA: [u8; 32] = [0xA5; 32];
+pub(crate) const REPORT_DATA: ReportData = ReportData([0x3C; 64]);
+
+/// Making RSA keys takes seconds: one hierarchy serves all tests of a file.
+pub(crate) static GENOA: LazyLock<Hierarchy> = LazyLock::new(|| Hierarchy::generate(Product::Genoa).unwrap());
+pub(crate) static PROCESSOR: LazyLock<Processor> = LazyLock::new(|| Processor::new(&GENOA).unwrap());
+
+/// What the processor's evidence is expected to be.
+pub(crate) fn reference() -> ReferenceValues {
+    ReferenceValues { allowed_host_data: vec![HOST_DATA], ..PROCESSOR.reference_values() }
+}
+
+pub(crate) fn verifier(reference: ReferenceValues) -> SnpVerifier {
+    SnpVerifier::new("simulated-0", reference, PROCESSOR.trust_anchor())
+}
+
+/// Evidence that [`reference`] accepts, before it is signed.
+pub(crate) fn honest() -> ReportBuilder<'static> {
+    PROCESSOR.report_builder(HOST_DATA, REPORT_DATA)
+}
+
+pub(crate) fn appraise(verifier: &SnpVerifier, evidence: &Evidence) -> Result<Claims, Vec<Finding>> {
+    verifier.appraise(evidence, &REPORT_DATA, SystemTime::now()).map_err(|rejection| {
+        assert!(!rejection.findings.is_empty(), "a rejection must say why");
+        rejection.findings
+    })
+}
+
+pub(crate) fn evidence(document: &Document) -> Evidence {
+    Evidence {
+        evidence_type: contrast_attestation::EvidenceType::Simulated,
+        document: document.encode(),
+    }
+}
+
+/// The evidence must be refused, for a reason in exactly the fields named.
+#[track_caller]
+pub(crate) fn refused_by(verifier: &SnpVerifier, evidence: &Evidence, fields: &[&str]) -> Vec<Finding> {
+    let findings = appraise(verifier, evidence).expect_err("the evidence was accepted");
+    let found: Vec<_> = findings.iter().map(|finding| finding.field.as_str()).collect();
+    assert_eq!(found, fields, "{findings:#?}");
+    findings
+}
+
+#[track_caller]
+pub(crate) fn refused(builder: ReportBuilder<'_>, fields: &[&str]) -> Vec<Finding> {
+    refused_by(&verifier(reference()), &builder.evidence().unwrap(), fields)
+}
+
+#[track_caller]
+pub(crate) fn accepted(builder: ReportBuilder<'_>) {
+    appraise(&verifier(reference()), &builder.evidence().unwrap()).unwrap();
+}
+
+/// The public half of a fresh P-384 key, as DER SubjectPublicKeyInfo.
+pub(crate) fn other_public_key() -> Vec<u8> {
+    let key = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+    let spki: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+    spki.as_ref().to_vec()
+}
