@@ -1,0 +1,31 @@
+//! The program `initializer`: fetches a pod's mesh certificate and workload secret from the Coordinator,
+//! writes them where the other containers of the pod find them, and ends.
+//!
+//! It does not appraise the Coordinator: a false one can only hand out certificates that are worth nothing.
+//! The Coordinator appraises the pod.
+
+mod backoff;
+mod credentials;
+mod fetch;
+mod files;
+mod key;
+mod options;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::options::Options;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    options.start_logging();
+    match run::run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("Error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Command line and environment of the program.
+
+use std::{
+    io::{IsTerminal as _, stderr},
+    path::PathBuf,
+};
+
+use clap::{Parser, builder::NonEmptyStringValueParser};
+use contrast_attestation::AttesterKind;
+use tracing_subscriber::filter::LevelFilter;
+
+/// The port of every Coordinator's mesh API.
+const MESH_API_PORT: u16 = 7777;
+
+/// Fetches the certificate, the key and the secret of this pod from the Coordinator.
+#[derive(Parser, Debug)]
+#[command(name = "initializer", version)]
+pub(crate) struct Options {
+    /// Host name of the Coordinator. The port is always 7777.
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "COORDINATOR_HOST",
+        required_unless_present = "mesh_api_addr",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    coordinator_host: Option<String>,
+
+    /// Host and port of the Coordinator's mesh API, in place of the host alone. For deployments on one
+    /// machine, where several Coordinators cannot have the same port.
+    #[arg(long, value_name = "HOST:PORT", env = "CONTRAST_MESH_API_ADDR", value_parser = NonEmptyStringValueParser::new())]
+    mesh_api_addr: Option<String>,
+
+    /// Directory for certificates, key and secret. Made if it does not exist.
+    #[arg(long, value_name = "DIR", env = "CONTRAST_TLS_DIR", default_value = "/tls-config")]
+    pub(crate) tls_dir: PathBuf,
+
+    /// Where evidence comes from: auto, snp, tdx or simulated.
+    #[arg(long, value_name = "KIND", env = "CONTRAST_ATTESTER", default_value_t = AttesterKind::Auto)]
+    pub(crate) attester: AttesterKind,
+
+    /// Least severe log lines to print: error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", env = "CONTRAST_LOG_LEVEL", default_value = "info")]
+    log_level: LevelFilter,
+}
+
+impl Options {
+    /// Where the mesh API is, `host:port`.
+    pub(crate) fn mesh_api(&self) -> String {
+        if let Some(address) = &self.mesh_api_addr {
+            return address.clone();
+        }
+        let host = self.coordinator_host.as_deref().unwrap_or_default();
+        // An IPv6 address without brackets cannot carry a port.
+        if host.contains(':') && !host.starts_with('[') {
+            return format!("[{host}]:{MESH_API_PORT}");
+        }
+        format!("{host}:{MESH_API_PORT}")
+    }
+
+    /// Logs go to standard error from here on.
+    pub(crate) fn start_logging(&self) {
+        tracing_subscriber::fmt()
+            .with_writer(stderr)
+            .with_ansi(stderr().is_terminal())
+            .with_target(false)
+            .with_max_level(self.log_level)
+            .init();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mesh_api(arguments: &[&str]) -> String {
+        Options::try_parse_from([&["initializer"], arguments].concat()).unwrap().mesh_api()
+    }
+
+    #[test]
+    fn the_port_is_that_of_the_mesh_api_whatever_the_host() {
+        assert_eq!(mesh_api(&["--coordinator-host", "coordinator"]), "coordinator:7777");
+        assert_eq!(mesh_api(&["--coordinator-host", "10.0.0.1"]), "10.0.0.1:7777");
+        assert_eq!(mesh_api(&["--coordinator-host", "fd00::1"]), "[fd00::1]:7777");
+        assert_eq!(mesh_api(&["--coordinator-host", "[fd00::1]"]), "[fd00::1]:7777");
+    }
+
+    #[test]
+    fn a_full_address_takes_the_place_of_the_host() {
+        let arguments = ["--coordinator-host", "coordinator", "--mesh-api-addr", "127.0.0.1:4711"];
+        assert_eq!(mesh_api(&arguments), "127.0.0.1:4711");
+    }
+}
