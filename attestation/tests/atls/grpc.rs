@@ -10,6 +10,10 @@ use contrast_attestation::{
     },
 };
 use tokio::net::TcpListener;
+use tonic::{
+    body::Body,
+    codegen::{Service as _, http::Request},
+};
 
 use crate::parts::*;
 
@@ -40,7 +44,7 @@ async fn silence_is_worth_another_attempt() {
 #[tokio::test]
 async fn a_refused_server_is_not_worth_another_attempt() {
     let (listener, address) = listener().await;
-    let connector = connector(None, verifiers_of_another_processor());
+    let connector = connector(None, verifiers_of_another_guest());
     let (server, client) = tokio::join!(
         async { acceptor().accept(listener.accept().await.unwrap().0, ClientPolicy::Optional).await },
         channel(&address, &connector)
@@ -62,4 +66,22 @@ async fn a_link_tells_what_the_server_claims() {
         link(&address, &connector)
     );
     assert_eq!(client.unwrap().claims.unwrap().host_data, HOST_DATA);
+}
+
+#[tokio::test]
+async fn a_channel_does_not_connect_again_by_itself() {
+    let (listener, address) = listener().await;
+    let connector = connector(None, verifiers());
+    let (server, client) = tokio::join!(
+        async { acceptor().accept(listener.accept().await.unwrap().0, ClientPolicy::Optional).await },
+        channel(&address, &connector)
+    );
+    let mut channel = client.unwrap();
+    drop(server);
+    for _ in 0..3 {
+        let ready = std::future::poll_fn(|context| channel.poll_ready(context)).await;
+        assert!(ready.is_err() || channel.call(Request::new(Body::empty())).await.is_err());
+    }
+    let pending = listener.into_std().unwrap().accept();
+    assert_eq!(pending.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }

@@ -37,12 +37,9 @@ pub(crate) const HOST_DATA: [u8; 32] = [7; 32];
 
 /// The processor that everybody in these tests runs on.
 fn processor() -> &'static Processor {
-    static PROCESSOR: LazyLock<Processor> = LazyLock::new(another_processor);
+    static PROCESSOR: LazyLock<Processor> =
+        LazyLock::new(|| Processor::new(&Hierarchy::generate(Product::Genoa).unwrap()).unwrap());
     &PROCESSOR
-}
-
-fn another_processor() -> Processor {
-    Processor::new(&Hierarchy::generate(Product::Genoa).unwrap()).unwrap()
 }
 
 pub(crate) fn attester() -> Arc<dyn Attester> {
@@ -51,19 +48,19 @@ pub(crate) fn attester() -> Arc<dyn Attester> {
 
 /// Accepts the guest on our processor.
 pub(crate) fn verifiers() -> Verifiers {
-    verifiers_of(processor())
+    verifiers_of(HOST_DATA)
 }
 
 /// Accepts a guest that nobody has.
 #[cfg(feature = "grpc")]
-pub(crate) fn verifiers_of_another_processor() -> Verifiers {
-    verifiers_of(&another_processor())
+pub(crate) fn verifiers_of_another_guest() -> Verifiers {
+    verifiers_of([8; 32])
 }
 
-fn verifiers_of(processor: &Processor) -> Verifiers {
-    let mut values = processor.reference_values();
-    values.allowed_host_data = vec![HOST_DATA];
-    Arc::new([Box::new(SnpVerifier::new("simulated-0", values, processor.trust_anchor()))])
+fn verifiers_of(host_data: [u8; 32]) -> Verifiers {
+    let mut values = processor().reference_values();
+    values.allowed_host_data = vec![host_data];
+    Arc::new([Box::new(SnpVerifier::new("simulated-0", values, processor().trust_anchor()))])
 }
 
 pub(crate) fn acceptor() -> Acceptor {
