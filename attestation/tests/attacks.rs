@@ -13,7 +13,10 @@ mod support;
 
 use contrast_attestation::{
     Evidence, EvidenceType, Verifier,
-    snp::{CpuId, MitigationVectors, PlatformInfo, Product, ReferenceValues, SnpVerifier, TcbParts, TrustAnchor},
+    snp::{
+        CpuId, MitigationVectors, PlatformInfo, Product, ReferenceValues, SnpVerifier, TcbParts, TrustAnchor,
+        id_block, measurement,
+    },
 };
 use support::*;
 
@@ -85,7 +88,9 @@ fn fields_that_a_version_does_not_have_are_refused() {
 #[test]
 fn documents_that_are_no_documents_are_refused() {
     let honest = honest().sign().unwrap().encode();
-    for bytes in [&[][..], b"garbage", &[0xFF; 64], &honest[..honest.len() / 2], &[&honest[..], &[0xFF]].concat()] {
+    for bytes in
+        [&[][..], b"garbage", &[0xFF; 64], &honest[..honest.len() / 2], &[&honest[..], &[0xFF]].concat()]
+    {
         let evidence = Evidence { evidence_type: EvidenceType::Simulated, document: bytes.to_vec() };
         refused_by(&verifier(reference()), &evidence, &["attestation document"]);
     }
@@ -133,7 +138,8 @@ fn a_tcb_version_with_one_lower_part_is_refused_though_it_is_higher_as_a_number(
     let mut reference = reference();
     reference.minimum_tcb.bootloader += 1;
     reference.minimum_tcb.microcode -= 10;
-    let parts = ["launch TCB part BOOT_LOADER", "committed TCB part BOOT_LOADER", "reported TCB part BOOT_LOADER"];
+    let parts =
+        ["launch TCB part BOOT_LOADER", "committed TCB part BOOT_LOADER", "reported TCB part BOOT_LOADER"];
     refused_by(&verifier(reference), &honest().evidence().unwrap(), &parts);
 }
 
@@ -307,6 +313,34 @@ fn another_measurement_or_id_block_is_refused() {
     refused(honest().edit(|report| report.guest_svn += 1), &["report field ID_KEY_DIGEST"]);
     refused(honest().edit(|report| report.family_id[0] = 1), &["report field FAMILY_ID"]);
     refused(honest().edit(|report| report.image_id[0] = 1), &["report field IMAGE_ID"]);
+}
+
+#[test]
+fn a_guest_may_have_1_to_220_vcpus_where_the_reference_value_says_so() {
+    const AP_EIP: u32 = 0x0080_B004;
+    let reference = ReferenceValues { ap_eip: Some(AP_EIP), ..reference() };
+    let variants = measurement::vcpu_variants(reference.measurement, AP_EIP, reference.product);
+    let many = verifier(reference.clone());
+    let exact = verifier(ReferenceValues { ap_eip: None, ..reference.clone() });
+    let launched = |digest: [u8; 48]| {
+        let id_key = id_block::key_digest(&digest, reference.guest_policy, 2).unwrap();
+        let builder = honest().edit(|report| {
+            report.measurement = digest;
+            report.id_key_digest = id_key;
+        });
+        builder.evidence().unwrap()
+    };
+    appraise(&many, &launched(variants[0])).unwrap();
+    appraise(&many, &launched(variants[219])).unwrap();
+    appraise(&exact, &launched(variants[0])).unwrap();
+    let fields = ["report field MEASUREMENT", "report field ID_KEY_DIGEST"];
+    refused_by(&exact, &launched(variants[1]), &fields);
+    // One vCPU too many: a variant of the last.
+    let beyond = measurement::vcpu_variants(variants[219], AP_EIP, reference.product)[1];
+    refused_by(&many, &launched(beyond), &fields);
+    // The right number of vCPUs, under the ID key of another.
+    let mixed = honest().edit(|report| report.measurement = variants[5]);
+    refused_by(&many, &mixed.evidence().unwrap(), &["report field ID_KEY_DIGEST"]);
 }
 
 #[test]

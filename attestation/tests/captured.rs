@@ -12,8 +12,8 @@ use std::{
 use contrast_attestation::{
     Claims, Evidence, EvidenceType, Finding, ReportData, Verifier,
     snp::{
-        Document, Endorsements, GuestPolicy, PlatformInfo, Product, ReferenceValues, Report, SnpVerifier, TcbParts,
-        TrustAnchor,
+        Document, Endorsements, GuestPolicy, PlatformInfo, Product, ReferenceValues, Report, SnpVerifier,
+        TcbParts, TrustAnchor,
     },
 };
 
@@ -28,7 +28,10 @@ struct Capture {
 /// `None`, after a message, if there are no captures and this is not CI.
 fn capture() -> Option<Capture> {
     let dir = env::var_os("CONTRAST_SHARED_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from)
+        .map_or_else(
+            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+            PathBuf::from,
+        )
         .join("snp");
     let (report, vcek) = (dir.join("milan-report-v2.bin"), dir.join("milan-vcek.der"));
     if !report.exists() {

@@ -15,6 +15,9 @@ mod reference;
 mod report_builder;
 mod revocation;
 
+#[cfg(test)]
+mod tests;
+
 pub use attester::SimulatedAttester;
 pub use error::SimulatorError;
 pub use hierarchy::{EndorsementTemplate, Hierarchy};

@@ -104,6 +104,25 @@ mod tests {
         assert!(key.verify(&block, &signature).is_ok());
     }
 
+    /// Values computed by an independent implementation of the group law.
+    #[test]
+    fn key_digests_are_those_of_an_independent_computation() {
+        let smt = GuestPolicy { smt: true, ..Default::default() };
+        let digest = key_digest(&[7; 48], smt, 2).unwrap();
+        assert_eq!(
+            hex::encode(digest),
+            "b97fc9bc5d2a168f30c8fe82e77c9f6015e5afddc4c382c80afd1791922c70f1\
+             a66f827f620732026faad95b40c81b65"
+        );
+        let ascending = std::array::from_fn(|position| u8::try_from(position).unwrap());
+        let digest = key_digest(&ascending, GuestPolicy { abi_minor: 31, ..smt }, 0).unwrap();
+        assert_eq!(
+            hex::encode(digest),
+            "16d40444134b9249d960235c31db54cc3b8b17f37ee6e7023c33ee7f9797a2c5\
+             2c67062b1def1fa2dfc1f52580a951f8"
+        );
+    }
+
     #[test]
     fn every_value_in_the_block_changes_the_key() {
         let policy = GuestPolicy { smt: true, ..Default::default() };

@@ -40,3 +40,37 @@ fn extend(digest: &[u8; 48], page_digest: &[u8; 48]) -> [u8; 48] {
         .finalize()
         .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AP_EIP: u32 = 0x0080_B004;
+
+    /// Values of `sev-snp-measure` 0.0.13 for two more vCPUs after a digest of 48 bytes 07h.
+    #[test]
+    fn variants_are_those_of_sev_snp_measure() {
+        for (product, digest) in [
+            (
+                Product::Milan,
+                "6fca344edd636b0d66c7d2fd4ae40757b6cd7eb6f24d8828391950dab9d5f281\
+                 507c194a62d160c0fd82b6707be72e9a",
+            ),
+            (
+                Product::Genoa,
+                "66229d9ced81a2dc9642c1fda78c1b4f7b2b96416f006252b171e7a48f27745d\
+                 fef79f8e8a71d00934037ad941f080d4",
+            ),
+            (
+                Product::Turin,
+                "982d5907333225a72c3f18d3ea1c12df9e24df859fe990d0f9c33f36cef66259\
+                 9b139cd8fceb7b091bda6050c522ed49",
+            ),
+        ] {
+            let variants = vcpu_variants([7; 48], AP_EIP, product);
+            assert_eq!(variants.len(), MAX_VCPUS);
+            assert_eq!(variants[0], [7; 48]);
+            assert_eq!(hex::encode(variants[2]), digest);
+        }
+    }
+}

@@ -91,7 +91,8 @@ fn verify(der: &[u8], chain: &VerifiedChain) -> Result<VerifiedList, RevocationE
     }
     let signature = list.signature.as_bytes().ok_or(RevocationError::NotDer)?;
     let algorithm = &list.signature_algorithm;
-    if algorithm.oid != RSASSA_PSS || *algorithm != body.signature || !chain.root.verifies(signed, signature) {
+    if algorithm.oid != RSASSA_PSS || *algorithm != body.signature || !chain.root.verifies(signed, signature)
+    {
         return Err(RevocationError::Signature);
     }
     let entries = || body.revoked_certificates.iter().flatten();

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use contrast_attestation::{
     Verifier,
     simulated::{EndorsementTemplate, Hierarchy, Processor, ReportBuilder},
-    snp::{Product, SigningKey, SnpVerifier, ReferenceValues},
+    snp::{Product, ReferenceValues, SigningKey, SnpVerifier},
 };
 
 use crate::support::*;
@@ -123,7 +123,10 @@ fn a_report_signed_by_a_vlek_is_accepted_on_any_chip() {
 fn vlek_and_vcek_do_not_stand_in_for_each_other() {
     // The report says VCEK, the certificate is a VLEK's.
     let swapped = with_vlek().edit(|report| report.signer_info = 0);
-    refused(swapped.endorse(|certs| certs.vcek = std::mem::take(&mut certs.vlek)), &["ASK certificate common name"]);
+    refused(
+        swapped.endorse(|certs| certs.vcek = std::mem::take(&mut certs.vlek)),
+        &["ASK certificate common name"],
+    );
     let swapped = with_vlek().edit(|report| report.signer_info = 0).endorse(|certificates| {
         certificates.vcek = std::mem::take(&mut certificates.vlek);
         certificates.ask = GENOA.ask().to_vec();
@@ -155,8 +158,7 @@ fn an_endorsement_key_is_no_authority() {
 
 #[test]
 fn a_chain_under_a_root_of_the_same_name_is_refused() {
-    let foreign = Hierarchy::generate(Product::Genoa).unwrap();
-    let processor = Processor::new(&foreign).unwrap();
+    let processor = Processor::new(&FOREIGN).unwrap();
     let findings = refused_by(
         &verifier(reference()),
         &processor.report_builder(HOST_DATA, REPORT_DATA).evidence().unwrap(),
@@ -164,7 +166,7 @@ fn a_chain_under_a_root_of_the_same_name_is_refused() {
     );
     assert!(findings[0].expected.contains(&hex::encode(PROCESSOR.root_digest())), "{findings:?}");
     // With the right root on top, the signature of the foreign ASK does not fit.
-    let ask = foreign.ask().to_vec();
+    let ask = FOREIGN.ask().to_vec();
     refused(honest().endorse(|certificates| certificates.ask = ask), &["ASK certificate signature"]);
     let vcek = processor.endorsements().vcek.clone();
     refused(with_vcek(vcek), &["VCEK certificate signature"]);

@@ -23,6 +23,9 @@ pub(crate) const REPORT_DATA: ReportData = ReportData([0x3C; 64]);
 
 /// Making RSA keys takes seconds: one hierarchy serves all tests of a file.
 pub(crate) static GENOA: LazyLock<Hierarchy> = LazyLock::new(|| Hierarchy::generate(Product::Genoa).unwrap());
+/// A root of the same name that nobody trusts.
+pub(crate) static FOREIGN: LazyLock<Hierarchy> =
+    LazyLock::new(|| Hierarchy::generate(Product::Genoa).unwrap());
 pub(crate) static PROCESSOR: LazyLock<Processor> = LazyLock::new(|| Processor::new(&GENOA).unwrap());
 
 /// What the processor's evidence is expected to be.
@@ -47,10 +50,7 @@ pub(crate) fn appraise(verifier: &SnpVerifier, evidence: &Evidence) -> Result<Cl
 }
 
 pub(crate) fn evidence(document: &Document) -> Evidence {
-    Evidence {
-        evidence_type: contrast_attestation::EvidenceType::Simulated,
-        document: document.encode(),
-    }
+    Evidence { evidence_type: contrast_attestation::EvidenceType::Simulated, document: document.encode() }
 }
 
 /// The evidence must be refused, for a reason in exactly the fields named.
