@@ -9,7 +9,7 @@ use crate::{
     refusal::{EventFault, Refusal},
     seed::{DerivedKeys, Seed},
     seed_shares::{self, SeedShareDocument},
-    state::State,
+    state::{Inconsistency, State},
 };
 
 /// What a seed share owner asks for.
@@ -84,15 +84,13 @@ pub fn replay(
 fn load_current(log: &SealedLog, state: State, seed: &Seed) -> Result<Replayed, Refusal> {
     let reader = log.reader();
     let keys = seed.derive_keys()?;
+    let last = reader.head().events.saturating_sub(1);
     let (Some(latest), Some(lasting)) = (&state.latest, state.lasting.clone()) else {
-        return Err(Refusal::NoManifest);
+        return Err(Refusal::BadEvent { position: last, reason: Inconsistency::LastingCertificates.into() });
     };
     check_signature(latest, keys.transition.verifying_key())?;
-    let manifest =
-        ManifestDocument::parse(reader.blob(&latest.manifest)?).map_err(|errors| Refusal::BadEvent {
-            position: reader.head().events.saturating_sub(1),
-            reason: EventFault::Manifest(errors),
-        })?;
+    let manifest = ManifestDocument::parse(reader.blob(&latest.manifest)?)
+        .map_err(|errors| Refusal::BadEvent { position: last, reason: EventFault::Manifest(errors) })?;
     // Pods will be judged by these policies' digests, and auditors ask for their texts.
     for policy in &latest.policies {
         reader.blob(policy)?;

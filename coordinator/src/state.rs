@@ -3,7 +3,8 @@
 use contrast_manifest::transition_hash;
 
 use crate::event::{
-    CaGenerationStarted, Digest, Event, EventKind, GenerationCertificates, LastingCertificates, ManifestSet,
+    CaGenerationStarted, Cause, Digest, Event, EventKind, GenerationCertificates, LastingCertificates,
+    ManifestSet, Recovered,
 };
 
 /// What all events so far add up to. Its size depends on the current manifest, not on the history.
@@ -19,6 +20,8 @@ pub struct State {
     pub certificates: Option<GenerationCertificates>,
     /// Certificates that stay for the life of the deployment.
     pub lasting: Option<LastingCertificates>,
+    /// Why a CA generation must come next, after a manifest or a recovery.
+    pub awaited: Option<Cause>,
 }
 
 /// An event that cannot follow the events before it: the log was not written by a Coordinator.
@@ -35,6 +38,9 @@ pub enum Inconsistency {
         /// The number in the event.
         found: u64,
     },
+    /// A CA generation starts exactly after each manifest and each recovery, and for that reason.
+    #[error("it does not come where a CA generation is due, or comes where another event is due")]
+    Order,
     /// The lasting certificates come with the first CA generation and never again.
     #[error("it has root certificates where there should be none, or none where there should be")]
     LastingCertificates,
@@ -52,11 +58,7 @@ impl State {
         match &event.kind {
             EventKind::ManifestSet(set) => self.manifest_set(set),
             EventKind::CaGenerationStarted(started) => self.ca_generation_started(started),
-            EventKind::Recovered(recovered) => match self.latest_transition() {
-                None => Err(Inconsistency::NoManifest),
-                Some(latest) if latest != recovered.transition => Err(Inconsistency::BrokenChain),
-                Some(_) => Ok(()),
-            },
+            EventKind::Recovered(recovered) => self.recovered(recovered),
         }
     }
 
@@ -67,18 +69,34 @@ impl State {
     }
 
     fn manifest_set(&mut self, set: &ManifestSet) -> Result<(), Inconsistency> {
+        if self.awaited.is_some() {
+            return Err(Inconsistency::Order);
+        }
         let previous = self.latest_transition().unwrap_or_default();
         if set.previous != previous || set.transition != transition_hash(set.manifest, previous) {
             return Err(Inconsistency::BrokenChain);
         }
         self.manifests += 1;
         self.latest = Some(set.clone());
+        self.awaited = Some(Cause::ManifestSet);
         Ok(())
     }
 
+    fn recovered(&mut self, recovered: &Recovered) -> Result<(), Inconsistency> {
+        match self.latest_transition() {
+            None => Err(Inconsistency::NoManifest),
+            Some(latest) if latest != recovered.transition => Err(Inconsistency::BrokenChain),
+            // Also where a CA generation is due: a host may have cut the log between the two.
+            Some(_) => {
+                self.awaited = Some(Cause::Recovery);
+                Ok(())
+            }
+        }
+    }
+
     fn ca_generation_started(&mut self, started: &CaGenerationStarted) -> Result<(), Inconsistency> {
-        if self.latest.is_none() {
-            return Err(Inconsistency::NoManifest);
+        if self.awaited != Some(started.cause) {
+            return Err(Inconsistency::Order);
         }
         let expected = self.generation + 1;
         if started.generation != expected {
@@ -87,6 +105,7 @@ impl State {
         if started.lasting.is_some() == self.lasting.is_some() {
             return Err(Inconsistency::LastingCertificates);
         }
+        self.awaited = None;
         self.generation = expected;
         self.certificates = Some(started.certificates.clone());
         if started.lasting.is_some() {

@@ -1,0 +1,91 @@
+//! What an engine that fails or forgets can do to a Coordinator: make it say so, and nothing else.
+
+use contrast_coordinator::authority::Phase;
+use contrast_store::faults::{Fault, Medium};
+
+use crate::support::{first_set, manifest, recovery, set, start, summary};
+
+/// Operations of the engine that a start, two sets, another start and a recovery take at most.
+const OPERATIONS: u64 = 60;
+
+#[test]
+fn whatever_operation_fails_the_history_stays_what_was_acknowledged() {
+    for fault in [Fault::Fail, Fault::FailAfterwards, Fault::DiskFull] {
+        for operation in 0..OPERATIONS {
+            let context = format!("{fault:?} at operation {operation}");
+            let medium = Medium::new();
+            medium.inject(operation, fault);
+            let acknowledged = live(&medium);
+            let content = medium.content();
+            let healed = Medium::new();
+            healed.edit(|empty| *empty = content);
+            let authority = start(&healed).expect(&context);
+            match authority.phase() {
+                Phase::Uninitialised => assert_eq!(acknowledged, 0, "{context}"),
+                Phase::Active(_) => panic!("{context}: nobody unlocked it"),
+                Phase::Locked(_) => {
+                    let active = authority.recover(recovery(&authority)).expect(&context);
+                    assert!(active.state.manifests >= acknowledged, "{context}");
+                    // One that failed may still be there; more than was asked for can not.
+                    assert!(active.state.manifests <= acknowledged + 1, "{context}");
+                }
+            }
+        }
+    }
+}
+
+/// Starts, sets two manifests, restarts and recovers, as far as the medium allows. Returns how many sets were
+/// acknowledged.
+fn live(medium: &Medium) -> u64 {
+    let mut acknowledged = 0;
+    let Ok(authority) = start(medium) else { return 0 };
+    for name in ["a", "b"] {
+        let before = authority.active().ok().map(|active| summary(&active));
+        match authority.set_manifest(set_or_first(name, &authority)) {
+            Ok(active) => {
+                acknowledged += 1;
+                assert_eq!(active.state.manifests, acknowledged);
+            }
+            Err(_) => {
+                assert_eq!(before, authority.active().ok().map(|active| summary(&active)), "still the same")
+            }
+        }
+    }
+    drop(authority);
+    if let Ok(authority) = start(medium)
+        && matches!(authority.phase(), Phase::Locked(_))
+    {
+        // It may fail; what matters is what is on the medium afterwards.
+        let _ = authority.recover(recovery(&authority));
+    }
+    acknowledged
+}
+
+fn set_or_first(
+    name: &str,
+    authority: &contrast_coordinator::authority::Authority,
+) -> contrast_coordinator::command::SetManifest {
+    match authority.phase() {
+        Phase::Uninitialised => first_set(manifest(name)),
+        _ => set(manifest(name), authority),
+    }
+}
+
+#[test]
+fn a_medium_that_forgets_an_update_is_found_out_by_who_remembers_it() {
+    let medium = Medium::new();
+    let authority = start(&medium).unwrap();
+    authority.set_manifest(first_set(manifest("a"))).unwrap();
+    let before = medium.content();
+    let remembered =
+        authority.set_manifest(set(manifest("b"), &authority)).unwrap().state.latest_transition();
+    medium.edit(|content| *content = before);
+    let restarted = start(&medium).unwrap();
+    let mut request = recovery(&restarted);
+    request.expected_transition = remembered;
+    let refused = restarted.recover(request).err().unwrap().to_string();
+    assert!(refused.contains("rolled back"), "{refused}");
+    assert!(matches!(restarted.phase(), Phase::Locked(_)));
+    // Whoever remembers an older state can still recover, and sees what there is.
+    restarted.recover(recovery(&restarted)).unwrap();
+}

@@ -1,0 +1,197 @@
+//! The whole life of a deployment on this machine, narrated: `cargo xtask demo`.
+//!
+//! Every step runs the real programs and checks what it claims; the first one that does not hold ends
+//! the demo with a failure.
+#![expect(clippy::expect_used, clippy::panic, reason = "a step that fails must end the demo, with its reason")]
+
+mod narration;
+mod shop;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use contrast_tests::{Coordinator, mutual_tls, workspace_root};
+use narration::{explain, quote, step};
+use shop::Shop;
+
+fn main() {
+    let directory = directory();
+    let mut shop = open_shop(&directory);
+    let coordinator = first_set(&shop);
+    mutual_tls_between_pods(&shop, &coordinator);
+    update(&mut shop, &coordinator);
+    outsider(&shop, &coordinator);
+    let before = verify_and_read(&shop, &coordinator);
+    let coordinator = restart(&shop, coordinator);
+    recover(&shop, &coordinator, &before);
+    audit(&shop, coordinator);
+    narration::next_commands(&shop);
+}
+
+/// `--dir DIR`, or `demo-workspace` in the project. Only a folder of an earlier demo is replaced.
+fn directory() -> PathBuf {
+    const MARK: &str = ".contrast-demo";
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let directory = match args.as_slice() {
+        [] => workspace_root().join("demo-workspace"),
+        [option, directory] if option == "--dir" => PathBuf::from(directory),
+        _ => {
+            eprintln!("Error: the demo takes no arguments but --dir DIR");
+            std::process::exit(2);
+        }
+    };
+    if directory.exists() && !directory.join(MARK).exists() {
+        eprintln!(
+            "Error: {} exists and is not the folder of an earlier demo.\nChoose another with --dir DIR, or remove it.",
+            directory.display()
+        );
+        std::process::exit(1);
+    }
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("the folder of the demo can be made");
+    fs::write(directory.join(MARK), "made by `cargo xtask demo`, which replaces it\n").expect("it can be written");
+    directory.canonicalize().expect("it was just made")
+}
+
+fn open_shop(directory: &Path) -> Shop {
+    step("Simulated hardware");
+    explain(
+        "This machine gets a software secure processor: it signs reports in the layout of AMD SEV-SNP, under keys \
+         of its own. The same code appraises it as real hardware, but nothing here is confidential.",
+    );
+    let shop = Shop::set_up(directory);
+    quote("contrast simulator init", &serde_json::to_string_pretty(&shop.deployment.reference_values).unwrap_or_default());
+    explain(
+        "These reference values, the policies of the shop's four workloads (deploy/demo) and the public keys of its two \
+         owners make up the manifest.",
+    );
+    shop
+}
+
+fn first_set(shop: &Shop) -> Coordinator {
+    step("A pod that waits");
+    let coordinator = shop.deployment.start();
+    explain("The Coordinator is up, but has no manifest. The initializer of `web` asks for its certificate and waits.");
+    let web = shop.deployment.pod(&coordinator, "web");
+    quote("initializer of web", &web.wait_for_log("contrast set"));
+
+    step("The first `set`");
+    let set = shop.deployment.contrast(&coordinator, "set", &[]).success();
+    assert!(set.stderr.contains("SIMULATED"), "every command has to say that this is a simulation");
+    quote("contrast set", &format!("{}\n{}", set.stderr.trim(), set.stdout.trim()));
+    let pod = web.finish();
+    assert!(pod.log.contains("contrast set"), "it waited for the manifest");
+    explain("And without being started again, `web` has its certificate, key and secret:");
+    quote("files of web", &shop.files_of("web"));
+    coordinator
+}
+
+fn mutual_tls_between_pods(shop: &Shop, coordinator: &Coordinator) {
+    step("Two pods talk mutual TLS");
+    for name in ["orders", "db"] {
+        shop.deployment.pod(coordinator, name).finish();
+    }
+    explain("`orders` connects to `db`; openssl is at both ends and checks the other's certificate against the mesh CA.");
+    let talk = mutual_tls(&shop.tls_dir("db"), &shop.tls_dir("orders"), "mesh-ca.pem");
+    assert!(talk.verified, "server:\n{}\nclient:\n{}", talk.server, talk.client);
+    let lines = talk.client.lines().filter(|line| line.contains("verify") || line.contains("Verif"));
+    quote("openssl s_client", &lines.collect::<Vec<_>>().join("\n"));
+}
+
+fn update(shop: &mut Shop, coordinator: &Coordinator) {
+    step("A manifest update");
+    explain("The owner gives `web` one more name and sets the manifest again, on top of the history that they know.");
+    let mesh_ca = shop.read("mesh-ca.pem");
+    let root_ca = shop.read("coordinator-root-ca.pem");
+    shop.add_name("web", "shop.example");
+    let set = shop.deployment.contrast(coordinator, "set", &["--atomic"]).success();
+    quote("contrast set --atomic", set.stdout.trim());
+    assert_ne!(mesh_ca, shop.read("mesh-ca.pem"), "an update starts a new CA generation");
+    assert_eq!(root_ca, shop.read("coordinator-root-ca.pem"), "the root CA stays for life");
+    explain("There is a new mesh CA now; the root CA is still the same, byte for byte. Pods get new certificates when they restart:");
+    shop.deployment.pod(coordinator, "web").finish();
+    let old_and_new = mutual_tls(&shop.tls_dir("web"), &shop.tls_dir("orders"), "mesh-ca.pem");
+    assert!(!old_and_new.verified, "certificates of two generations must not meet on the mesh CA");
+    let through_root = mutual_tls(&shop.tls_dir("web"), &shop.tls_dir("orders"), "coordinator-root-ca.pem");
+    assert!(through_root.verified, "server:\n{}\nclient:\n{}", through_root.server, through_root.client);
+    explain("`orders`, not restarted, is refused by those who trust the current mesh CA, and accepted by those who trust the root CA.");
+}
+
+fn outsider(shop: &Shop, coordinator: &Coordinator) {
+    step("An outsider is refused");
+    explain("A pod on another processor, under a policy that nobody listed, asks for a certificate.");
+    let refused = shop.outsider(coordinator);
+    quote("initializer of the outsider", &refused);
+    for field in ["HOST_DATA", "ARK"] {
+        assert!(refused.contains(field), "the refusal must name every mismatch, {field} among them");
+    }
+}
+
+/// What `verify` and `history` say; the part that must be the same after a recovery.
+struct Account {
+    manifests: Vec<Vec<u8>>,
+    history: Vec<String>,
+}
+
+fn verify_and_read(shop: &Shop, coordinator: &Coordinator) -> Account {
+    step("`verify` and `history`");
+    let verify = shop.deployment.contrast(coordinator, "verify", &[]).success();
+    quote("contrast verify", verify.stdout.trim());
+    let history = shop.deployment.contrast(coordinator, "history", &[]).success();
+    quote("contrast history", history.stdout.trim());
+    account(shop, coordinator)
+}
+
+fn account(shop: &Shop, coordinator: &Coordinator) -> Account {
+    let lines = shop.deployment.contrast(coordinator, "history", &["--output", "json"]).success().stdout;
+    let manifest = |index: usize| fs::read(shop.deployment.workspace.join(format!("verify/manifest.{index}.json"))).ok();
+    Account {
+        manifests: (0..).map_while(manifest).collect(),
+        history: lines.lines().map(str::to_owned).collect(),
+    }
+}
+
+fn restart(shop: &Shop, coordinator: Coordinator) -> Coordinator {
+    step("A restart");
+    explain("The Coordinator is killed (SIGKILL) and started again. Its log is sealed under a seed that it no longer has.");
+    coordinator.kill();
+    let coordinator = shop.deployment.start();
+    let refused = shop.deployment.contrast(&coordinator, "verify", &[]).failure();
+    assert!(refused.contains("contrast recover"), "a locked Coordinator says what to do: {refused}");
+    quote("contrast verify", refused.trim());
+    coordinator
+}
+
+fn recover(shop: &Shop, coordinator: &Coordinator, before: &Account) {
+    step("`recover`");
+    let recover = shop.deployment.contrast(coordinator, "recover", &[]).success();
+    quote("contrast recover", recover.stdout.trim());
+    shop.deployment.contrast(coordinator, "verify", &[]).success();
+    let after = account(shop, coordinator);
+    assert_eq!(before.manifests, after.manifests, "recovery must not change a manifest");
+    let (same, new) = after.history.split_at(before.history.len());
+    assert_eq!(before.history, same, "recovery must not change the history");
+    assert_eq!(new.len(), 2, "recovery adds itself and a CA generation");
+    explain(&format!(
+        "`verify` and `history` agree: all {} manifests and {} events are as before, and two events were added:",
+        after.manifests.len(),
+        before.history.len()
+    ));
+    quote("contrast history --output json", &new.join("\n"));
+}
+
+fn audit(shop: &Shop, coordinator: Coordinator) {
+    step("An audit without the Coordinator");
+    let (status, _) = coordinator.stop();
+    assert!(status.success(), "SIGTERM ends a Coordinator in good order");
+    let offline = shop.contrast(&["history", "--offline", "verify"]);
+    quote("contrast history --offline verify", offline.stdout.trim());
+    let diff = shop.contrast(&["history", "--offline", "verify", "--diff", "0", "1"]);
+    quote("contrast history --offline verify --diff 0 1", diff.stdout.trim());
+    let check = shop.store_check();
+    assert!(check.contains("events:") && !check.contains("verified:       yes"), "{check}");
+    quote("coordinator store check", check.trim());
+    explain("Without the seed, a store shows its size and head, and nothing else.");
+}

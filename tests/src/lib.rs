@@ -1,0 +1,24 @@
+//! Runs whole deployments on one machine, with the real programs: Coordinator, initializer and CLI on
+//! 127.0.0.1, on simulated hardware.
+//!
+//! The demo and the end-to-end tests are the two users. A failing step panics with what the program
+//! printed: that is what both want to show.
+#![expect(clippy::panic, clippy::expect_used, reason = "a step of a test or of the demo that fails must stop it, with its reason")]
+
+mod cli;
+mod client;
+mod coordinator;
+mod deployment;
+mod manifest;
+mod pod;
+mod programs;
+mod tls;
+
+pub use cli::Answer;
+pub use client::Client;
+pub use coordinator::{Coordinator, Ops};
+pub use deployment::Deployment;
+pub use manifest::{ManifestFile, policy_digest};
+pub use pod::{Pod, PodStatus};
+pub use programs::{program, workspace_root};
+pub use tls::{MutualTls, mutual_tls};

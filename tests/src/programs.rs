@@ -1,0 +1,111 @@
+//! Where the programs under test are, and how their output is read.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Condvar, Mutex, OnceLock, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Longest wait for a line of output; far beyond what anything takes on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The folder of the whole project.
+#[must_use]
+pub fn workspace_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace")
+}
+
+/// A program of this project, built as the caller was and up to date.
+#[must_use]
+pub fn program(name: &str) -> Command {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    Command::new(DIRECTORY.get_or_init(build).join(name))
+}
+
+/// Builds the programs (a moment if nothing changed) and says where they are.
+fn build() -> PathBuf {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // The whole workspace, so that cargo chooses the same features of dependencies as everywhere else.
+    cargo.current_dir(workspace_root()).args(["build", "--quiet", "--workspace", "--bins"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().expect("cargo can be started");
+    assert!(status.success(), "the programs could not be built");
+    let me = std::env::current_exe().expect("this program has a path");
+    let directory = me.parent().expect("programs lie in a directory");
+    // Test binaries lie in `deps` below the programs.
+    if directory.ends_with("deps") { directory.parent().expect("deps lies in a directory") } else { directory }
+        .to_owned()
+}
+
+/// What a running program has printed so far. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Printed(Arc<(Mutex<State>, Condvar)>);
+
+#[derive(Default)]
+struct State {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Printed {
+    /// Collects lines until the program closes its end.
+    pub(crate) fn collect(stream: impl Read + Send + 'static) -> Self {
+        let printed = Self::default();
+        let collector = printed.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines() {
+                let Ok(line) = line else { break };
+                collector.change(|state| state.lines.push(line));
+            }
+            collector.change(|state| state.ended = true);
+        });
+        printed
+    }
+
+    /// Waits for a line that contains `text`, among those from the `from`-th on.
+    ///
+    /// # Panics
+    /// When the program ends, or two minutes pass, without it.
+    pub(crate) fn wait_for(&self, text: &str, from: usize) -> String {
+        let (state, changed) = &*self.0;
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(line) = state.lines.iter().skip(from).find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !state.ended && !left.is_zero(),
+                "the program never printed `{text}`, but:\n{}",
+                state.lines.join("\n")
+            );
+            state = changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// How many lines there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).lines.len()
+    }
+
+    /// All that was printed, after the program has closed its end.
+    pub(crate) fn all(&self) -> String {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        while !state.ended {
+            state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.lines.join("\n")
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.1.notify_all();
+    }
+}

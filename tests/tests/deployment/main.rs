@@ -1,0 +1,17 @@
+//! Whole deployments: the real programs on one machine.
+//!
+//! One test binary, so that the processor and the owners' keys are made once. `refusals`, `stores`, `clients` and
+//! `accidents` go through everything that may be wrong or go wrong; `life` and `wire` show what is right.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod accidents;
+mod clients;
+mod life;
+mod refusals;
+mod stores;
+mod wire;
