@@ -17,6 +17,7 @@ pub use empty::EmptyLog;
 pub use locked::LockedLog;
 pub use reader::{LogReader, Records};
 pub use sealed::SealedLog;
+use std::sync::Arc;
 
 /// What an engine holds.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub enum Opened {
 /// # Errors
 /// If the engine fails, or the header is damaged or of a newer format. Events are not looked at.
 pub fn open(backend: impl Backend) -> Result<Opened, StoreError> {
-    let backend: Box<dyn Backend> = Box::new(backend);
+    let backend: Arc<dyn Backend> = Arc::new(backend);
     Ok(match backend.header()? {
         None => Opened::Empty(EmptyLog::new(backend)),
         Some(bytes) => {

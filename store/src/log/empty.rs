@@ -7,14 +7,15 @@ use crate::error::StoreError;
 use crate::header::{FORMAT_VERSION, Header};
 use crate::keys::Keys;
 use crate::record::SealError;
+use std::sync::Arc;
 
 /// A place for a log.
 pub struct EmptyLog {
-    backend: Box<dyn Backend>,
+    backend: Arc<dyn Backend>,
 }
 
 impl EmptyLog {
-    pub(super) fn new(backend: Box<dyn Backend>) -> Self {
+    pub(super) fn new(backend: Arc<dyn Backend>) -> Self {
         Self { backend }
     }
 

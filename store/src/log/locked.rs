@@ -9,10 +9,11 @@ use crate::error::{StoreError, UnlockError};
 use crate::header::Header;
 use crate::keys::Keys;
 use crate::record::open_record;
+use std::sync::Arc;
 
 /// A log before it was unlocked. Its header can be read, its records can be counted and chained.
 pub struct LockedLog {
-    backend: Box<dyn Backend>,
+    backend: Arc<dyn Backend>,
     /// Boxed, because a failed unlocking hands the log back next to an error.
     start: Box<Start>,
     events: u64,
@@ -25,7 +26,7 @@ struct Start {
 }
 
 impl LockedLog {
-    pub(super) fn new(backend: Box<dyn Backend>, header: Header, origin: Digest, events: u64) -> Self {
+    pub(super) fn new(backend: Arc<dyn Backend>, header: Header, origin: Digest, events: u64) -> Self {
         Self { backend, start: Box::new(Start { header, origin }), events }
     }
 

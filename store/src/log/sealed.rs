@@ -2,7 +2,7 @@
 
 use super::reader::LogReader;
 use super::shared::Shared;
-use super::{Append, Head};
+use super::{Append, Head, LockedLog};
 use crate::error::StoreError;
 use std::sync::Arc;
 
@@ -35,6 +35,15 @@ impl SealedLog {
             return Err(error.into());
         }
         Ok(self.shared.advance(digests))
+    }
+
+    /// Forgets the keys: the log as it was before it was unlocked, for a caller who finds out that it must not be
+    /// used. Readers that are still around keep the keys that they have.
+    #[must_use]
+    pub fn lock(self) -> LockedLog {
+        let (_, origin) = self.shared.noted_before(0);
+        let Shared { backend, header, .. } = self.shared.as_ref();
+        LockedLog::new(Arc::clone(backend), header.clone(), origin, self.shared.head().events)
     }
 
     /// A reader of this log.

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 const STRIDE: u64 = 256;
 
 pub(super) struct Shared {
-    pub(super) backend: Box<dyn Backend>,
+    pub(super) backend: Arc<dyn Backend>,
     pub(super) keys: Keys,
     pub(super) header: Header,
     progress: RwLock<Progress>,
@@ -19,7 +19,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        backend: Box<dyn Backend>,
+        backend: Arc<dyn Backend>,
         keys: Keys,
         header: Header,
         progress: Progress,
