@@ -3,12 +3,16 @@
 //! A simulated processor signs whatever a test wants, so nearly every fault here is one of properly signed
 //! evidence: what refuses it is the check that the test names, not the signature.
 
+#[cfg(test)]
 #[path = "attacks/certificates.rs"]
 mod certificates;
+#[cfg(test)]
 #[path = "attacks/flips.rs"]
 mod flips;
+#[cfg(test)]
 #[path = "attacks/revocation.rs"]
 mod revocation;
+#[cfg(test)]
 mod support;
 
 use contrast_attestation::{
@@ -373,7 +377,8 @@ fn a_report_whose_signing_key_is_masked_or_unknown_is_refused() {
 
 #[test]
 fn a_signature_that_is_not_one_is_refused() {
-    let faults: [(&str, fn(&mut [u8; 512])); 7] = [
+    type Fault = fn(&mut [u8; 512]);
+    let faults: [(&str, Fault); 7] = [
         ("r zero", |signature| signature[..48].fill(0)),
         ("s zero", |signature| signature[72..120].fill(0)),
         ("r too large", |signature| signature[..48].fill(0xFF)),

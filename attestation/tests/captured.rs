@@ -3,6 +3,8 @@
 //! The captures are not part of this repository. They are looked for in the directory that
 //! `CONTRAST_SHARED_DATA` names, by default next to the repository. In CI they must be there.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     env, fs,
     path::PathBuf,

@@ -39,6 +39,21 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::snp::certificate::Certificate;
+
+    #[test]
+    fn every_published_signing_key_is_endorsed_by_its_root() {
+        for product in Product::ALL {
+            let certificates = amd(product);
+            let root = Certificate::parse(certificates.ark).unwrap();
+            assert!(root.is_authority() && root.is_signed_by(&root));
+            for der in [certificates.ask, certificates.asvk] {
+                let certificate = Certificate::parse(der).unwrap();
+                assert!(certificate.is_authority() && certificate.is_signed_by(&root));
+                assert_eq!(certificate.issuer(), root.subject());
+            }
+        }
+    }
 
     /// A root that changes by accident, in a merge for instance, must not go unnoticed.
     #[test]

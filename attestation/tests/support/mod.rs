@@ -1,7 +1,5 @@
 //! A simulated processor, shared by the tests of one file, and short ways to use it.
 
-#![allow(dead_code, reason = "every test file uses another part")]
-
 use std::{
     sync::LazyLock,
     time::{Duration, SystemTime},
