@@ -1,9 +1,9 @@
 //! From reference values to judges of evidence.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use contrast_attestation::{
-    Verifier,
+    Claims, Evidence, EvidenceType, Finding, Rejection, ReportData, Verifier,
     snp::{Product, ReferenceValues, SnpVerifier, TrustAnchor},
 };
 
@@ -19,10 +19,10 @@ pub enum Audience {
 }
 
 impl Manifest {
-    /// One verifier for every reference value entry; a peer needs to please one of them.
+    /// One verifier for every reference value entry, so never none; a peer needs to please one of them.
     ///
-    /// Named after the entry: `snp-0-MILAN`, `simulated-0`. There are none for `tdx` entries yet, so that
-    /// evidence from TDX is refused as evidence of a type without verifiers.
+    /// Named after the entry: `snp-0-MILAN`, `tdx-0`, `simulated-0`. Those of `tdx` entries refuse everything
+    /// and say why: evidence of TDX cannot be appraised yet.
     #[must_use]
     pub fn verifiers(&self, audience: Audience) -> Arc<[Box<dyn Verifier>]> {
         let host_data: Vec<[u8; 32]> = match audience {
@@ -38,12 +38,40 @@ impl Manifest {
             let name = format!("snp-{index}-{}", product_name(entry.values.product));
             verifiers.push(Box::new(SnpVerifier::new(name, with_host_data(&entry.values), TrustAnchor::Amd)));
         }
+        for index in 0..self.reference_values.tdx.len() {
+            verifiers.push(Box::new(TdxRefuser { name: format!("tdx-{index}") }));
+        }
         for (index, entry) in self.reference_values.simulated.iter().enumerate() {
             let anchor = TrustAnchor::Simulated { root_digest: entry.root };
             let name = format!("simulated-{index}");
             verifiers.push(Box::new(SnpVerifier::new(name, with_host_data(&entry.values), anchor)));
         }
         verifiers.into()
+    }
+}
+
+/// Stands where a verifier of TDX evidence will be. Without it, a manifest with nothing but `tdx` entries would
+/// have no verifiers, and who has none accepts everybody.
+struct TdxRefuser {
+    name: String,
+}
+
+impl Verifier for TdxRefuser {
+    fn evidence_type(&self) -> EvidenceType {
+        EvidenceType::Tdx
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn appraise(&self, _: &Evidence, _: &ReportData, _: SystemTime) -> Result<Claims, Rejection> {
+        let finding = Finding {
+            field: "appraisal of TDX evidence".to_owned(),
+            expected: "a version of this program that can do it".to_owned(),
+            found: "one that cannot yet".to_owned(),
+        };
+        Err(Rejection { verifier: self.name.clone(), findings: vec![finding] })
     }
 }
 

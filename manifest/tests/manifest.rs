@@ -7,8 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
+use std::time::SystemTime;
+
+use contrast_attestation::{Evidence, EvidenceType, ReportData};
 use contrast_manifest::{
-    MAX_MANIFEST_LEN, ManifestDocument, ManifestErrors, Problem, Role, SeedShareOwnerKey, WorkloadOwnerKey,
+    Audience, MAX_MANIFEST_LEN, ManifestDocument, ManifestErrors, Problem, Role, SeedShareOwnerKey,
+    WorkloadOwnerKey,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -123,6 +127,31 @@ fn hardware_entries_of_both_kinds_are_read() {
     assert_eq!(values.snp[0].values.minimum_mitigation_vector, u64::MAX);
     assert_eq!(values.tdx[0].allowed_piids, [[0xcd; 16]]);
     assert_eq!(values.tdx[0].minimum_tcb_evaluation_data_number, Some(17));
+}
+
+#[test]
+fn every_entry_has_a_verifier_because_none_at_all_would_accept_everybody() {
+    let mut manifest = valid();
+    for (values, names) in [
+        (json!({ "snp": [snp_entry()], "tdx": [tdx_entry()] }), vec!["snp-0-GENOA", "tdx-0"]),
+        (json!({ "tdx": [tdx_entry()] }), vec!["tdx-0"]),
+        (json!({ "simulated": [simulated_entry(), simulated_entry()] }), vec!["simulated-0", "simulated-1"]),
+    ] {
+        manifest["ReferenceValues"] = values;
+        let document = parse(&manifest).unwrap();
+        let verifiers = document.manifest().verifiers(Audience::Coordinator);
+        assert_eq!(verifiers.iter().map(|verifier| verifier.name()).collect::<Vec<_>>(), names);
+    }
+}
+
+#[test]
+fn evidence_of_tdx_is_refused_with_the_reason() {
+    let mut manifest = valid();
+    manifest["ReferenceValues"] = json!({ "tdx": [tdx_entry()] });
+    let verifiers = parse(&manifest).unwrap().manifest().verifiers(Audience::AnyPod);
+    let evidence = Evidence { evidence_type: EvidenceType::Tdx, document: Vec::new() };
+    let rejection = verifiers[0].appraise(&evidence, &ReportData([0; 64]), SystemTime::now()).unwrap_err();
+    assert!(rejection.findings[0].to_string().contains("appraisal of TDX evidence"), "{rejection:?}");
 }
 
 #[test]
