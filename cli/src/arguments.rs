@@ -1,0 +1,185 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::logging::LogLevel;
+
+/// The port of the Coordinator's user API.
+const USER_API_PORT: u16 = 1313;
+
+/// Confidential deployments on Kubernetes.
+#[derive(Parser, Debug)]
+#[command(name = "contrast", version = concat!("version ", env!("CARGO_PKG_VERSION")), max_term_width = 110)]
+pub(crate) struct Arguments {
+    /// What to log on stderr: debug, info, warn, error, or a number (debug -4, info 0, warn 4, error 8).
+    #[arg(long, global = true, default_value = "warn", value_name = "LEVEL", allow_hyphen_values = true)]
+    pub(crate) log_level: LogLevel,
+    /// Folder of the deployment's files. File options that are given explicitly are not looked for in it.
+    #[arg(long, global = true, env = "CONTRAST_WORKSPACE_DIR", value_name = "DIR")]
+    pub(crate) workspace_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Give the Coordinator a manifest.
+    Set(SetOptions),
+    /// Check what the Coordinator runs on and that it has your manifest, and write down its history.
+    Verify(VerifyOptions),
+    /// Unlock a restarted Coordinator.
+    Recover(RecoverOptions),
+    /// Show the history of a deployment, after checking all of it.
+    History(HistoryOptions),
+    /// Simulated hardware, for machines without confidential computing.
+    Simulator(SimulatorOptions),
+}
+
+/// The Coordinator, and what it must be.
+#[derive(Args, Debug)]
+pub(crate) struct Target {
+    /// Address of the Coordinator's user API. The port is 1313 if left out.
+    #[arg(long, short, value_name = "HOST:PORT", value_parser = address)]
+    pub(crate) coordinator: String,
+    /// The manifest [default: manifest.json in the workspace].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SetOptions {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Private key of a workload owner [default: workload-owner.pem in the workspace].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) workload_owner_key: Option<PathBuf>,
+    /// Change the manifest only if the latest transition is the one that `verify` or `set` saw last.
+    #[arg(long)]
+    pub(crate) atomic: bool,
+    /// The transition that must be the latest one, in hexadecimal [default: verify/latest-transition].
+    #[arg(long, value_name = "HEX", requires = "atomic")]
+    pub(crate) latest_transition: Option<String>,
+    /// Signature of a workload owner over the transition (ASN.1 DER).
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) signature: Option<PathBuf>,
+    /// Seconds to wait for a Coordinator that cannot be reached yet.
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Resource files, or folders of them, with the policies of all pods.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyOptions {
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RecoverOptions {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Private key of a seed share owner [default: seedshare-owner.pem in the workspace].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seedshare_owner_key: Option<PathBuf>,
+    /// The encrypted seed [default: seed-shares.json in the workspace; if there is none, the Coordinator is asked].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed: Option<PathBuf>,
+    /// Recover even if another Coordinator of the deployment is healthy.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Accepted for compatibility. Not used: the seed share owner's key is what counts.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) workload_owner_key: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HistoryOptions {
+    /// Address of the Coordinator's user API. The port is 1313 if left out.
+    #[arg(long, short, value_name = "HOST:PORT", value_parser = address, required_unless_present = "offline")]
+    pub(crate) coordinator: Option<String>,
+    /// The manifest that the Coordinator is attested with [default: manifest.json in the workspace].
+    #[arg(long, short, value_name = "FILE", conflicts_with = "offline")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Check what an earlier `verify` wrote to this folder, without a Coordinator.
+    #[arg(long, value_name = "DIR", conflicts_with = "coordinator")]
+    pub(crate) offline: Option<PathBuf>,
+    /// How to print.
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// Show what changed from manifest N to manifest M instead; the first manifest is 0.
+    #[arg(long, num_args = 2, value_names = ["N", "M"])]
+    pub(crate) diff: Option<Vec<usize>>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SimulatorOptions {
+    #[command(subcommand)]
+    pub(crate) command: SimulatorCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum SimulatorCommand {
+    /// Make a simulated processor and print its reference values for `ReferenceValues.simulated`.
+    Init {
+        /// Folder for the processor's keys and certificates; must be empty or absent.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The processor to imitate.
+        #[arg(long, value_name = "NAME", default_value = "Genoa", value_parser = ["Milan", "Genoa", "Turin"])]
+        product: String,
+    },
+}
+
+/// A host with a port, which is added where it was left out.
+fn address(text: &str) -> Result<String, String> {
+    let bad = || format!("`{text}` is not HOST:PORT; an example is coordinator.example:1313");
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
+            (format!("[{text}]"), USER_API_PORT)
+        }
+        Some((host, port)) if !text.ends_with(']') => (host.to_owned(), port.parse().map_err(|_| bad())?),
+        _ => (text.to_owned(), USER_API_PORT),
+    };
+    let plain = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]%".contains(c));
+    if plain { Ok(format!("{host}:{port}")) } else { Err(bad()) }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(Duration::from_secs).map_err(|_| format!("`{text}` is not a whole number of seconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_has_no_contradictions() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_address_without_a_port_gets_that_of_the_user_api() {
+        assert_eq!(address("coordinator").as_deref(), Ok("coordinator:1313"));
+        assert_eq!(address("10.0.0.1:99").as_deref(), Ok("10.0.0.1:99"));
+        assert_eq!(address("[::1]").as_deref(), Ok("[::1]:1313"));
+        assert_eq!(address("[::1]:99").as_deref(), Ok("[::1]:99"));
+        assert_eq!(address("::1").as_deref(), Ok("[::1]:1313"));
+        for bad in ["", ":99", "host:", "host:port", "https://host:1", "host:70000"] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `contrast history`: what happened in a deployment, after checking that it did.
+
+use std::{borrow::Cow, path::PathBuf, time::SystemTime};
+
+use contrast_attestation::atls::Identity;
+use serde_json::Value;
+
+use super::coordinator_of;
+use crate::{
+    arguments::{Format, HistoryOptions},
+    coordinator::{Coordinator, Extent},
+    failure::{Advice, Failure},
+    history::{Contents, History, compare, line, read_folder, table},
+    inputs, output,
+    workspace::Workspace,
+};
+
+/// What was asked for is not in the history.
+#[derive(thiserror::Error, Debug)]
+pub(crate) enum DiffError {
+    /// There is no manifest of this number.
+    #[error("there is no manifest {number}: the history has {count}, and the first is 0")]
+    NoSuchManifest { number: usize, count: usize },
+    /// A manifest of the history is not JSON.
+    #[error("manifest {number} of the history is not JSON")]
+    NotJson { number: usize, source: serde_json::Error },
+}
+
+impl Advice for DiffError {
+    fn advice(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::NoSuchManifest { .. } => {
+                Some("the numbers stand in the column MANIFEST of `contrast history`".into())
+            }
+            Self::NotJson { .. } => None,
+        }
+    }
+}
+
+/// Prints a history that holds together, or the difference of two of its manifests.
+pub(crate) async fn history(workspace: &Workspace, options: HistoryOptions) -> Result<(), Failure> {
+    let history = match (options.offline, options.coordinator) {
+        (Some(folder), _) => read_folder(&folder)?,
+        (None, coordinator) => fetch(workspace, options.manifest, coordinator.unwrap_or_default()).await?,
+    };
+    history.check(Contents::Required, SystemTime::now())?;
+    let text = match (options.diff.as_deref(), options.output) {
+        (Some(&[before, after]), format) => difference(&history, before, after, format)?,
+        (_, Format::Table) => table(&history),
+        (_, Format::Json) => history.records.iter().map(|record| line(record) + "\n").collect(),
+    };
+    output::result(&text);
+    Ok(())
+}
+
+async fn fetch(
+    workspace: &Workspace,
+    manifest: Option<PathBuf>,
+    coordinator: String,
+) -> Result<History, Failure> {
+    let document = inputs::manifest(workspace, manifest.as_deref())?;
+    let address = coordinator_of(&document, coordinator, Identity::Fresh);
+    let mut coordinator = Coordinator::connect(&address).await?;
+    let history = coordinator.history(Extent::Everything).await?;
+    if let Some(remembered) = workspace.latest_transition()?
+        && !history.contains(&remembered)
+    {
+        output::warning(&format!(
+            "this history does not contain the transition {} that this workspace has seen: it was rolled back, or \
+             is that of another deployment.",
+            hex::encode(remembered)
+        ));
+    }
+    Ok(history)
+}
+
+fn difference(history: &History, before: usize, after: usize, format: Format) -> Result<String, DiffError> {
+    let changes = compare(&manifest(history, before)?, &manifest(history, after)?);
+    Ok(match format {
+        Format::Table if changes.is_empty() => {
+            format!("Manifest {before} and manifest {after} say the same.\n")
+        }
+        Format::Table => changes.iter().map(|change| format!("{change}\n")).collect(),
+        // A change has strings and JSON values, so it has a JSON form.
+        Format::Json => {
+            changes.iter().map(|change| serde_json::to_string(change).unwrap_or_default() + "\n").collect()
+        }
+    })
+}
+
+fn manifest(history: &History, number: usize) -> Result<Value, DiffError> {
+    let set = history.manifests().nth(number);
+    let bytes = set.and_then(|set| history.contents.get(&set.manifest));
+    let bytes =
+        bytes.ok_or_else(|| DiffError::NoSuchManifest { number, count: history.manifests().count() })?;
+    serde_json::from_slice(bytes).map_err(|source| DiffError::NotJson { number, source })
+}

@@ -1,0 +1,66 @@
+//! What can go wrong with `set` beyond files and connection.
+
+use std::borrow::Cow;
+
+use crate::{coordinator::CoordinatorError, failure::Advice};
+
+/// Why a manifest was not set.
+#[derive(thiserror::Error, Debug)]
+pub(crate) enum SetError {
+    /// `--latest-transition` is no transition hash.
+    #[error("--latest-transition must be a transition hash of 64 hexadecimal digits")]
+    Transition,
+    /// The Coordinator does not accept the caller as an owner.
+    #[error("{source}")]
+    NotPermitted {
+        /// What it says.
+        source: CoordinatorError,
+        /// How the caller proved to be an owner.
+        authority: Authority,
+    },
+    /// The seed shares of the Coordinator are not complete.
+    #[error("the Coordinator sent a salt of {found} bytes with the seed shares, and it must have 32")]
+    Salt {
+        /// How many bytes it has.
+        found: usize,
+    },
+}
+
+/// How the caller proved to be an owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Authority {
+    /// With a detached signature.
+    Signature,
+    /// With the key of the TLS connection.
+    Key,
+    /// Not at all.
+    Nothing,
+}
+
+impl Authority {
+    pub(super) fn of(has_signature: bool, has_key: bool) -> Self {
+        match (has_signature, has_key) {
+            (true, _) => Self::Signature,
+            (false, true) => Self::Key,
+            (false, false) => Self::Nothing,
+        }
+    }
+}
+
+impl Advice for SetError {
+    fn advice(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Transition => "take it from verify/latest-transition".into(),
+            Self::NotPermitted { authority: Authority::Signature, .. } => {
+                "check that a workload owner of the current manifest signed exactly this manifest after the current transition".into()
+            }
+            Self::NotPermitted { authority: Authority::Key, .. } => {
+                "the workload owner key is not one that the current manifest trusts, or the change is not allowed".into()
+            }
+            Self::NotPermitted { authority: Authority::Nothing, .. } => {
+                "only an owner may change a manifest: give --workload-owner-key".into()
+            }
+            Self::Salt { .. } => "look at the Coordinator's log".into(),
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! The Coordinator at the other end of an attested connection.
+
+mod error;
+mod history_stream;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use contrast_attestation::{
+    Verifier,
+    atls::{
+        Connector, Identity,
+        grpc::{self, MAX_MESSAGE_BYTES},
+    },
+};
+use contrast_proto::userapi::{
+    GetSeedSharesRequest, RecoverRequest, RecoverResponse, SeedShareDocument, SetManifestRequest,
+    SetManifestResponse, user_api_client::UserApiClient,
+};
+use tonic::{Response, Status, transport::Channel};
+
+pub(crate) use error::CoordinatorError;
+pub(crate) use history_stream::Extent;
+
+use crate::output::{self, Progress, with_progress};
+
+/// Pause between attempts while the Coordinator cannot be reached.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// How to reach a Coordinator, and what it must prove.
+#[derive(Clone)]
+pub(crate) struct Address {
+    /// `host:port` of the user API.
+    pub(crate) host_port: String,
+    /// Judges of its evidence. Never empty.
+    pub(crate) verifiers: Arc<[Box<dyn Verifier>]>,
+    /// Who asks.
+    pub(crate) identity: Identity,
+}
+
+/// A Coordinator that was attested just now. One connection: when it breaks, calls fail.
+pub(crate) struct Coordinator {
+    address: String,
+    api: UserApiClient<Channel>,
+}
+
+impl Coordinator {
+    /// Connects and appraises the Coordinator before anything is sent. Says so if it is simulated.
+    pub(crate) async fn connect(address: &Address) -> Result<Self, CoordinatorError> {
+        let message = format!("Attesting the Coordinator at {}", address.host_port);
+        with_progress(&message, async |_| Self::attempt(address).await).await
+    }
+
+    /// [`Self::connect`], and then `call`, again and again until the Coordinator can be reached or `patience`
+    /// is over. A Coordinator that is not accepted, or that refuses, ends it at once.
+    pub(crate) async fn connect_patiently<T>(
+        address: &Address,
+        patience: Duration,
+        call: impl AsyncFn(&mut Self) -> Result<T, CoordinatorError>,
+    ) -> Result<T, CoordinatorError> {
+        let message = format!("Waiting for the Coordinator at {}", address.host_port);
+        with_progress(&message, async |progress| {
+            let deadline = Instant::now() + patience;
+            let mut reported = false;
+            loop {
+                let outcome = async { call(&mut Self::attempt(address).await?).await }.await;
+                match outcome {
+                    Err(error) if error.is_transient() && Instant::now() + RETRY_PAUSE < deadline => {
+                        say_why(progress, &message, &error, &mut reported);
+                        tokio::time::sleep(RETRY_PAUSE).await;
+                    }
+                    other => return other,
+                }
+            }
+        })
+        .await
+    }
+
+    /// `UserAPI.SetManifest`.
+    pub(crate) async fn set_manifest(
+        &mut self,
+        request: SetManifestRequest,
+    ) -> Result<SetManifestResponse, CoordinatorError> {
+        let answer = self.api.set_manifest(request).await;
+        self.read(answer)
+    }
+
+    /// `UserAPI.Recover`.
+    pub(crate) async fn recover(
+        &mut self,
+        request: RecoverRequest,
+    ) -> Result<RecoverResponse, CoordinatorError> {
+        let answer = self.api.recover(request).await;
+        self.read(answer)
+    }
+
+    /// `UserAPI.GetSeedShares`.
+    pub(crate) async fn seed_shares(&mut self) -> Result<SeedShareDocument, CoordinatorError> {
+        let answer = self.api.get_seed_shares(GetSeedSharesRequest {}).await;
+        self.read(answer)
+    }
+
+    async fn attempt(address: &Address) -> Result<Self, CoordinatorError> {
+        let connector = Connector::new(address.identity.clone(), None, Arc::clone(&address.verifiers));
+        let link = grpc::link(&address.host_port, &connector).await?;
+        output::warn_of_simulation(link.claims.as_ref());
+        let api = UserApiClient::new(link.channel)
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        Ok(Self { address: address.host_port.clone(), api })
+    }
+
+    fn read<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, CoordinatorError> {
+        answer
+            .map(Response::into_inner)
+            .map_err(|status| CoordinatorError::from_status(&self.address, status))
+    }
+}
+
+/// Tells what is being waited for: on a terminal beside the spinner, elsewhere once.
+fn say_why(progress: &Progress, message: &str, error: &CoordinatorError, reported: &mut bool) {
+    tracing::info!(%error, "the Coordinator cannot be reached yet");
+    let line = format!("{message}: {error}");
+    if !progress.is_visible() && !*reported {
+        output::note(&line);
+    }
+    *reported = true;
+    progress.say(line);
+}

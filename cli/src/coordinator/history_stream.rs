@@ -1,0 +1,60 @@
+//! Fetching a history.
+
+use std::borrow::Cow;
+
+use contrast_proto::userapi::GetHistoryRequest;
+
+use super::{Coordinator, CoordinatorError};
+use crate::{
+    failure::Advice,
+    history::{Assembly, History, HistoryError},
+};
+
+/// A history cannot be fetched.
+#[derive(thiserror::Error, Debug)]
+pub(crate) enum FetchError {
+    /// The call failed.
+    #[error(transparent)]
+    Coordinator(#[from] CoordinatorError),
+    /// What came is no history.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+impl Advice for FetchError {
+    fn advice(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Coordinator(error) => error.advice(),
+            Self::History(error) => error.advice(),
+        }
+    }
+}
+
+/// How much of a history to fetch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Extent {
+    /// Events, manifests and policies.
+    Everything,
+    /// Events alone.
+    EventsOnly,
+}
+
+impl Coordinator {
+    /// Fetches the history, which the caller has to check.
+    pub(crate) async fn history(&mut self, extent: Extent) -> Result<History, FetchError> {
+        let events_only = extent == Extent::EventsOnly;
+        let answer = self.api.get_history(GetHistoryRequest { from_position: 0, events_only }).await;
+        let mut stream = self.read(answer)?;
+        let mut assembly = Assembly::default();
+        loop {
+            let item = stream
+                .message()
+                .await
+                .map_err(|status| CoordinatorError::from_status(&self.address, status))?;
+            match item {
+                Some(item) => assembly.add(item)?,
+                None => return Ok(assembly.finish()?),
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Whether a history is true, as far as anybody can tell who was not there.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use contrast_manifest::{NO_TRANSITION, transition_hash};
+
+use super::{
+    CaGeneration, Event, History, HistoryError, ManifestSet, Record,
+    certificates::{CertificateError, DigestKey, P384Certificate},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Whether the history must have its manifests and policies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Contents {
+    /// Every one that an event refers to.
+    Required,
+    /// They were not asked for.
+    Absent,
+}
+
+/// A history that holds together: every manifest follows the one before and is signed by the deployment's key,
+/// which the root CA certifies.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Checked {
+    /// The latest transition.
+    pub(crate) latest_transition: [u8; 32],
+    /// SHA-256 of the current manifest.
+    pub(crate) current_manifest: [u8; 32],
+    /// The current CA generation.
+    pub(crate) ca_generation: u64,
+}
+
+impl History {
+    /// Checks everything that can be checked without the Coordinator.
+    pub(crate) fn check(&self, contents: Contents, now: SystemTime) -> Result<Checked, HistoryError> {
+        let root = certificate("root CA", &self.anchors.root_ca, now)?;
+        root.must_be_authority()
+            .and_then(|()| root.must_be_signed_by(&root, "itself"))
+            .map_err(about("root CA"))?;
+        let signer = certificate("transition signer", &self.anchors.transition_signer, now)?;
+        signer.must_be_signed_by(&root, "the root CA").map_err(about("transition signer"))?;
+        let key = signer.digest_key().map_err(about("transition signer"))?;
+        let mut run = Run {
+            history: self,
+            contents,
+            root,
+            key,
+            transition: NO_TRANSITION,
+            manifest: None,
+            generation: 0,
+        };
+        for (expected, record) in (0..).zip(&self.records) {
+            run.step(expected, record)?;
+        }
+        run.finish()
+    }
+}
+
+/// The state of a check after some events.
+struct Run<'a> {
+    history: &'a History,
+    contents: Contents,
+    root: P384Certificate,
+    key: DigestKey,
+    transition: [u8; 32],
+    manifest: Option<[u8; 32]>,
+    generation: u64,
+}
+
+impl Run<'_> {
+    fn step(&mut self, expected: u64, record: &Record) -> Result<(), HistoryError> {
+        let position = record.position;
+        if position != expected {
+            return Err(HistoryError::Position { expected, found: position });
+        }
+        match &record.event {
+            Event::ManifestSet(set) => self.manifest_set(position, set),
+            Event::CaGenerationStarted(started) => self.ca_generation(record, started),
+            Event::Recovered { transition, .. } if *transition == self.transition => Ok(()),
+            Event::Recovered { .. } => Err(HistoryError::RecoveredTransition { position }),
+        }
+    }
+
+    fn manifest_set(&mut self, position: u64, set: &ManifestSet) -> Result<(), HistoryError> {
+        if set.previous != self.transition {
+            return Err(HistoryError::PreviousTransition { position });
+        }
+        if set.transition != transition_hash(set.manifest, set.previous) {
+            return Err(HistoryError::TransitionHash { position });
+        }
+        if !self.key.has_signed(&set.transition, &set.signature) {
+            return Err(HistoryError::Signature { position });
+        }
+        if self.contents == Contents::Required {
+            let mut referred = std::iter::once(&set.manifest).chain(&set.policies);
+            if let Some(digest) = referred.find(|digest| !self.history.contents.contains_key(*digest)) {
+                return Err(HistoryError::MissingContent { position, digest: *digest });
+            }
+        }
+        self.transition = set.transition;
+        self.manifest = Some(set.manifest);
+        Ok(())
+    }
+
+    fn ca_generation(&mut self, record: &Record, started: &CaGeneration) -> Result<(), HistoryError> {
+        let position = record.position;
+        let expected = self.generation + 1;
+        if started.generation != expected {
+            return Err(HistoryError::Generation { position, expected, found: started.generation });
+        }
+        let anchors = &self.history.anchors;
+        if expected == 1 && started.root_ca != anchors.root_ca {
+            return Err(HistoryError::OtherCertificate { name: "root CA" });
+        }
+        if expected == 1 && started.transition_signer != anchors.transition_signer {
+            return Err(HistoryError::OtherCertificate { name: "transition signer" });
+        }
+        // What was right then may have expired since.
+        let then = time(record);
+        let intermediate = certificate("intermediate CA", &started.intermediate_ca, then)?;
+        intermediate.must_be_authority().map_err(about("intermediate CA"))?;
+        intermediate.must_be_signed_by(&self.root, "the root CA").map_err(about("intermediate CA"))?;
+        let mesh = certificate("mesh CA", &started.mesh_ca, then)?;
+        mesh.must_be_signed_by(&mesh, "itself").map_err(about("mesh CA"))?;
+        mesh.must_match(&intermediate).map_err(about("mesh CA"))?;
+        self.generation = expected;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Checked, HistoryError> {
+        let current_manifest = self.manifest.ok_or(HistoryError::Empty)?;
+        let generations = self.history.records.iter().rev().filter_map(|record| match &record.event {
+            Event::CaGenerationStarted(started) => Some(started),
+            _ => None,
+        });
+        let latest = generations.into_iter().next().ok_or(HistoryError::Empty)?;
+        if latest.mesh_ca != self.history.anchors.mesh_ca {
+            return Err(HistoryError::OtherCertificate { name: "mesh CA" });
+        }
+        Ok(Checked { latest_transition: self.transition, current_manifest, ca_generation: self.generation })
+    }
+}
+
+/// When an event happened, by the Coordinator's clock.
+fn time(record: &Record) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(record.time_unix_ms.try_into().unwrap_or(0))
+}
+
+fn certificate(name: &'static str, pem: &[u8], now: SystemTime) -> Result<P384Certificate, HistoryError> {
+    P384Certificate::read(pem, now).map_err(about(name))
+}
+
+fn about(name: &'static str) -> impl Fn(CertificateError) -> HistoryError {
+    move |source| HistoryError::Certificate { name, source }
+}

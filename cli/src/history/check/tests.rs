@@ -1,0 +1,160 @@
+use super::*;
+use crate::history::testing::{Scribe, check};
+
+fn history() -> History {
+    Scribe::of(&["{\"first\": 1}", "{\"second\": 2}"])
+}
+
+/// The manifest events of a history, to be changed.
+fn sets(history: &mut History) -> Vec<&mut ManifestSet> {
+    let events = history.records.iter_mut().map(|record| &mut record.event);
+    events
+        .filter_map(|event| match event {
+            Event::ManifestSet(set) => Some(set),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The CA generations of a history, to be changed.
+fn generations(history: &mut History) -> Vec<&mut CaGeneration> {
+    let events = history.records.iter_mut().map(|record| &mut record.event);
+    events
+        .filter_map(|event| match event {
+            Event::CaGenerationStarted(started) => Some(started),
+            _ => None,
+        })
+        .collect()
+}
+
+fn error_after(change: impl FnOnce(&mut History)) -> HistoryError {
+    let mut history = history();
+    change(&mut history);
+    check(&history).expect_err("the history should be refused")
+}
+
+#[test]
+fn a_true_history_is_accepted_and_ends_with_its_last_manifest() {
+    let history = history();
+    let checked = check(&history).unwrap();
+    let last = history.manifests().last().unwrap();
+    assert_eq!(checked.latest_transition, last.transition);
+    assert_eq!(checked.current_manifest, last.manifest);
+    assert_eq!(checked.ca_generation, 3);
+    assert!(history.contains(&last.previous));
+    assert!(!history.contains(&[1; 32]));
+}
+
+#[test]
+fn an_exchanged_manifest_is_noticed() {
+    let error = error_after(|history| sets(history)[0].manifest = [1; 32]);
+    assert!(matches!(error, HistoryError::TransitionHash { position: 0 }), "{error}");
+}
+
+#[test]
+fn an_exchanged_manifest_with_a_fitting_hash_is_noticed_by_its_signature() {
+    let error = error_after(|history| {
+        let mut sets = sets(history);
+        sets[1].manifest = [1; 32];
+        sets[1].transition = transition_hash([1; 32], sets[1].previous);
+    });
+    assert!(matches!(error, HistoryError::Signature { position: 2 }), "{error}");
+}
+
+#[test]
+fn a_manifest_that_was_cut_out_is_noticed() {
+    let error = error_after(|history| {
+        history.records.drain(2..4);
+        for (position, record) in history.records.iter_mut().enumerate() {
+            record.position = position as u64;
+        }
+    });
+    assert!(matches!(error, HistoryError::RecoveredTransition { position: 2 }), "{error}");
+    let error = error_after(|history| {
+        history.records.drain(..2);
+        history.records[0].position = 0;
+    });
+    assert!(matches!(error, HistoryError::PreviousTransition { position: 0 }), "{error}");
+}
+
+#[test]
+fn a_gap_in_the_positions_is_noticed() {
+    let error = error_after(|history| drop(history.records.remove(1)));
+    assert!(matches!(error, HistoryError::Position { expected: 1, found: 2 }), "{error}");
+}
+
+#[test]
+fn a_history_signed_by_another_deployment_is_refused() {
+    let error = error_after(|history| history.anchors.root_ca = Scribe::new().history.anchors.root_ca);
+    assert!(matches!(error, HistoryError::Certificate { name: "transition signer", .. }), "{error}");
+}
+
+#[test]
+fn a_mesh_ca_that_the_root_ca_did_not_sign_is_refused() {
+    let other = generations(&mut history())[0].clone();
+    let error = error_after(|history| {
+        generations(history)[1].intermediate_ca = other.intermediate_ca;
+    });
+    assert!(matches!(error, HistoryError::Certificate { name: "intermediate CA", .. }), "{error}");
+    let error = error_after(|history| {
+        let mesh_ca = generations(history)[0].mesh_ca.clone();
+        generations(history)[1].mesh_ca = mesh_ca;
+    });
+    assert!(matches!(error, HistoryError::Certificate { name: "mesh CA", .. }), "{error}");
+}
+
+#[test]
+fn an_authority_that_may_not_sign_certificates_is_refused() {
+    let error = error_after(|history| {
+        let signer = history.anchors.transition_signer.clone();
+        generations(history)[1].intermediate_ca = signer;
+    });
+    assert!(
+        matches!(error, HistoryError::Certificate { source: CertificateError::NotAnAuthority, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_generation_that_is_left_out_is_noticed() {
+    let error = error_after(|history| generations(history)[1].generation = 3);
+    assert!(matches!(error, HistoryError::Generation { position: 3, expected: 2, found: 3 }), "{error}");
+}
+
+#[test]
+fn certificates_other_than_those_that_the_coordinator_shows_are_refused() {
+    let error = error_after(|history| {
+        let older = generations(history)[0].mesh_ca.clone();
+        history.anchors.mesh_ca = older;
+    });
+    assert!(matches!(error, HistoryError::OtherCertificate { name: "mesh CA" }), "{error}");
+    let error = error_after(|history| generations(history)[0].root_ca = b"other".to_vec());
+    assert!(matches!(error, HistoryError::OtherCertificate { name: "root CA" }), "{error}");
+}
+
+#[test]
+fn an_absent_manifest_or_policy_is_noticed_where_contents_are_required() {
+    let mut history = history();
+    let policy = history.manifests().next().unwrap().policies[0];
+    history.contents.remove(&policy);
+    let error = check(&history).unwrap_err();
+    assert!(
+        matches!(error, HistoryError::MissingContent { position: 0, digest } if digest == policy),
+        "{error}"
+    );
+    assert!(history.check(Contents::Absent, SystemTime::now()).is_ok());
+}
+
+#[test]
+fn a_history_without_any_manifest_is_refused() {
+    let mut history = history();
+    history.records.clear();
+    assert!(matches!(check(&history), Err(HistoryError::Empty)));
+}
+
+#[test]
+fn certificates_are_not_accepted_after_their_time() {
+    let later = SystemTime::now() + Duration::from_secs(60 * 60 * 24 * 365 * 10_000 / 4);
+    let error = history().check(Contents::Required, later).unwrap_err();
+    assert!(matches!(error, HistoryError::Certificate { source: CertificateError::Expired, .. }), "{error}");
+}

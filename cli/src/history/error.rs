@@ -1,0 +1,63 @@
+//! What can be wrong with a history.
+
+use std::borrow::Cow;
+
+use super::certificates::CertificateError;
+use crate::failure::Advice;
+
+/// A history that must not be believed.
+#[derive(thiserror::Error, Debug)]
+pub(crate) enum HistoryError {
+    /// A field is absent, or has a wrong length or an unknown value.
+    #[error("event {position} of the history has no valid {field}")]
+    Malformed { position: u64, field: &'static str },
+    /// The pieces of a history came in an order that makes no sense.
+    #[error("the history did not arrive in one piece: {0}")]
+    OutOfOrder(&'static str),
+    /// Events are missing.
+    #[error("the history should have {announced} events, but has {found}")]
+    Incomplete { announced: u64, found: usize },
+    /// A content is not what it is said to be.
+    #[error("a manifest or policy of the history does not have the digest {}", hex::encode(digest))]
+    Content { digest: [u8; 32] },
+    /// A content is not there.
+    #[error("event {position} of the history refers to {}, which is not there", hex::encode(digest))]
+    MissingContent { position: u64, digest: [u8; 32] },
+    /// Events are missing, repeated or swapped.
+    #[error("the history has event {found} where event {expected} belongs")]
+    Position { expected: u64, found: u64 },
+    /// A certificate cannot be used.
+    #[error("the {name} certificate of the history cannot be trusted: {source}")]
+    Certificate { name: &'static str, source: CertificateError },
+    /// A manifest does not follow the one before.
+    #[error("the manifest of event {position} does not follow the one before it")]
+    PreviousTransition { position: u64 },
+    /// A transition is not the hash of what it links.
+    #[error("the transition hash of event {position} is wrong")]
+    TransitionHash { position: u64 },
+    /// A transition is not signed by the deployment's key.
+    #[error("the signature of event {position} is wrong")]
+    Signature { position: u64 },
+    /// A recovery speaks of another state than the one that was recovered.
+    #[error("the recovery of event {position} speaks of another transition than the latest one before it")]
+    RecoveredTransition { position: u64 },
+    /// CA generations do not follow each other.
+    #[error("event {position} starts CA generation {found} where generation {expected} belongs")]
+    Generation { position: u64, expected: u64, found: u64 },
+    /// The certificates in the log are not those that the Coordinator shows.
+    #[error("the {name} certificate in the history is not the one that the Coordinator shows")]
+    OtherCertificate { name: &'static str },
+    /// There is no manifest in the history.
+    #[error("the history has no manifest")]
+    Empty,
+}
+
+impl Advice for HistoryError {
+    fn advice(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Malformed { .. } => "use the release of this program that came with the Coordinator".into(),
+            Self::Empty => "set a manifest first".into(),
+            _ => "do not trust this deployment before you know how that came about".into(),
+        })
+    }
+}

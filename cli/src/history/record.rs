@@ -1,0 +1,170 @@
+//! Events, with every field at its right length.
+
+use contrast_proto::{events::v1 as wire, userapi::HistoryRecord};
+
+use super::HistoryError;
+
+/// One event and its place in the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Record {
+    /// From 0, without gaps.
+    pub(crate) position: u64,
+    /// The Coordinator's chain digest of the log up to and including this event.
+    pub(crate) log_digest: [u8; 32],
+    /// The Coordinator's clock, in milliseconds since the Unix epoch.
+    pub(crate) time_unix_ms: i64,
+    /// What happened.
+    pub(crate) event: Event,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Event {
+    /// A manifest became the current one.
+    ManifestSet(ManifestSet),
+    /// A new mesh CA took over.
+    CaGenerationStarted(CaGeneration),
+    /// A restarted Coordinator was unlocked.
+    Recovered {
+        /// Who had the seed.
+        author: Author,
+        /// The latest transition at that moment.
+        transition: [u8; 32],
+    },
+}
+
+/// A manifest became the current one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ManifestSet {
+    /// SHA-256 of the manifest.
+    pub(crate) manifest: [u8; 32],
+    /// SHA-256 of each of its policies.
+    pub(crate) policies: Vec<[u8; 32]>,
+    /// Who set it.
+    pub(crate) author: Author,
+    /// The transition before.
+    pub(crate) previous: [u8; 32],
+    /// The transition that this event made.
+    pub(crate) transition: [u8; 32],
+    /// Signature over the transition (ASN.1 DER ECDSA, the transition being the message digest).
+    pub(crate) signature: Vec<u8>,
+}
+
+/// A new mesh CA took over. Certificates are PEM.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct CaGeneration {
+    /// From 1, without gaps.
+    pub(crate) generation: u64,
+    /// What made it necessary.
+    pub(crate) cause: Cause,
+    /// Signed by the root CA.
+    pub(crate) intermediate_ca: Vec<u8>,
+    /// Signed by itself; same name and key as the intermediate CA.
+    pub(crate) mesh_ca: Vec<u8>,
+    /// Only in generation 1, else empty.
+    pub(crate) root_ca: Vec<u8>,
+    /// Only in generation 1, else empty.
+    pub(crate) transition_signer: Vec<u8>,
+}
+
+/// What made a new mesh CA necessary.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cause {
+    ManifestSet,
+    Recovery,
+}
+
+/// Who caused an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Author {
+    /// How they proved who they are.
+    pub(crate) proof: Proof,
+    /// SHA-256 of their public key; `None` where none was asked for.
+    pub(crate) key: Option<[u8; 32]>,
+}
+
+/// How an author proved who they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Proof {
+    /// Not at all: anybody may set the first manifest.
+    None,
+    /// With the key of the TLS connection.
+    TlsKey,
+    /// With a signature over the transition.
+    Signature,
+}
+
+impl TryFrom<HistoryRecord> for Record {
+    type Error = HistoryError;
+
+    fn try_from(record: HistoryRecord) -> Result<Self, HistoryError> {
+        let position = record.position;
+        let malformed = |field| HistoryError::Malformed { position, field };
+        let event = record.event.ok_or(malformed("event"))?;
+        let time_unix_ms = event.time_unix_ms;
+        let event = read_event(event.kind.ok_or(malformed("kind of event"))?).map_err(malformed)?;
+        Ok(Self {
+            position,
+            log_digest: hash(&record.digest, "log digest").map_err(malformed)?,
+            time_unix_ms,
+            event,
+        })
+    }
+}
+
+fn read_event(kind: wire::event::Kind) -> Result<Event, &'static str> {
+    use wire::event::Kind;
+    Ok(match kind {
+        Kind::ManifestSet(set) => Event::ManifestSet(ManifestSet {
+            manifest: hash(&set.manifest_digest, "manifest digest")?,
+            policies: set
+                .policy_digests
+                .iter()
+                .map(|digest| hash(digest, "policy digest"))
+                .collect::<Result<_, _>>()?,
+            author: author(set.author)?,
+            previous: hash(&set.previous_transition, "previous transition")?,
+            transition: hash(&set.transition, "transition")?,
+            signature: set.signature,
+        }),
+        Kind::CaGenerationStarted(started) => Event::CaGenerationStarted(CaGeneration {
+            generation: started.generation,
+            cause: cause(started.cause())?,
+            intermediate_ca: started.intermediate_ca,
+            mesh_ca: started.mesh_ca,
+            root_ca: started.root_ca,
+            transition_signer: started.transition_signer,
+        }),
+        Kind::Recovered(recovered) => Event::Recovered {
+            author: author(recovered.author)?,
+            transition: hash(&recovered.transition, "transition")?,
+        },
+    })
+}
+
+fn author(author: Option<wire::Author>) -> Result<Author, &'static str> {
+    let author = author.ok_or("author")?;
+    let proof = match author.proof() {
+        wire::Proof::None => Proof::None,
+        wire::Proof::TlsKey => Proof::TlsKey,
+        wire::Proof::Signature => Proof::Signature,
+        wire::Proof::Unspecified => return Err("proof of the author"),
+    };
+    let key = match author.key_digest.as_slice() {
+        [] => None,
+        digest => Some(hash(digest, "key of the author")?),
+    };
+    Ok(Author { proof, key })
+}
+
+fn cause(cause: wire::Cause) -> Result<Cause, &'static str> {
+    match cause {
+        wire::Cause::ManifestSet => Ok(Cause::ManifestSet),
+        wire::Cause::Recovery => Ok(Cause::Recovery),
+        wire::Cause::Unspecified => Err("cause"),
+    }
+}
+
+fn hash(bytes: &[u8], field: &'static str) -> Result<[u8; 32], &'static str> {
+    bytes.try_into().map_err(|_| field)
+}

@@ -1,0 +1,89 @@
+//! A history for people.
+
+use super::{Author, Event, History, Proof, Record, lines::readable_time};
+
+const HEADINGS: [&str; 7] = ["POSITION", "TIME", "EVENT", "AUTHOR", "MANIFEST", "TRANSITION", "CA"];
+
+/// The events as a table, one on each line.
+pub(crate) fn table(history: &History) -> String {
+    let mut rows = vec![HEADINGS.map(str::to_owned)];
+    let mut manifests = 0_usize;
+    for record in &history.records {
+        rows.push(row(record, manifests));
+        manifests += usize::from(matches!(record.event, Event::ManifestSet(_)));
+    }
+    render(&rows)
+}
+
+fn row(record: &Record, manifest_number: usize) -> [String; 7] {
+    let none = String::new;
+    let [event, by, manifest, transition, ca] = match &record.event {
+        Event::ManifestSet(set) => [
+            "manifest set".to_owned(),
+            author(set.author),
+            format!("{manifest_number}: {}", short(&set.manifest)),
+            short(&set.transition),
+            none(),
+        ],
+        Event::CaGenerationStarted(started) => {
+            ["new mesh CA".to_owned(), none(), none(), none(), started.generation.to_string()]
+        }
+        Event::Recovered { author: by, transition } => {
+            ["recovered".to_owned(), author(*by), none(), short(transition), none()]
+        }
+    };
+    [record.position.to_string(), readable_time(record.time_unix_ms), event, by, manifest, transition, ca]
+}
+
+fn author(author: Author) -> String {
+    let key = author.key.map_or_else(|| "unknown".to_owned(), |key| short(&key));
+    match author.proof {
+        Proof::None => "anybody".to_owned(),
+        Proof::TlsKey => format!("TLS key {key}"),
+        Proof::Signature => format!("signature {key}"),
+    }
+}
+
+/// Enough of a digest to tell it from others.
+fn short(digest: &[u8; 32]) -> String {
+    hex::encode(digest).chars().take(12).collect()
+}
+
+fn render(rows: &[[String; 7]]) -> String {
+    let mut widths = [0; 7];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.len().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect::<Vec<_>>();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::testing::Scribe;
+
+    #[test]
+    fn every_event_is_a_row_and_manifests_are_numbered() {
+        let history = Scribe::of(&["{}", "{\"a\": 1}"]);
+        let text = table(&history);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 7);
+        assert!(lines[0].starts_with("POSITION  TIME"));
+        assert!(
+            lines[1].contains("2027-01-15T08:00:00Z  manifest set") && lines[1].contains("anybody"),
+            "{text}"
+        );
+        assert!(lines[1].contains("0: 44136fa355b3"), "{text}");
+        assert!(lines[3].contains("1: "), "{text}");
+        assert!(lines[5].contains("recovered") && lines[5].contains("TLS key 090909090909"), "{text}");
+        assert!(lines[6].ends_with('3'), "{text}");
+    }
+}

@@ -1,0 +1,68 @@
+//! The program `contrast`: sets a deployment's manifest, verifies a deployment, recovers a restarted
+//! Coordinator and reads a deployment's history.
+
+mod arguments;
+mod commands;
+mod coordinator;
+mod failure;
+mod history;
+mod inputs;
+mod logging;
+mod output;
+mod policies;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+use workspace::Workspace;
+
+/// What a shell expects of a program that was interrupted: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(arguments.log_level);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::failure(&Failure::from_system("the program cannot start its threads", error));
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            // First, so that no work begins before an interruption would be noticed.
+            biased;
+            _ = tokio::signal::ctrl_c() => None,
+            outcome = run(arguments) => Some(outcome),
+        }
+    });
+    // A handshake may still be busy on a thread of its own; nobody waits for it any more.
+    runtime.shutdown_background();
+    match outcome {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(failure)) => {
+            output::failure(&failure);
+            ExitCode::FAILURE
+        }
+        None => {
+            output::note("Interrupted. Every file in the workspace is complete: either old or new.");
+            ExitCode::from(INTERRUPTED)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let workspace = Workspace::new(arguments.workspace_dir);
+    match arguments.command {
+        Command::Set(options) => commands::set(&workspace, options).await,
+        Command::Verify(options) => commands::verify(&workspace, options).await,
+        Command::Recover(options) => commands::recover(&workspace, options).await,
+        Command::History(options) => commands::history(&workspace, options).await,
+        Command::Simulator(options) => commands::simulator(options).await,
+    }
+}

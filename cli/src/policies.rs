@@ -1,0 +1,130 @@
+//! The policies of pods, found in Kubernetes resource files.
+
+mod annotation;
+mod files;
+mod resources;
+#[cfg(test)]
+mod tests;
+
+use std::{borrow::Cow, collections::BTreeSet, fmt, io, path::PathBuf};
+
+use contrast_manifest::Manifest;
+use sha2::{Digest, Sha256};
+
+pub(crate) use annotation::{AnnotationError, is_initdata};
+
+use crate::failure::Advice;
+
+/// A pod, or what makes pods, with the policy in its annotations.
+#[derive(Clone, Debug)]
+pub(crate) struct Workload {
+    /// `Kind/name`.
+    pub(crate) name: String,
+    /// The file that it stands in.
+    pub(crate) file: PathBuf,
+    /// The policy document.
+    pub(crate) policy: Vec<u8>,
+}
+
+impl Workload {
+    /// SHA-256 of the policy document: the pod's host data.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.policy).into()
+    }
+}
+
+/// The policies of a deployment cannot be gathered.
+#[derive(thiserror::Error, Debug)]
+pub(crate) enum PoliciesError {
+    /// A path cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// There are no resource files.
+    #[error("there are no .yaml or .yml files at {}", list(paths))]
+    NoFiles { paths: Vec<PathBuf> },
+    /// A policy annotation is damaged.
+    #[error("the policy of {workload} in {} cannot be read: {source}", file.display())]
+    Annotation { workload: String, file: PathBuf, source: AnnotationError },
+    /// Resources and manifest speak of different pods.
+    #[error("the resources and the manifest do not have the same policies:{0}")]
+    Mismatch(Mismatch),
+}
+
+impl Advice for PoliciesError {
+    fn advice(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Read { .. } | Self::NoFiles { .. } => "give the files or folders of your resources".into(),
+            Self::Annotation { .. } => "generate the resource's policy again".into(),
+            Self::Mismatch(_) => {
+                "generate the policies again, and give every file that they were generated into".into()
+            }
+        })
+    }
+}
+
+/// Policies that are on one side only.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Mismatch {
+    /// Policies of the manifest that no resource has, each with its first name.
+    pub(crate) without_resource: Vec<([u8; 32], String)>,
+    /// Workloads whose policy is not in the manifest.
+    pub(crate) not_in_manifest: Vec<([u8; 32], String)>,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (digest, name) in &self.without_resource {
+            write!(f, "\n  {} ({name}) is in the manifest, but no resource has it", hex::encode(digest))?;
+        }
+        for (digest, name) in &self.not_in_manifest {
+            write!(f, "\n  {} is the policy of {name}, but is not in the manifest", hex::encode(digest))?;
+        }
+        Ok(())
+    }
+}
+
+/// Finds every workload with a policy in the resource files at `paths`, in the order of files and documents.
+/// Files that are no resources are skipped with a warning.
+pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Workload>, PoliciesError> {
+    let files = files::resource_files(paths)?;
+    if files.is_empty() {
+        return Err(PoliciesError::NoFiles { paths: paths.to_vec() });
+    }
+    let mut workloads = Vec::new();
+    for file in files {
+        workloads.extend(resources::workloads(&file)?);
+    }
+    Ok(workloads)
+}
+
+/// The policy documents that `manifest` refers to, once each, in the order of `workloads`.
+pub(crate) fn of_manifest(
+    workloads: &[Workload],
+    manifest: &Manifest,
+) -> Result<Vec<Vec<u8>>, PoliciesError> {
+    let mut found = BTreeSet::new();
+    let mut policies = Vec::new();
+    let mut not_in_manifest = Vec::new();
+    for workload in workloads {
+        let digest = workload.digest();
+        if !manifest.policies.contains_key(&digest) {
+            not_in_manifest.push((digest, format!("{} in {}", workload.name, workload.file.display())));
+        } else if found.insert(digest) {
+            policies.push(workload.policy.clone());
+        }
+    }
+    let without_resource: Vec<_> = manifest
+        .policies
+        .iter()
+        .filter(|(digest, _)| !found.contains(*digest))
+        .map(|(digest, entry)| (*digest, entry.sans.first().cloned().unwrap_or_else(|| "no name".to_owned())))
+        .collect();
+    if without_resource.is_empty() && not_in_manifest.is_empty() {
+        return Ok(policies);
+    }
+    Err(PoliciesError::Mismatch(Mismatch { without_resource, not_in_manifest }))
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,75 @@
+//! Kubernetes resources, as far as they can make pods.
+
+use std::{fs, path::Path};
+
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+
+use super::{AnnotationError, PoliciesError, Workload, annotation};
+use crate::output;
+
+/// The way to the metadata of the pods that a resource makes.
+fn pod_metadata<'a>(kind: &str, resource: &'a Value) -> Option<&'a Value> {
+    let way: &[&str] = match kind {
+        "Pod" => &["metadata"],
+        "CronJob" => &["spec", "jobTemplate", "spec", "template", "metadata"],
+        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "ReplicationController" => {
+            &["spec", "template", "metadata"]
+        }
+        _ => return None,
+    };
+    way.iter().try_fold(resource, |value, name| value.get(name))
+}
+
+/// The workloads with a policy in one file.
+pub(super) fn workloads(file: &Path) -> Result<Vec<Workload>, PoliciesError> {
+    let text = fs::read(file).map_err(|source| PoliciesError::Read { path: file.to_owned(), source })?;
+    let mut workloads = Vec::new();
+    for document in serde_yaml_ng::Deserializer::from_slice(&text) {
+        match Value::deserialize(document) {
+            Ok(resource) => collect(&resource, file, &mut workloads)?,
+            Err(error) => {
+                output::warning(&format!(
+                    "{} is skipped from here on: it is not YAML: {error}",
+                    file.display()
+                ));
+                break;
+            }
+        }
+    }
+    Ok(workloads)
+}
+
+fn collect(resource: &Value, file: &Path, workloads: &mut Vec<Workload>) -> Result<(), PoliciesError> {
+    let kind = resource.get("kind").and_then(Value::as_str).unwrap_or_default();
+    if kind == "List" {
+        let items = resource.get("items").and_then(Value::as_sequence);
+        return items.into_iter().flatten().try_for_each(|item| collect(item, file, workloads));
+    }
+    let Some(annotations) = pod_metadata(kind, resource).and_then(|metadata| metadata.get("annotations"))
+    else {
+        return Ok(());
+    };
+    let metadata = resource.get("metadata");
+    let name =
+        metadata.and_then(|metadata| metadata.get("name")).and_then(Value::as_str).unwrap_or("(no name)");
+    let workload = format!("{kind}/{name}");
+    let found = policy(annotations).transpose();
+    let found = found.map_err(|source| PoliciesError::Annotation {
+        workload: workload.clone(),
+        file: file.to_owned(),
+        source,
+    })?;
+    if let Some(policy) = found {
+        workloads.push(Workload { name: workload, file: file.to_owned(), policy });
+    }
+    Ok(())
+}
+
+/// The policy in a pod's annotations. Where there are both forms, the newer one is what the pod is launched with.
+fn policy(annotations: &Value) -> Option<Result<Vec<u8>, AnnotationError>> {
+    let value = |key| annotations.get(key).and_then(Value::as_str);
+    value(annotation::INITDATA)
+        .map(annotation::initdata)
+        .or_else(|| value(annotation::REGO).map(annotation::rego))
+}

@@ -1,0 +1,132 @@
+//! The files of a deployment: their names, their modes, and how they are replaced.
+
+mod file;
+
+use std::{
+    borrow::Cow,
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::failure::Advice;
+
+pub(crate) use file::{read, write};
+
+pub(crate) const MANIFEST: &str = "manifest.json";
+pub(crate) const WORKLOAD_OWNER_KEY: &str = "workload-owner.pem";
+pub(crate) const SEEDSHARE_OWNER_KEY: &str = "seedshare-owner.pem";
+pub(crate) const SEED_SHARES: &str = "seed-shares.json";
+pub(crate) const ROOT_CA: &str = "coordinator-root-ca.pem";
+pub(crate) const MESH_CA: &str = "mesh-ca.pem";
+pub(crate) const VERIFY_DIR: &str = "verify";
+pub(crate) const LATEST_TRANSITION: &str = "latest-transition";
+
+/// The folder with a deployment's files.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    dir: PathBuf,
+}
+
+/// A file of the workspace cannot be used.
+#[derive(thiserror::Error, Debug)]
+pub(crate) enum WorkspaceError {
+    /// Reading failed.
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// Writing failed; the file is as it was before.
+    #[error("cannot write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    /// The file does not hold a transition hash.
+    #[error("{} must hold a transition hash, 64 hexadecimal digits, and does not", path.display())]
+    NoTransition { path: PathBuf },
+}
+
+impl Advice for WorkspaceError {
+    fn advice(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("check the path; --workspace-dir names the folder of the default files".into())
+            }
+            Self::Read { .. } | Self::Write { .. } => None,
+            Self::NoTransition { path } => Some(
+                format!(
+                    "restore {}, or remove it to begin anew without protection from rollbacks",
+                    path.display()
+                )
+                .into(),
+            ),
+        }
+    }
+}
+
+impl Workspace {
+    /// The workspace in `dir`, or in the current folder.
+    pub(crate) fn new(dir: Option<PathBuf>) -> Self {
+        Self { dir: dir.unwrap_or_default() }
+    }
+
+    /// The path of a file.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// The folder that `verify` writes to.
+    pub(crate) fn verify_dir(&self) -> PathBuf {
+        self.path(VERIFY_DIR)
+    }
+
+    /// The latest transition that this workspace has seen, if it has seen any.
+    pub(crate) fn latest_transition(&self) -> Result<Option<[u8; 32]>, WorkspaceError> {
+        latest_transition(&self.verify_dir())
+    }
+
+    /// Remembers the latest transition.
+    pub(crate) fn remember(&self, transition: &[u8; 32]) -> Result<(), WorkspaceError> {
+        // Present programs take the file's content as it is, so it must not end with a newline.
+        write(&self.verify_dir().join(LATEST_TRANSITION), hex::encode(transition).as_bytes())
+    }
+}
+
+/// The latest transition that a folder of `verify` holds, if any.
+pub(crate) fn latest_transition(verify_dir: &Path) -> Result<Option<[u8; 32]>, WorkspaceError> {
+    let path = verify_dir.join(LATEST_TRANSITION);
+    let bytes = match read(&path) {
+        Ok(bytes) => bytes,
+        Err(WorkspaceError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let mut transition = [0; 32];
+    match hex::decode_to_slice(bytes.trim_ascii(), &mut transition) {
+        Ok(()) => Ok(Some(transition)),
+        Err(_) => Err(WorkspaceError::NoTransition { path }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remembered_transition_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace::new(Some(dir.path().to_owned()));
+        assert_eq!(workspace.latest_transition().unwrap(), None);
+        workspace.remember(&[0xab; 32]).unwrap();
+        assert_eq!(workspace.latest_transition().unwrap(), Some([0xab; 32]));
+        assert_eq!(
+            std::fs::read(dir.path().join("verify/latest-transition")).unwrap(),
+            "ab".repeat(32).into_bytes()
+        );
+    }
+
+    #[test]
+    fn a_damaged_transition_file_is_an_error_and_does_not_count_as_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace::new(Some(dir.path().to_owned()));
+        workspace.remember(&[1; 32]).unwrap();
+        std::fs::write(dir.path().join("verify/latest-transition"), "abc").unwrap();
+        assert!(matches!(workspace.latest_transition(), Err(WorkspaceError::NoTransition { .. })));
+    }
+}

@@ -1,0 +1,72 @@
+//! Whole files: read at once, replaced at once.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use super::WorkspaceError;
+
+/// Mode of files that hold no secret; the process's umask still applies.
+const PUBLIC: u32 = 0o644;
+
+/// The content of a file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, WorkspaceError> {
+    fs::read(path).map_err(|source| WorkspaceError::Read { path: path.to_owned(), source })
+}
+
+/// Replaces a file that holds no secret, and makes the folder that it stands in. Whatever happens, the file
+/// has either its old content or the whole new one.
+pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), WorkspaceError> {
+    replace(path, content).map_err(|source| WorkspaceError::Write { path: path.to_owned(), source })
+}
+
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let draft = Draft(folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id())));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(PUBLIC).open(&draft.0)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&draft.0, path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// A file that is not finished; removed if it never will be.
+struct Draft(PathBuf);
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_leaves_no_draft() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/folder/file");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o111, 0);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_leaves_no_draft_either() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(write(&path, b"x"), Err(WorkspaceError::Write { .. })));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
