@@ -94,10 +94,7 @@ fn recorded_run() {
 }
 
 fn event_of(number: usize) -> Vec<u8> {
-    event(
-        number,
-        [40, 400, 3000, 9000, 500, 70, 12_000][number % 7] + if number == 44 { 700_000 } else { 0 },
-    )
+    event(number, [40, 400, 3000, 9000, 500, 70, 12_000][number % 7] + if number == 44 { 700_000 } else { 0 })
 }
 
 fn blob_of(number: usize) -> Vec<u8> {

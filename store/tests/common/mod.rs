@@ -1,5 +1,10 @@
 //! What the tests of the store share.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "a test program, which uses its part of this")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test program, which uses its part of this"
+)]
 
 use contrast_store::{Append, Backend, Opened, SealedLog, StoreError, UnlockError};
 use std::convert::Infallible;
