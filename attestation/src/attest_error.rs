@@ -18,7 +18,11 @@ pub enum AttestError {
         looked_at: Vec<PathBuf>,
     },
     /// The reports of this platform cannot be requested yet.
-    #[error("{platform} was found at {}, but this version cannot request its reports", found.display())]
+    #[error(
+        "{platform} was found at {}, but this version requests reports only from SEV-SNP through configfs; \
+         on an SEV-SNP guest, mount configfs at /sys/kernel/config (Linux 6.7 or newer)",
+        found.display()
+    )]
     Unsupported {
         /// Name of the platform.
         platform: &'static str,

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     AttestError, Attester, Evidence, EvidenceType, ReportData,
-    snp::{Document, Endorsements, Report},
+    snp::{Document, Endorsements, Report, certificate_table},
 };
 
 /// What `provider` holds in an SNP guest.
@@ -41,12 +41,12 @@ impl Attester for ConfigfsTsm {
 
     fn attest(&self, report_data: &ReportData) -> Result<Evidence, AttestError> {
         let request = Request::new(&self.root)?;
-        let report = request.report(report_data)?;
+        let (report, endorsements) = request.report(report_data)?;
         if report.report_data != report_data.0 {
             return Err(AttestError::OtherReportData);
         }
-        // From version 3 the report itself names the processor. Endorsements are left to the verifier.
-        let document = Document { report, endorsements: Endorsements::default(), product: None };
+        // From version 3 the report itself names the processor.
+        let document = Document { report, endorsements, product: None };
         Ok(Evidence { evidence_type: EvidenceType::Snp, document: document.encode() })
     }
 }
@@ -67,20 +67,33 @@ impl Request {
         Ok(Self { dir })
     }
 
-    fn report(&self, report_data: &ReportData) -> Result<Report, AttestError> {
+    fn report(&self, report_data: &ReportData) -> Result<(Report, Endorsements), AttestError> {
         for _ in 0..ATTEMPTS {
             let before = self.read("generation")?;
             self.write("inblob", &report_data.0)?;
             let report = self.read("outblob")?;
+            let endorsements = self.endorsements();
             let after = self.read("generation")?;
             // Our own write counts one up; any other step means that the report may be somebody else's.
-            if counter(&after).zip(counter(&before)).is_some_and(|(after, before)| after == before + 1) {
-                // Some hosts append a certificate table, which is not part of the report.
+            if counter(&after)
+                .zip(counter(&before))
+                .is_some_and(|(after, before)| before.checked_add(1) == Some(after))
+            {
+                // Some kernels append the certificate table, which is not part of the report.
                 let report = report.get(..Report::LENGTH).unwrap_or(&report);
-                return Ok(Report::parse(report)?);
+                return Ok((Report::parse(report)?, endorsements));
             }
         }
         Err(AttestError::Contended { path: self.dir.clone(), attempts: ATTEMPTS })
+    }
+
+    /// The certificates of the host. Without them evidence is still good: the verifier can get its own.
+    fn endorsements(&self) -> Endorsements {
+        let table = self.read("auxblob").unwrap_or_default();
+        certificate_table::parse(&table).unwrap_or_else(|error| {
+            tracing::warn!(%error, "ignoring the certificates that the host offers");
+            Endorsements::default()
+        })
     }
 
     fn read(&self, attribute: &str) -> Result<Vec<u8>, AttestError> {
@@ -106,4 +119,24 @@ impl Drop for Request {
 
 fn counter(attribute: &[u8]) -> Option<u64> {
     std::str::from_utf8(attribute).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_not_of_configfs_is_refused_and_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = ConfigfsTsm::open(dir.path()).err().unwrap();
+        assert!(matches!(&error, AttestError::Io { path, .. } if path.ends_with("provider")), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_generation_is_a_decimal_number_and_a_newline() {
+        assert_eq!(counter(b"17\n"), Some(17));
+        assert_eq!(counter(b""), None);
+        assert_eq!(counter(b"\xFF"), None);
+    }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use contrast_attestation::{
-    Claims, Evidence, EvidenceType, Finding, ReportData, Verifier,
+    ClaimValue, Claims, Evidence, EvidenceType, Finding, ReportData, Verifier,
     snp::{
         Document, Endorsements, GuestPolicy, PlatformInfo, Product, ReferenceValues, Report, SnpVerifier,
         TcbParts, TrustAnchor,
@@ -93,8 +93,26 @@ fn a_captured_milan_report_is_accepted_with_fitting_reference_values() {
     assert_eq!(claims.evidence_type, EvidenceType::Snp);
     assert_eq!(claims.accepted_by, "snp-0-MILAN");
     assert_eq!(claims.host_data, [0; 32]);
-    assert_eq!(claims.values.len(), 46);
-    assert!(claims.values.iter().zip(1..).all(|((arc, _), expected)| *arc == expected));
+    // Arcs 1 to 46, none left out.
+    assert!(claims.values.iter().map(|(arc, _)| *arc).eq(1..=46));
+    let claim =
+        |arc: u64| claims.values.iter().find(|(known, _)| *known == arc).map(|(_, value)| value.clone());
+    assert_eq!(claim(1), Some(ClaimValue::Integer(2)));
+    for (arc, policy_bit) in [(5, true), (6, false), (7, true), (8, false), (16, true), (17, false)] {
+        assert_eq!(claim(arc), Some(ClaimValue::Boolean(policy_bit)), "arc {arc}");
+    }
+    for first_arc in [12, 28, 33, 43] {
+        // In the order of the arcs: boot loader, SNP, TEE, microcode.
+        for (arc, part) in (first_arc..).zip([2, 5, 0, 68]) {
+            assert_eq!(claim(arc), Some(ClaimValue::Integer(part)), "arc {arc}");
+        }
+    }
+    assert_eq!(claim(22), Some(ClaimValue::Bytes(capture.document().report.measurement.to_vec())));
+    assert_eq!((claim(37), claim(38), claim(39)), (number(3), number(49), number(1)));
+}
+
+fn number(value: u64) -> Option<ClaimValue> {
+    Some(ClaimValue::Integer(value))
 }
 
 #[test]

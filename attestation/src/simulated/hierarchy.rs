@@ -271,3 +271,6 @@ fn signed_by(key: &RsaKeyPair, signed: &[u8]) -> Result<Vec<u8>, SimulatorError>
         .map_err(|_| SimulatorError::Crypto("sign with an RSA key"))?;
     Ok(der::sequence(&[signed, &der::RSASSA_PSS_SHA384, &der::bit_string(&signature)]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 use std::fmt::Display;
 
 use super::{
-    GuestPolicy, PlatformInfo, Product, ReferenceValues, Report, SignerInfo, SigningKey, TcbParts,
+    GuestPolicy, PlatformInfo, Product, ReferenceValues, Report, SigningKey, TcbParts,
     endorsement::EndorsementKey,
     policy::{GuestPolicyError, UnknownPlatformInfoBits},
     report::FirmwareVersion,
@@ -110,9 +110,6 @@ impl Findings {
         }
         if facts.report.vmpl != 0 {
             self.add("report field VMPL", 0, facts.report.vmpl);
-        }
-        if let Err(error) = SignerInfo::from_bits(facts.report.signer_info) {
-            self.add("report field KEY_INFO", "an unmasked VCEK or VLEK", error);
         }
     }
 

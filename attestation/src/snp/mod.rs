@@ -6,6 +6,7 @@
 
 mod appraisal;
 pub(crate) mod certificate;
+pub mod certificate_table;
 mod chain;
 mod chain_findings;
 mod claims;

@@ -4,13 +4,13 @@
 
 use std::fmt;
 
-/// The signing keys that an endorsement certificate exists for.
+/// The signing keys that an endorsement certificate exists for, by their `SIGNING_KEY` number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SigningKey {
     /// Versioned chip endorsement key: of one chip and one TCB version.
-    Vcek,
+    Vcek = 0,
     /// Versioned loaded endorsement key: of one cloud provider and one TCB version.
-    Vlek,
+    Vlek = 1,
 }
 
 impl SigningKey {

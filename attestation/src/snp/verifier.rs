@@ -1,14 +1,14 @@
 //! Appraisal of SNP evidence: reads it, verifies it, and lets [`super::appraisal`] judge it.
 
 use std::{
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::{
     ReferenceValues, Report, Revocation, SignerInfo, TrustAnchor,
     appraisal::{self, Facts, LaunchExpectation},
-    chain::{self, ChainError, VerifiedChain},
+    chain::{self, VerifiedChain},
     claims,
     document::{self, Document},
     id_block, measurement,
@@ -68,26 +68,24 @@ impl SnpVerifier {
         self
     }
 
+    /// Everything against the evidence. Empty only if its chain and signature were verified.
     fn judge(&self, document: &Document, report_data: &ReportData, now: SystemTime) -> Vec<Finding> {
         let report = &document.report;
-        let chain = self.verify_chain(document);
-        let mut findings = match &chain {
+        let (chain, mut findings) = match self.verify_chain(document) {
             Ok(chain) => {
-                let mut findings = authenticity(report, chain, now);
-                findings.extend(self.check_revocation(document, chain, now).err().map(|error| {
+                let mut findings = authenticity(report, &chain, now);
+                findings.extend(self.check_revocation(document, &chain, now).err().map(|error| {
                     let field = format!("revocation list of ARK-{}", self.reference.product);
                     Finding::new(field, "a list that is valid now and names none of the certificates", error)
                 }));
-                findings
+                (Some(chain), findings)
             }
-            Err(Some(error)) => vec![error.finding()],
-            // The signing key is unknown; the judge says so.
-            Err(None) => Vec::new(),
+            Err(finding) => (None, vec![finding]),
         };
         let facts = Facts {
             report,
             declared_product: document.product,
-            endorsement: chain.as_ref().ok().map(|chain| &chain.endorsement),
+            endorsement: chain.as_ref().map(|chain| &chain.endorsement),
             report_data,
             launch: self.launch_expectation(report),
         };
@@ -95,10 +93,12 @@ impl SnpVerifier {
         findings
     }
 
-    fn verify_chain(&self, document: &Document) -> Result<std::sync::Arc<VerifiedChain>, Option<ChainError>> {
-        let signer = SignerInfo::from_bits(document.report.signer_info).map_err(|_| None)?;
+    fn verify_chain(&self, document: &Document) -> Result<Arc<VerifiedChain>, Finding> {
+        let signer = SignerInfo::from_bits(document.report.signer_info)
+            .map_err(|error| Finding::new("report field KEY_INFO", "an unmasked VCEK or VLEK", error))?;
         let product = self.reference.product;
-        chain::verify(&document.endorsements, signer.signing_key, product, self.anchor).map_err(Some)
+        chain::verify(&document.endorsements, signer.signing_key, product, self.anchor)
+            .map_err(|error| error.finding())
     }
 
     fn check_revocation(
