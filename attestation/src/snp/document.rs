@@ -323,3 +323,69 @@ impl ReportMessage {
 fn fixed<const N: usize>(field: &'static str, bytes: &[u8]) -> Result<[u8; N], DocumentError> {
     bytes.try_into().map_err(|_| DocumentError::Length { field, expected: N, found: bytes.len() })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn report(version: u32, product: Product) -> Report {
+        let mut bytes = [0; Report::LENGTH];
+        bytes.iter_mut().zip(version.to_le_bytes()).for_each(|(to, from)| *to = from);
+        let mut report = Report::parse(&bytes).unwrap();
+        report.cpuid = report.cpuid.map(|_| product.typical_cpuid());
+        report
+    }
+
+    #[test]
+    fn a_document_is_read_as_it_was_written() {
+        for (version, product) in
+            [(2, Product::Milan), (3, Product::Genoa), (4, Product::Turin), (5, Product::Turin)]
+        {
+            let endorsements = Endorsements {
+                vcek: vec![1],
+                vlek: vec![2],
+                ask: vec![3],
+                ark: vec![4],
+                revocation_list: vec![5],
+            };
+            let document =
+                Document { report: report(version, product), endorsements, product: Some(product) };
+            assert_eq!(parse(&document.encode()), Ok(document));
+        }
+    }
+
+    #[test]
+    fn each_field_has_the_length_of_the_abi_specification() {
+        let mut message = ReportMessage::from_report(&report(5, Product::Genoa));
+        message.chip_id.push(0);
+        let expected = DocumentError::Length { field: "chip_id", expected: 64, found: 65 };
+        assert_eq!(message.into_report(), Err(expected));
+    }
+
+    #[test]
+    fn a_number_that_the_report_has_no_room_for_is_refused() {
+        let mut message = ReportMessage::from_report(&report(5, Product::Genoa));
+        message.current_minor = 256;
+        let expected = DocumentError::Range { field: "current_minor", value: 256, version: 5 };
+        assert_eq!(message.into_report(), Err(expected));
+    }
+
+    #[test]
+    fn an_unknown_product_is_refused() {
+        let message = AttestationMessage {
+            report: Some(ReportMessage::from_report(&report(2, Product::Milan))),
+            certificate_chain: None,
+            product: Some(ProductMessage { name: 4 }),
+        };
+        assert_eq!(parse(&message.encode_to_vec()), Err(DocumentError::Product(4)));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse(&bytes);
+        }
+    }
+}

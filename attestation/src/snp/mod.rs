@@ -14,7 +14,7 @@ pub mod document;
 pub(crate) mod endorsement;
 pub mod id_block;
 pub mod measurement;
-mod memo;
+pub(crate) mod memo;
 mod policy;
 mod product;
 mod reference;

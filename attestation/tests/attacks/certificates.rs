@@ -142,6 +142,16 @@ fn vlek_and_vcek_do_not_stand_in_for_each_other() {
     refused(swapped, &["VLEK certificate common name"]);
 }
 
+/// A remembered chain must not answer for another question about the same bytes.
+#[test]
+fn a_verified_vcek_chain_is_not_remembered_as_one_of_a_vlek() {
+    accepted(honest());
+    let same_chain = honest().edit(|report| report.signer_info = 1 << 2).endorse(|certificates| {
+        certificates.vlek = std::mem::take(&mut certificates.vcek);
+    });
+    refused(same_chain, &["ASVK certificate common name"]);
+}
+
 #[test]
 fn ask_and_asvk_do_not_stand_in_for_each_other() {
     let ask = GENOA.ask().to_vec();
