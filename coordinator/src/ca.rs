@@ -14,11 +14,18 @@ use p384::{
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P384_SHA384, PublicKeyData, SanType, SerialNumber,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
+    PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData, SanType, SerialNumber,
     SignatureAlgorithm,
 };
 use time::{Duration, OffsetDateTime};
-use x509_cert::der::{Encode, asn1::OctetStringRef};
+use x509_cert::{
+    der::{
+        Decode, Encode,
+        asn1::{ObjectIdentifier, OctetStringRef},
+    },
+    spki::SubjectPublicKeyInfoOwned,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -58,6 +65,11 @@ pub enum CaError {
     /// The library refused to encode or sign.
     #[error("the certificate could not be encoded or signed: {0}")]
     Issue(#[from] rcgen::Error),
+    /// The key that a certificate is asked for is of no kind that certificates are issued for.
+    #[error(
+        "certificates are issued for ECDSA keys on P-256, P-384 or P-521, for RSA and for Ed25519 keys only; connect with such a key"
+    )]
+    SubjectKey,
     /// A key has no encoding.
     #[error("a key of the certificate authority could not be encoded")]
     Key,
@@ -74,7 +86,7 @@ pub fn lasting_certificates(keys: &DerivedKeys, now: SystemTime) -> Result<Lasti
     let mut params = params(TRANSITION_SIGNER, now, CA_LIFETIME)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let issuer = Issuer::new(ca_params(ROOT_CA, now)?, root_key);
-    let transition_signer = params.signed_by(&SubjectKey(signer.into_vec()), &issuer)?.pem();
+    let transition_signer = params.signed_by(&SubjectKey::from_spki_der(signer.as_bytes())?, &issuer)?.pem();
     Ok(LastingCertificates { root_ca, transition_signer })
 }
 
@@ -128,7 +140,7 @@ impl MeshCa {
             let value = octet_string(id.as_bytes())?;
             params.custom_extensions.push(CustomExtension::from_oid_content(&WORKLOAD_SECRET_ID, value));
         }
-        let leaf = params.signed_by(&SubjectKey(spki_der.to_vec()), &self.issuer)?.pem();
+        let leaf = params.signed_by(&SubjectKey::from_spki_der(spki_der)?, &self.issuer)?.pem();
         Ok(leaf + &self.certificates.intermediate_ca)
     }
 
@@ -142,21 +154,38 @@ impl MeshCa {
     }
 }
 
-/// The key that a certificate is issued for, as it came: its encoding is not touched.
-struct SubjectKey(Vec<u8>);
+/// The public key that a certificate is issued for.
+struct SubjectKey {
+    bits: Vec<u8>,
+    algorithm: &'static SignatureAlgorithm,
+}
+
+impl SubjectKey {
+    /// Reads a DER SubjectPublicKeyInfo (RFC 5280, 4.1.2.7).
+    fn from_spki_der(der: &[u8]) -> Result<Self, CaError> {
+        let spki = SubjectPublicKeyInfoOwned::from_der(der).map_err(|_| CaError::SubjectKey)?;
+        let curve =
+            spki.algorithm.parameters.as_ref().and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok());
+        let algorithm =
+            match (spki.algorithm.oid.to_string().as_str(), curve.map(|oid| oid.to_string()).as_deref()) {
+                ("1.2.840.10045.2.1", Some("1.2.840.10045.3.1.7")) => &PKCS_ECDSA_P256_SHA256,
+                ("1.2.840.10045.2.1", Some("1.3.132.0.34")) => &PKCS_ECDSA_P384_SHA384,
+                ("1.2.840.10045.2.1", Some("1.3.132.0.35")) => &PKCS_ECDSA_P521_SHA512,
+                ("1.2.840.113549.1.1.1", _) => &PKCS_RSA_SHA256,
+                ("1.3.101.112", None) => &PKCS_ED25519,
+                _ => return Err(CaError::SubjectKey),
+            };
+        Ok(Self { bits: spki.subject_public_key.raw_bytes().to_vec(), algorithm })
+    }
+}
 
 impl PublicKeyData for SubjectKey {
-    fn subject_public_key_info(&self) -> Vec<u8> {
-        self.0.clone()
-    }
-
     fn der_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bits
     }
 
     fn algorithm(&self) -> &'static SignatureAlgorithm {
-        // Only asked for by the default encoding, which `subject_public_key_info` replaces.
-        &PKCS_ECDSA_P384_SHA384
+        self.algorithm
     }
 }
 
@@ -282,6 +311,24 @@ mod tests {
         assert_eq!(ours[2], &("1.3.9901.2.1.23".into(), [&[0x04, 0x20][..], &[7; 32]].concat()));
         assert_eq!(ours[3], &("1.3.9901.3.1".into(), [&[0x04, 0x08][..], b"apps/web"].concat()));
         assert_eq!(ours.len(), 4);
+    }
+
+    #[test]
+    fn a_certificate_is_for_the_key_that_was_attested() {
+        let keys = Seed::generate().unwrap().derive_keys().unwrap();
+        let now = SystemTime::now();
+        let ca = MeshCa::generate(&keys, now).unwrap();
+        let algorithms: [&'static SignatureAlgorithm; 4] =
+            [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ECDSA_P521_SHA512, &PKCS_ED25519];
+        for algorithm in algorithms {
+            let spki = KeyPair::generate_for(algorithm).unwrap().subject_public_key_info();
+            let chain = ca.issue(&spki, &policy(&["web"], None), &claims(), now).unwrap();
+            let leaf = chain.split_inclusive("-----END CERTIFICATE-----\n").next().unwrap();
+            let leaf = Certificate::from_pem(leaf).unwrap();
+            assert_eq!(leaf.tbs_certificate().subject_public_key_info().to_der().unwrap(), spki);
+        }
+        let garbage = ca.issue(&[1, 2, 3], &policy(&["web"], None), &claims(), now);
+        assert!(matches!(garbage, Err(CaError::SubjectKey)));
     }
 
     #[test]

@@ -24,11 +24,19 @@ const MAX_CONTENTS: usize = 16 * 1024 * 1024;
 /// Bytes of a content that travel in one message; well below what present clients take.
 const SLICE: usize = 1024 * 1024;
 
-/// All manifests, oldest first, and every policy that any of them refers to, once each.
+/// What all events refer to.
+pub struct Contents {
+    /// All manifests, oldest first.
+    pub manifests: Vec<Vec<u8>>,
+    /// Every policy that any of them refers to, once each.
+    pub policies: Vec<Vec<u8>>,
+}
+
+/// Reads all manifests and policies.
 ///
 /// # Errors
 /// When the log does not verify, or the contents are too large for one answer.
-pub fn contents(log: &LogReader) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), Refusal> {
+pub fn contents(log: &LogReader) -> Result<Contents, Refusal> {
     let mut left = MAX_CONTENTS;
     let mut load = |digest: &Digest| {
         let content = log.blob(digest)?;
@@ -48,7 +56,7 @@ pub fn contents(log: &LogReader) -> Result<(Vec<Vec<u8>>, Vec<Vec<u8>>), Refusal
             }
         }
     }
-    Ok((manifests, policies))
+    Ok(Contents { manifests, policies })
 }
 
 /// Sends the whole history, until the end or until nobody listens any more.

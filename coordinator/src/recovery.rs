@@ -52,7 +52,6 @@ pub fn check_request(request: &RecoveryRequest, shares: &SeedShareDocument) -> R
 ///
 /// # Errors
 /// The log, still locked, with the reason.
-#[expect(clippy::result_large_err, reason = "the log has to come back, and recovery is rare")]
 pub fn replay(
     log: LockedLog,
     request: &RecoveryRequest,

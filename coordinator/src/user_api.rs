@@ -18,7 +18,7 @@ use crate::{
     authority::{Active, Authority, Phase},
     command::SetManifest,
     event::Digest,
-    history,
+    history::{self, Contents},
     listener::ConnectionInfo,
     metrics::{Method, Metrics},
     recovery::RecoveryRequest,
@@ -117,7 +117,7 @@ impl UserService {
         let active = self.authority.active()?;
         let _place = self.history_readers.acquire().await.map_err(|_| Refusal::Interrupted)?;
         blocking(move || {
-            let (manifests, policies) = history::contents(&active.history)?;
+            let Contents { manifests, policies } = history::contents(&active.history)?;
             Ok(GetManifestsResponse {
                 manifests,
                 policies,

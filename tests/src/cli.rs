@@ -46,7 +46,6 @@ impl Answer {
     ///
     /// # Panics
     /// When it failed, with what it printed.
-    #[must_use]
     pub fn success(self) -> Self {
         assert_eq!(self.code, 0, "contrast failed\n{}{}", self.stdout, self.stderr);
         self
@@ -56,7 +55,6 @@ impl Answer {
     ///
     /// # Panics
     /// When it succeeded.
-    #[must_use]
     pub fn failure(self) -> String {
         assert_eq!(self.code, 1, "contrast was expected to fail\n{}{}", self.stdout, self.stderr);
         self.stderr

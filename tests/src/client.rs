@@ -65,7 +65,9 @@ impl Client {
     /// # Errors
     /// What the Coordinator answers.
     pub fn seed_shares(&mut self) -> Result<SeedShareDocument, Status> {
-        self.runtime.block_on(self.api.get_seed_shares(GetSeedSharesRequest {})).map(tonic::Response::into_inner)
+        self.runtime
+            .block_on(self.api.get_seed_shares(GetSeedSharesRequest {}))
+            .map(tonic::Response::into_inner)
     }
 
     /// GetHistory, to its end.

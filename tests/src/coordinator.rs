@@ -52,7 +52,7 @@ impl Coordinator {
     pub fn start(mut command: Command) -> Self {
         let mut process = command.spawn().expect("the Coordinator can be started");
         let printed = Printed::collect(process.stderr.take().expect("its standard error is a pipe"));
-        let line = printed.wait_for("serving", 0);
+        let line = printed.wait_for("serving");
         let address = |name: &str| {
             let value = line.split_once(&format!("{name}=\"")).and_then(|(_, rest)| rest.split_once('"'));
             value.and_then(|(address, _)| address.parse().ok()).expect("the line names its addresses")
@@ -78,7 +78,7 @@ impl Coordinator {
 
     /// Waits for a line of its log that contains `text`.
     pub fn wait_for_log(&self, text: &str) -> String {
-        self.printed.wait_for(text, 0)
+        self.printed.wait_for(text)
     }
 
     /// Ends it as a power cut would: at once.
@@ -135,7 +135,8 @@ impl Ops {
     #[must_use]
     pub fn get(self, path: &str) -> (u16, String) {
         let mut connection = TcpStream::connect(self.0).expect("the ops API listens");
-        write!(connection, "GET {path} HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n").expect("it reads");
+        write!(connection, "GET {path} HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n")
+            .expect("it reads");
         let mut answer = String::new();
         connection.read_to_string(&mut answer).expect("it answers");
         let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("it speaks HTTP");

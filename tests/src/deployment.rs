@@ -113,7 +113,9 @@ impl Deployment {
     #[must_use]
     pub fn workload_owner(&self, prefix: &str) -> String {
         let pem = fs::read(self.workspace.join(format!("{prefix}workload-owner.pem")));
-        hex::encode(WorkloadOwnerKey::from_pem(&pem.expect("the key was made")).expect("it is a key").spki_der())
+        hex::encode(
+            WorkloadOwnerKey::from_pem(&pem.expect("the key was made")).expect("it is a key").spki_der(),
+        )
     }
 
     /// The manifest's entry for a seed share owner's key.
@@ -131,7 +133,8 @@ impl Deployment {
     /// When there is no such key.
     #[must_use]
     pub fn workload_owner_identity(&self, prefix: &str) -> Identity {
-        let pem = fs::read(self.workspace.join(format!("{prefix}workload-owner.pem"))).expect("the key was made");
+        let pem =
+            fs::read(self.workspace.join(format!("{prefix}workload-owner.pem"))).expect("the key was made");
         let key = WorkloadOwnerKey::from_pem(&pem).expect("it is a key");
         let der = key.to_sec1_der().expect("keys have a binary form");
         Identity::Key(ClientKey::from_sec1_der(&der).expect("it is a key"))
@@ -143,7 +146,8 @@ impl Deployment {
     /// When there is no such key.
     #[must_use]
     pub fn seedshare_owner_key(&self, prefix: &str) -> SeedShareOwnerKey {
-        let pem = fs::read(self.workspace.join(format!("{prefix}seedshare-owner.pem"))).expect("the key was made");
+        let pem =
+            fs::read(self.workspace.join(format!("{prefix}seedshare-owner.pem"))).expect("the key was made");
         SeedShareOwnerKey::from_pem(&pem).expect("it is a key")
     }
 
@@ -163,7 +167,8 @@ impl Deployment {
     /// When a file cannot be read.
     #[must_use]
     pub fn set_request(&self) -> SetManifestRequest {
-        let policies = ["coordinator", "web"].map(|name| fs::read(self.policy_file(name)).expect("it was written"));
+        let policies =
+            ["coordinator", "web"].map(|name| fs::read(self.policy_file(name)).expect("it was written"));
         SetManifestRequest {
             manifest: fs::read(self.manifest_path()).expect("it was written"),
             policies: policies.to_vec(),
@@ -200,7 +205,8 @@ impl Deployment {
              io.katacontainers.config.agent.policy: {annotation}\nspec:\n  runtimeClassName: contrast-cc\n  \
              containers: []\n"
         );
-        fs::write(self.workspace.join(format!("resources/{name}.yml")), yaml).expect("resources can be written");
+        fs::write(self.workspace.join(format!("resources/{name}.yml")), yaml)
+            .expect("resources can be written");
         let file = self.policy_file(name);
         fs::write(&file, policy).expect("policies can be written");
         file
@@ -228,7 +234,12 @@ impl Deployment {
     #[must_use]
     pub fn pod(&self, coordinator: &Coordinator, name: &str) -> Pod {
         let policy = self.policy_file(name);
-        Pod::start(coordinator.mesh_api, &self.simulator, &policy, &self.directory.join(format!("pods/{name}")))
+        Pod::start(
+            coordinator.mesh_api,
+            &self.simulator,
+            &policy,
+            &self.directory.join(format!("pods/{name}")),
+        )
     }
 
     /// `contrast <command> --coordinator … <more>`; for `set`, with the resources.

@@ -3,7 +3,11 @@
 //!
 //! The demo and the end-to-end tests are the two users. A failing step panics with what the program
 //! printed: that is what both want to show.
-#![expect(clippy::panic, clippy::expect_used, reason = "a step of a test or of the demo that fails must stop it, with its reason")]
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a step of a test or of the demo that fails must stop it, with its reason"
+)]
 
 mod cli;
 mod client;

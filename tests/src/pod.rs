@@ -50,7 +50,12 @@ impl Pod {
 
     /// Waits for a line of its log that contains `text`.
     pub fn wait_for_log(&self, text: &str) -> String {
-        self.printed.wait_for(text, 0)
+        self.printed.wait_for(text)
+    }
+
+    /// Waits until the Coordinator has refused it, and returns what it was told.
+    pub fn wait_for_refusal(&self) -> String {
+        self.printed.wait_for_lines("refused by the present one", "next attempt")
     }
 
     /// Waits until it has its certificate.

@@ -38,8 +38,12 @@ fn build() -> PathBuf {
     let me = std::env::current_exe().expect("this program has a path");
     let directory = me.parent().expect("programs lie in a directory");
     // Test binaries lie in `deps` below the programs.
-    if directory.ends_with("deps") { directory.parent().expect("deps lies in a directory") } else { directory }
-        .to_owned()
+    if directory.ends_with("deps") {
+        directory.parent().expect("deps lies in a directory")
+    } else {
+        directory
+    }
+    .to_owned()
 }
 
 /// What a running program has printed so far. Cheap to clone.
@@ -67,31 +71,42 @@ impl Printed {
         printed
     }
 
-    /// Waits for a line that contains `text`, among those from the `from`-th on.
+    /// Waits for a line that contains `text`.
     ///
     /// # Panics
     /// When the program ends, or two minutes pass, without it.
-    pub(crate) fn wait_for(&self, text: &str, from: usize) -> String {
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        self.wait_until(|lines| lines.iter().find(|line| line.contains(text)).cloned())
+            .unwrap_or_else(|all| panic!("the program never printed `{text}`, but:\n{all}"))
+    }
+
+    /// Waits for a line that contains `last`, after one that contains `first`, and returns all lines from the
+    /// first to that before the last.
+    pub(crate) fn wait_for_lines(&self, first: &str, last: &str) -> String {
+        self.wait_for(first);
+        self.wait_until(|lines| {
+            let begin = lines.iter().position(|line| line.contains(first))?;
+            let length = lines.iter().skip(begin).position(|line| line.contains(last))?;
+            Some(lines.iter().skip(begin).take(length).cloned().collect::<Vec<_>>().join("\n"))
+        })
+        .unwrap_or_else(|all| panic!("the program never printed `{last}` after `{first}`, but:\n{all}"))
+    }
+
+    /// Waits until `found` finds something in the lines so far; all lines if it never does.
+    fn wait_until<T>(&self, found: impl Fn(&[String]) -> Option<T>) -> Result<T, String> {
         let (state, changed) = &*self.0;
         let deadline = Instant::now() + PATIENCE;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(line) = state.lines.iter().skip(from).find(|line| line.contains(text)) {
-                return line.clone();
+            if let Some(found) = found(&state.lines) {
+                return Ok(found);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !state.ended && !left.is_zero(),
-                "the program never printed `{text}`, but:\n{}",
-                state.lines.join("\n")
-            );
+            if state.ended || left.is_zero() {
+                return Err(state.lines.join("\n"));
+            }
             state = changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    /// How many lines there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).lines.len()
     }
 
     /// All that was printed, after the program has closed its end.

@@ -38,6 +38,8 @@ pub fn mutual_tls(server: &Path, client: &Path, anchor: &str) -> MutualTls {
     let address = format!("127.0.0.1:{port}");
     let mut listening = openssl("s_server", server, anchor)
         .args(["-accept", &address, "-Verify", "2", "-naccept", "1", "-quiet", "-verify_return_error"])
+        // At the end of its input it would hang up; this one stays open.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -63,7 +65,8 @@ pub fn mutual_tls(server: &Path, client: &Path, anchor: &str) -> MutualTls {
     MutualTls {
         verified: output.status.success() && heard.contains(GREETING.trim()),
         server: format!("{heard}\n{complaints}"),
-        client: String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+        client: String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr),
     }
 }
 

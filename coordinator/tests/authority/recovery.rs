@@ -4,9 +4,9 @@ use contrast_coordinator::{authority::Phase, recovery::RecoveryRequest, refusal:
 use contrast_store::faults::Medium;
 use zeroize::Zeroizing;
 
-use crate::support::{first_set, manifest, recovery, set, start, summary};
+use crate::support::{Summary, first_set, manifest, recovery, set, start, summary};
 
-fn locked() -> (Medium, (u64, u64, Option<[u8; 32]>, String)) {
+fn locked() -> (Medium, Summary) {
     let medium = Medium::new();
     let authority = start(&medium).unwrap();
     authority.set_manifest(first_set(manifest("a"))).unwrap();

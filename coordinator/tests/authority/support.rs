@@ -94,8 +94,11 @@ pub(crate) fn recovery(authority: &Authority) -> RecoveryRequest {
     }
 }
 
+/// Manifests, CA generation, latest transition, root CA.
+pub(crate) type Summary = (u64, u64, Option<Digest>, String);
+
 /// What outsiders can see of a state.
-pub(crate) fn summary(active: &Active) -> (u64, u64, Option<Digest>, String) {
+pub(crate) fn summary(active: &Active) -> Summary {
     let state = &active.state;
     (state.manifests, state.generation, state.latest_transition(), active.lasting.root_ca.clone())
 }

@@ -22,7 +22,10 @@ fn variant(deployment: &Deployment, number: usize) -> SetManifestRequest {
 #[test]
 fn of_two_owners_who_set_at_the_same_moment_exactly_one_wins_and_the_other_learns_why() {
     let deployment = Deployment::new();
-    deployment.manifest().workload_owner(deployment.workload_owner("other-")).write(&deployment.manifest_path());
+    deployment
+        .manifest()
+        .workload_owner(deployment.workload_owner("other-"))
+        .write(&deployment.manifest_path());
     let coordinator = deployment.start();
     deployment.contrast(&coordinator, "set", &[]).success();
     for round in 0..10 {
@@ -31,7 +34,8 @@ fn of_two_owners_who_set_at_the_same_moment_exactly_one_wins_and_the_other_learn
         let together = Barrier::new(2);
         let results = thread::scope(|scope| {
             let owners = ["", "other-"].map(|prefix| {
-                let (deployment, coordinator, together, latest) = (&deployment, &coordinator, &together, &latest);
+                let (deployment, coordinator, together, latest) =
+                    (&deployment, &coordinator, &together, &latest);
                 scope.spawn(move || {
                     let identity = deployment.workload_owner_identity(prefix);
                     let mut client = Client::connect(coordinator.user_api, identity);
@@ -98,7 +102,8 @@ fn kill_at_any_moment_of_a_loop_of_sets_loses_nothing_that_was_acknowledged() {
 fn losing_the_answer_of_the_first_set_loses_nothing() {
     let deployment = Deployment::new();
     let coordinator = deployment.start();
-    let answer = Client::connect(coordinator.user_api, Identity::Fresh).set(deployment.set_request()).unwrap();
+    let answer =
+        Client::connect(coordinator.user_api, Identity::Fresh).set(deployment.set_request()).unwrap();
     // The CLI never saw that answer; it sets for the first time from its point of view.
     deployment.contrast(&coordinator, "set", &[]).success();
     let shares = fs::read(deployment.workspace.join("seed-shares.json")).unwrap();

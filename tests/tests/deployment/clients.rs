@@ -15,17 +15,23 @@ fn two_thousand_silent_connections_do_not_keep_an_honest_client_out() {
     let coordinator = deployment.start();
     rustix::process::setrlimit(
         rustix::process::Resource::Nofile,
-        rustix::process::Rlimit { current: Some(8192), ..rustix::process::getrlimit(rustix::process::Resource::Nofile) },
+        rustix::process::Rlimit {
+            current: Some(8192),
+            ..rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        },
     )
     .unwrap();
     let silent: Vec<TcpStream> = [coordinator.user_api, coordinator.mesh_api]
         .iter()
-        .flat_map(|api| (0..1000).map(|_| TcpStream::connect(api).unwrap()))
+        .flat_map(|api| (0..1000).map(move |_| TcpStream::connect(api).unwrap()))
         .collect();
     let begin = Instant::now();
     deployment.contrast(&coordinator, "set", &[]).success();
     deployment.pod(&coordinator, "web").finish();
-    assert!(begin.elapsed() < Duration::from_secs(24), "they were served only after the silent ones had timed out");
+    assert!(
+        begin.elapsed() < Duration::from_secs(24),
+        "they were served only after the silent ones had timed out"
+    );
     assert_eq!(silent.len(), 2000);
     assert!(coordinator.resident_bytes() < 100 * 1024 * 1024, "{}", coordinator.resident_bytes());
 }

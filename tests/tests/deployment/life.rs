@@ -78,7 +78,8 @@ fn pods_trust_each_other_through_the_mesh_ca_and_across_updates_through_the_root
     deployment.contrast(&coordinator, "set", &[]).success();
     let [server, client] = ["server", "client"].map(|name| {
         let directory = deployment.workspace.join(name);
-        Pod::start(coordinator.mesh_api, &deployment.simulator, &deployment.policy_file("web"), &directory).finish();
+        Pod::start(coordinator.mesh_api, &deployment.simulator, &deployment.policy_file("web"), &directory)
+            .finish();
         directory
     });
     let talk = mutual_tls(&server, &client, "mesh-ca.pem");
@@ -109,12 +110,15 @@ fn an_outsider_learns_every_mismatch_and_gets_nothing() {
     let tls_dir = deployment.workspace.join("outsider");
     let pod = Pod::start(coordinator.mesh_api, &deployment.simulator, &policy, &tls_dir);
     let said = pod.wait_for_refusal();
-    for part in ["simulated-0", "HOST_DATA", "simulated-1", "MEASUREMENT", &policy_digest(&fs::read(policy).unwrap())] {
+    for part in
+        ["simulated-0", "HOST_DATA", "simulated-1", "MEASUREMENT", &policy_digest(&fs::read(policy).unwrap())]
+    {
         assert!(said.contains(part), "{part} is not in: {said}");
     }
     assert!(!tls_dir.join("key.pem").exists());
     let (_, metrics) = coordinator.ops.get("/metrics");
-    let failures = metrics.lines().find(|line| line.starts_with("contrast_meshapi_attestation_failures_total"));
+    let failures =
+        metrics.lines().find(|line| line.starts_with("contrast_meshapi_attestation_failures_total"));
     assert!(failures.is_some_and(|line| !line.ends_with(" 0")), "{metrics}");
 }
 
@@ -126,7 +130,10 @@ fn verify_writes_everything_and_refuses_a_deployment_with_another_manifest() {
     let answer = deployment.contrast(&coordinator, "verify", &[]).success();
     assert!(answer.stderr.contains("SIMULATED"), "{answer:?}");
     let verify = deployment.workspace.join("verify");
-    assert_eq!(fs::read(verify.join("manifest.0.json")).unwrap(), fs::read(deployment.manifest_path()).unwrap());
+    assert_eq!(
+        fs::read(verify.join("manifest.0.json")).unwrap(),
+        fs::read(deployment.manifest_path()).unwrap()
+    );
     for name in ["coordinator", "web"] {
         let policy = fs::read(deployment.policy_file(name)).unwrap();
         let written = verify.join(format!("policy.{}.rego", policy_digest(&policy)));

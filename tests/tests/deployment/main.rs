@@ -2,12 +2,7 @@
 //!
 //! One test binary, so that the processor and the owners' keys are made once. `refusals`, `stores`, `clients` and
 //! `accidents` go through everything that may be wrong or go wrong; `life` and `wire` show what is right.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accidents;
 mod clients;

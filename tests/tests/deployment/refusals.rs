@@ -34,7 +34,11 @@ fn seed_of(deployment: &Deployment, coordinator: &Coordinator) -> RecoverRequest
     RecoverRequest { seed: seed.to_vec(), salt: shares.salt, ..Default::default() }
 }
 
-fn recover(deployment: &Deployment, coordinator: &Coordinator, request: RecoverRequest) -> Result<(), Status> {
+fn recover(
+    deployment: &Deployment,
+    coordinator: &Coordinator,
+    request: RecoverRequest,
+) -> Result<(), Status> {
     let identity = deployment.seedshare_owner_identity("");
     Client::connect(coordinator.user_api, identity).recover(request).map(|_| ())
 }
@@ -67,7 +71,11 @@ fn recovery_with_a_wrong_or_truncated_seed_is_refused() {
     assert_refused(wrong(&|r| r.seed.clear()), Code::InvalidArgument, "0 bytes");
     assert_refused(wrong(&|r| r.salt.truncate(31)), Code::InvalidArgument, "salt has 31 bytes");
     assert_refused(wrong(&|r| r.salt[5] ^= 1), Code::InvalidArgument, "another deployment");
-    assert_refused(wrong(&|r| r.expected_transition = vec![1; 31]), Code::InvalidArgument, "31 bytes instead of 32");
+    assert_refused(
+        wrong(&|r| r.expected_transition = vec![1; 31]),
+        Code::InvalidArgument,
+        "31 bytes instead of 32",
+    );
     assert_still_recoverable(&deployment, &coordinator);
 }
 
@@ -76,7 +84,11 @@ fn the_seed_of_another_deployment_is_refused() {
     let (deployment, coordinator) = set_up_and_locked();
     let (other, its_coordinator) = set_up();
     let foreign = seed_of(&other, &its_coordinator);
-    assert_refused(recover(&deployment, &coordinator, foreign.clone()), Code::InvalidArgument, "another deployment");
+    assert_refused(
+        recover(&deployment, &coordinator, foreign.clone()),
+        Code::InvalidArgument,
+        "another deployment",
+    );
     // Also with the salt corrected.
     let salt = seed_of(&deployment, &coordinator).salt;
     let mixed = RecoverRequest { salt, ..foreign };
@@ -107,7 +119,11 @@ fn a_seed_share_for_another_key_is_refused() {
 fn recovery_of_an_active_coordinator_is_refused() {
     let (deployment, coordinator) = set_up();
     let request = seed_of(&deployment, &coordinator);
-    assert_refused(recover(&deployment, &coordinator, request), Code::FailedPrecondition, "already recovered");
+    assert_refused(
+        recover(&deployment, &coordinator, request),
+        Code::FailedPrecondition,
+        "already recovered",
+    );
     let said = deployment.contrast(&coordinator, "recover", &[]).failure();
     assert!(said.contains("already recovered"), "{said}");
 }

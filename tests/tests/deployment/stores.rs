@@ -32,7 +32,8 @@ fn touch_manifest(deployment: &Deployment) {
 fn refusal(deployment: &Deployment) -> String {
     let mut process = deployment.coordinator_command().spawn().unwrap();
     let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-    let decisive = lines.map_while(Result::ok).find(|line| line.contains("serving") || line.contains("Error"));
+    let decisive =
+        lines.map_while(Result::ok).find(|line| line.contains("serving") || line.contains("Error"));
     process.kill().unwrap();
     process.wait().unwrap();
     let line = decisive.unwrap_or_default();
@@ -156,7 +157,8 @@ fn store_check_lists_every_event_with_the_seed_and_only_sizes_without() {
     fs::write(&seed, hex::encode(&*shares.decrypt(&deployment.seedshare_owner_key("")).unwrap())).unwrap();
     let (code, said) = store_check(&deployment, Some(&seed));
     assert_eq!(code, Some(0), "{said}");
-    let events: Vec<serde_json::Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let events: Vec<serde_json::Value> =
+        said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let kinds: Vec<&str> = events.iter().map(|event| event["event"]["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["ManifestSet", "CaGenerationStarted", "ManifestSet", "CaGenerationStarted"]);
     assert!(said.contains("verified:       yes"), "{said}");
@@ -184,7 +186,8 @@ fn store_check(deployment: &Deployment, seed: Option<&Path>) -> (Option<i32>, St
         command.arg("--seed-file").arg(seed);
     }
     let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), said)
 }
 
@@ -227,12 +230,14 @@ fn a_full_disk_refuses_the_set_and_the_coordinator_still_serves() {
     let said = refused.unwrap();
     assert!(said.contains("full") || said.contains("space") || said.contains("room"), "{said}");
     assert_eq!(coordinator.ops.get("/probe/readiness").0, 200);
-    let accepted = contrast_tests::Client::connect(coordinator.user_api, Default::default()).manifests().unwrap();
+    let accepted =
+        contrast_tests::Client::connect(coordinator.user_api, Default::default()).manifests().unwrap();
     coordinator.kill();
     small.make_room();
     let coordinator = deployment.start();
     deployment.contrast(&coordinator, "recover", &[]).success();
-    let after = contrast_tests::Client::connect(coordinator.user_api, Default::default()).manifests().unwrap();
+    let after =
+        contrast_tests::Client::connect(coordinator.user_api, Default::default()).manifests().unwrap();
     assert!(after.manifests.starts_with(&accepted.manifests), "nothing acknowledged is lost");
 }
 

@@ -14,7 +14,8 @@ use contrast_tests::{Client, Deployment};
 fn openssl(directory: &Path, args: &[&str]) -> String {
     let output =
         Command::new("openssl").current_dir(directory).args(args).stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "openssl {args:?}: {said}");
     said
 }
@@ -30,7 +31,11 @@ fn openssl_accepts_the_certificates_on_both_paths() {
     for purpose in ["sslclient", "sslserver"] {
         let strict = ["verify", "-x509_strict", "-purpose", purpose, "-no-CApath", "-no-CAstore", "-CAfile"];
         openssl(&files, &[&strict[..], &["mesh-ca.pem", "certChain.pem"]].concat());
-        openssl(&files, &[&strict[..], &["coordinator-root-ca.pem", "-untrusted", "certChain.pem", "certChain.pem"]].concat());
+        openssl(
+            &files,
+            &[&strict[..], &["coordinator-root-ca.pem", "-untrusted", "certChain.pem", "certChain.pem"]]
+                .concat(),
+        );
     }
     let leaf = openssl(&files, &["x509", "-in", "certChain.pem", "-noout", "-text"]);
     for part in [
@@ -73,7 +78,8 @@ fn openssl_verifies_the_signature_of_a_transition() {
         fs::write(directory.join(name), bytes).unwrap();
     }
     openssl(&directory, &["verify", "-no-CApath", "-no-CAstore", "-CAfile", "root.pem", "signer.pem"]);
-    let verify = ["pkeyutl", "-verify", "-certin", "-inkey", "signer.pem", "-sigfile", "signature", "-in", "hash"];
+    let verify =
+        ["pkeyutl", "-verify", "-certin", "-inkey", "signer.pem", "-sigfile", "signature", "-in", "hash"];
     assert!(openssl(&directory, &verify).contains("Verified Successfully"));
 }
 
@@ -143,7 +149,9 @@ fn probes_and_metrics_follow_the_life_of_the_coordinator() {
     assert_eq!(probes(coordinator.ops), [200, 200, 200]);
     assert_eq!(generation(coordinator.ops), "1");
     let (_, text) = coordinator.ops.get("/metrics");
-    for name in ["started_total", "handled_total", "msg_received_total", "msg_sent_total", "handling_seconds_bucket"] {
+    for name in
+        ["started_total", "handled_total", "msg_received_total", "msg_sent_total", "handling_seconds_bucket"]
+    {
         assert!(text.contains(&format!("contrast_grpc_server_{name}{{")), "{name} is not in\n{text}");
     }
     coordinator.kill();

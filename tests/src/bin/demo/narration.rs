@@ -11,14 +11,14 @@ use crate::shop::Shop;
 const WIDTH: usize = 100;
 
 /// Begins a numbered step.
-pub fn step(title: &str) {
+pub(crate) fn step(title: &str) {
     static STEPS: AtomicUsize = AtomicUsize::new(0);
     let number = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
     println!("\n{}", bold(&format!("{number}. {title}")));
 }
 
 /// Says something in a paragraph.
-pub fn explain(text: &str) {
+pub(crate) fn explain(text: &str) {
     let mut line = String::new();
     for word in text.split_whitespace() {
         if line.chars().count() + word.chars().count() >= WIDTH {
@@ -34,7 +34,7 @@ pub fn explain(text: &str) {
 }
 
 /// Shows what a program said.
-pub fn quote(program: &str, text: &str) {
+pub(crate) fn quote(program: &str, text: &str) {
     println!("   {}", bold(&format!("[{program}]")));
     for line in text.lines() {
         println!("   | {line}");
@@ -42,7 +42,7 @@ pub fn quote(program: &str, text: &str) {
 }
 
 /// Says how to go on with what the demo left behind.
-pub fn next_commands(shop: &Shop) {
+pub(crate) fn next_commands(shop: &Shop) {
     let programs = shop.programs.display();
     let root = shop.directory.display();
     println!("\n{}", bold("All of this held. What to try next"));

@@ -19,23 +19,25 @@ const WORKLOADS: [(&str, &str); 3] = [
 ];
 
 /// The shop, ready to be attested.
-pub struct Shop {
+pub(crate) struct Shop {
     /// Everything that the demo leaves behind.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Where the programs are.
-    pub programs: PathBuf,
+    pub(crate) programs: PathBuf,
     /// The deployment in it.
-    pub deployment: Deployment,
+    pub(crate) deployment: Deployment,
     manifest: ManifestFile,
 }
 
 impl Shop {
     /// Copies the resources, makes the owners' keys and writes the manifest.
-    pub fn set_up(directory: &Path) -> Self {
+    pub(crate) fn set_up(directory: &Path) -> Self {
         let deployment = Deployment::empty_in(directory);
         deployment.add_owners("");
         let source = workspace_root().join("deploy/demo");
-        let policy = |name: &str| fs::read(source.join(format!("policies/{name}.rego"))).expect("it is in the project");
+        let policy = |name: &str| {
+            fs::read(source.join(format!("policies/{name}.rego"))).expect("it is in the project")
+        };
         let mut manifest = ManifestFile::new(&deployment.reference_values)
             .coordinator(&policy("coordinator"))
             .workload_owner(deployment.workload_owner(""))
@@ -60,12 +62,12 @@ impl Shop {
     }
 
     /// Where the initializer of a pod put its files.
-    pub fn tls_dir(&self, name: &str) -> PathBuf {
+    pub(crate) fn tls_dir(&self, name: &str) -> PathBuf {
         self.directory.join("pods").join(name)
     }
 
     /// Names, modes and sizes of what the initializer of a pod wrote.
-    pub fn files_of(&self, name: &str) -> String {
+    pub(crate) fn files_of(&self, name: &str) -> String {
         let entries = fs::read_dir(self.tls_dir(name)).expect("the initializer made it");
         let mut lines: Vec<String> = entries
             .map(|entry| {
@@ -80,17 +82,19 @@ impl Shop {
     }
 
     /// Gives a workload one more name in the manifest.
-    pub fn add_name(&mut self, workload: &str, name: &str) {
+    pub(crate) fn add_name(&mut self, workload: &str, name: &str) {
         let digest = policy_digest(&fs::read(self.deployment.policy_file(workload)).expect("it was copied"));
-        let sans = self.manifest.json.pointer_mut(&format!("/Policies/{digest}/SANs")).and_then(Value::as_array_mut);
+        let sans =
+            self.manifest.json.pointer_mut(&format!("/Policies/{digest}/SANs")).and_then(Value::as_array_mut);
         sans.expect("the workload is in the manifest").push(name.into());
         self.manifest.write(&self.deployment.manifest_path());
     }
 
     /// Starts a pod that has no business here, and returns what it is told.
-    pub fn outsider(&self, coordinator: &Coordinator) -> String {
+    pub(crate) fn outsider(&self, coordinator: &Coordinator) -> String {
         let elsewhere = Deployment::empty_in(&self.directory.join("outsider"));
-        let policy = elsewhere.write_policy("outsider", b"package agent_policy\ndefault ExecProcessRequest := true\n");
+        let policy =
+            elsewhere.write_policy("outsider", b"package agent_policy\ndefault ExecProcessRequest := true\n");
         let tls_dir = self.directory.join("outsider/pods");
         let pod = Pod::start(coordinator.mesh_api, &elsewhere.simulator, &policy, &tls_dir);
         let log = pod.wait_for_refusal();
@@ -99,17 +103,17 @@ impl Shop {
     }
 
     /// A file of the workspace.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.deployment.workspace.join(name)).expect("an earlier command wrote it")
     }
 
     /// Runs the CLI without a Coordinator.
-    pub fn contrast(&self, args: &[&str]) -> Answer {
+    pub(crate) fn contrast(&self, args: &[&str]) -> Answer {
         Answer::of(Answer::command(&self.deployment.workspace, args)).success()
     }
 
     /// Looks into the store without the seed.
-    pub fn store_check(&self) -> String {
+    pub(crate) fn store_check(&self) -> String {
         let mut command = program("coordinator");
         command.args(["store", "check", "--state-dir"]).arg(&self.deployment.state_dir);
         let output = command.output().expect("the Coordinator's program is built");

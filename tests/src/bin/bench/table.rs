@@ -1,0 +1,78 @@
+//! The result, as a table for people and for `docs/performance.md`.
+
+use std::process::ExitCode;
+
+/// One promise, and what was measured.
+pub(crate) struct Row {
+    /// What was measured.
+    pub(crate) what: String,
+    /// Ours, in words.
+    pub(crate) measured: String,
+    /// What it is set against, in words.
+    pub(crate) against: String,
+    /// The number that is promised to stay within a bound.
+    pub(crate) value: f64,
+    /// The bound.
+    pub(crate) bound: Bound,
+}
+
+/// A bound with its unit.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    /// At most so many times the cost of what it is set against.
+    Times(f64),
+    /// At least this share of what it is set against.
+    Share(f64),
+    /// At most so many MiB.
+    Mib(f64),
+}
+
+impl Row {
+    fn holds(&self) -> bool {
+        match self.bound {
+            Bound::Times(limit) | Bound::Mib(limit) => self.value <= limit,
+            Bound::Share(limit) => self.value >= limit,
+        }
+    }
+
+    fn cells(&self) -> [String; 6] {
+        let (value, bound) = match self.bound {
+            Bound::Times(limit) => (format!("{:.2} times", self.value), format!("at most {limit} times")),
+            Bound::Share(limit) => {
+                (format!("{:.0} %", self.value * 100.0), format!("at least {:.0} %", limit * 100.0))
+            }
+            Bound::Mib(limit) => (format!("{:.1} MiB", self.value), format!("at most {limit} MiB")),
+        };
+        let verdict = if self.holds() { "yes" } else { "NO" };
+        [self.what.clone(), self.measured.clone(), self.against.clone(), value, bound, verdict.into()]
+    }
+}
+
+/// Prints the table in Markdown; fails if a promise is broken.
+pub(crate) fn print(rows: &[Row]) -> ExitCode {
+    let head = ["what", "measured", "set against", "result", "promised", "kept"].map(str::to_owned);
+    let table: Vec<[String; 6]> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
+    let width = |column: usize| {
+        table
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    for (index, row) in table.iter().enumerate() {
+        let cells = row.iter().enumerate().map(|(column, cell)| format!(" {cell:<0$} ", width(column)));
+        println!("|{}|", cells.collect::<Vec<_>>().join("|"));
+        if index == 0 {
+            let rules = (0..row.len()).map(|column| "-".repeat(width(column) + 2));
+            println!("|{}|", rules.collect::<Vec<_>>().join("|"));
+        }
+    }
+    if rows.iter().all(Row::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The middle one.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().expect("something was measured")
+}
