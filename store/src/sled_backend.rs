@@ -12,6 +12,7 @@ mod acknowledged;
 mod directory;
 mod disk;
 mod engine;
+mod eviction;
 mod guard;
 mod layout;
 

@@ -1,5 +1,7 @@
 //! The life of a log on the embedded engine.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test program")]
+
 mod common;
 
 use common::{SALT, SEED, SHARES, blob, event, initialize, log_with, unlock};

@@ -33,15 +33,16 @@ pub(super) fn replay<E: From<StoreError>>(
 ) -> Result<(), E> {
     let mut previous = origin;
     let mut position = range.start;
-    let mut on_batch = |batch: ChainedBatch| -> Result<(), E> {
-        for (mut sealed, digest) in batch {
+    let mut on_batch = |batch: Vec<Vec<u8>>| -> Result<(), E> {
+        for mut sealed in batch {
+            let digest = chain::after(&previous, &sealed);
             on_step(Step { position, previous, digest, sealed: &mut sealed })?;
             previous = digest;
             position = position.saturating_add(1);
         }
         Ok(())
     };
-    let mut source = Source { backend, digest: origin, next: range.start, end: range.end };
+    let mut source = Source { backend, next: range.start, end: range.end };
     if range.end.saturating_sub(range.start) <= FEW {
         while let Some(batch) = source.next_batch()? {
             on_batch(batch)?;
@@ -59,19 +60,16 @@ pub(super) fn replay<E: From<StoreError>>(
     })
 }
 
-/// Sealed records, each with the chain digest after it.
-type ChainedBatch = Vec<(Vec<u8>, Digest)>;
-
+/// The engine takes about as long as hashing and decrypting together, so this thread does nothing else.
 struct Source<'a> {
     backend: &'a dyn Backend,
-    digest: Digest,
     next: u64,
     end: u64,
 }
 
 impl Source<'_> {
     /// The next records, or `None` at the end.
-    fn next_batch(&mut self) -> Result<Option<ChainedBatch>, StoreError> {
+    fn next_batch(&mut self) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
         if self.next >= self.end {
             return Ok(None);
         }
@@ -83,15 +81,11 @@ impl Source<'_> {
         let wanted = usize::try_from(self.end - self.next).unwrap_or(usize::MAX);
         records.truncate(wanted);
         self.next = self.next.saturating_add(records.len() as u64);
-        let chained = records.into_iter().map(|sealed| {
-            self.digest = chain::after(&self.digest, &sealed);
-            (sealed, self.digest)
-        });
-        Ok(Some(chained.collect()))
+        Ok(Some(records))
     }
 }
 
-fn read_ahead(mut source: Source<'_>, to: &SyncSender<Result<ChainedBatch, StoreError>>) {
+fn read_ahead(mut source: Source<'_>, to: &SyncSender<Result<Vec<Vec<u8>>, StoreError>>) {
     while let Some(batch) = source.next_batch().transpose() {
         let last = batch.is_err();
         if to.send(batch).is_err() || last {

@@ -15,6 +15,9 @@ const CACHE_BYTES: u64 = 2 << 20;
 /// What sled 0.34 writes into `conf`: its settings and their CRC-32.
 const SETTINGS: &[u8] = b"segment_size: 524288\nuse_compression: false\nversion: 0.34\n\x76\x19\x51\xc1";
 
+const SNAPSHOT: &str = "snap.";
+const KEPT: &str = "kept.";
+
 /// How long a database of this very process may take to close.
 const CLOSING: Duration = Duration::from_secs(10);
 
@@ -74,16 +77,49 @@ pub(super) fn check_settings(path: &Path) -> Result<(), BackendError> {
     }
 }
 
-/// Sled writes a snapshot under a temporary name that it would itself take for a snapshot after a crash.
-pub(super) fn remove_half_written_snapshots(path: &Path) -> Result<(), BackendError> {
+/// Prepares the snapshots for an opening that may be interrupted.
+///
+/// Sled writes a new snapshot under a temporary name that it would itself take for a snapshot after a crash, and
+/// removes the old one before the name of the new one is durable. Without any it cannot always open. So the old one
+/// is kept under a second name until [`forget_kept_snapshots`].
+pub(super) fn keep_snapshots(path: &Path) -> Result<(), BackendError> {
     let opening = |error| BackendError::opening(path, error);
-    for entry in fs::read_dir(path).map_err(opening)? {
-        let entry = entry.map_err(opening)?;
-        if entry.path().extension().is_some_and(|extension| extension == "generating") {
-            fs::remove_file(entry.path()).map_err(opening)?;
+    let names = names(path)?;
+    for half_written in names.iter().filter(|name| name.ends_with(".generating")) {
+        fs::remove_file(path.join(half_written)).map_err(opening)?;
+    }
+    let with = |prefix: &str| -> Vec<String> {
+        let whole = names.iter().filter(|name| !name.ends_with(".generating"));
+        whole.filter_map(|name| name.strip_prefix(prefix).map(str::to_owned)).collect()
+    };
+    let (snapshots, kept) = (with(SNAPSHOT), with(KEPT));
+    for number in &kept {
+        let name = path.join(format!("{KEPT}{number}"));
+        if snapshots.is_empty() {
+            fs::rename(name, path.join(format!("{SNAPSHOT}{number}"))).map_err(opening)?;
+        } else {
+            fs::remove_file(name).map_err(opening)?;
         }
     }
+    for number in if snapshots.is_empty() { &kept } else { &snapshots } {
+        let (from, to) = (path.join(format!("{SNAPSHOT}{number}")), path.join(format!("{KEPT}{number}")));
+        fs::hard_link(from, to).map_err(opening)?;
+    }
+    directory::sync(path)
+}
+
+/// To be called when the names in the directory are durable.
+pub(super) fn forget_kept_snapshots(path: &Path) -> Result<(), BackendError> {
+    for name in names(path)?.iter().filter(|name| name.starts_with(KEPT)) {
+        fs::remove_file(path.join(name)).map_err(|error| BackendError::opening(path, error))?;
+    }
     Ok(())
+}
+
+fn names(path: &Path) -> Result<Vec<String>, BackendError> {
+    let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(|error| BackendError::opening(path, error))?;
+    Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
 /// Syncs what sled does not: its settings, and the names of its files.

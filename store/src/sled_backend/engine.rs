@@ -3,6 +3,7 @@
 use super::acknowledged::Acknowledged;
 use super::directory::Directory;
 use super::disk;
+use super::eviction::Eviction;
 use super::guard::{guarded, reading};
 use super::layout::{self, Assembly};
 use crate::backend::{Address, Batch};
@@ -27,7 +28,7 @@ impl Engine {
     pub(super) fn open(directory: &Directory) -> Result<(Self, u64), BackendError> {
         let path = directory.log();
         disk::check_settings(&path.join("conf"))?;
-        disk::remove_half_written_snapshots(&path)?;
+        disk::keep_snapshots(&path)?;
         let db = disk::start(&path)?;
         let acknowledged_path = directory.acknowledged();
         let known = Acknowledged::count(&acknowledged_path).unwrap_or(0);
@@ -39,6 +40,7 @@ impl Engine {
 
         engine.migrate()?;
         disk::sync_names(&engine.path)?;
+        disk::forget_kept_snapshots(&engine.path)?;
         let found = engine.count()?;
         if found < known {
             return Err(Damage::Shorter { acknowledged: known, found }.into());
@@ -120,12 +122,13 @@ impl Engine {
     pub(super) fn read(&self, from: u64, head: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError> {
         let tree = self.tree()?;
         let (mut records, mut bytes, mut assembly) = (Vec::new(), 0, Assembly::default());
-        let mut expected = from;
+        let (mut expected, mut reading_on) = (from, Eviction::default());
         let mut chunks = tree.range(layout::record(from)..layout::AFTER_RECORDS.to_vec());
         while expected < head && bytes < budget {
             let next = guarded(|| chunks.next().transpose()).map_err(reading);
             let whole = next.and_then(|pair| {
                 let (key, value) = pair.ok_or(BackendError::Missing { position: expected })?;
+                reading_on.after(tree, &key, value.len())?;
                 let (position, number) = layout::record_position(&key).ok_or(Damage::Form)?;
                 if position != expected || (number != 0 && !assembly.unfinished()) {
                     return Err(BackendError::Missing { position: expected });
@@ -150,12 +153,14 @@ impl Engine {
     /// The value of a key that is not a record's.
     fn value(&self, owner: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
         let tree = self.tree()?;
-        let mut assembly = Assembly::default();
+        let (mut assembly, mut reading_on) = (Assembly::default(), Eviction::default());
         for number in 0..=u16::MAX {
-            match guarded(|| tree.get(layout::chunk_key(owner, number))).map_err(reading)? {
+            let key = layout::chunk_key(owner, number);
+            match guarded(|| tree.get(&key)).map_err(reading)? {
                 None if number == 0 => return Ok(None),
                 None => break,
                 Some(value) => {
+                    reading_on.after(tree, &key, value.len())?;
                     if let Some(whole) = assembly.push(number, &value)? {
                         return Ok(Some(whole));
                     }

@@ -142,6 +142,10 @@ impl Parser {
             "renameat" | "renameat2" => {
                 self.rename(time, &at(arguments[0], arguments[1]), &at(arguments[2], arguments[3]));
             }
+            "link" => self.second_name(time, &string(arguments[0]), &string(arguments[1])),
+            "linkat" => {
+                self.second_name(time, &at(arguments[0], arguments[1]), &at(arguments[2], arguments[3]));
+            }
             "unlink" | "rmdir" => self.unlink(time, &string(arguments[0])),
             "unlinkat" => self.unlink(time, &at(arguments[0], arguments[1])),
             other => {
@@ -173,6 +177,13 @@ impl Parser {
         self.trace.directories.push(directory);
         self.inodes.insert(path.to_owned(), inode);
         let (dir, name) = self.parent(path);
+        self.push(time, Op::Link { dir, name, inode });
+    }
+
+    fn second_name(&mut self, time: Range<usize>, from: &Path, to: &Path) {
+        let Some(inode) = self.known(from) else { return };
+        self.inodes.insert(to.to_owned(), inode);
+        let (dir, name) = self.parent(to);
         self.push(time, Op::Link { dir, name, inode });
     }
 
