@@ -2,7 +2,10 @@
 
 mod progress;
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Once,
+};
 
 use contrast_attestation::{Claims, EvidenceType};
 
@@ -31,10 +34,11 @@ pub(crate) fn warning(line: &str) {
     note(&format!("WARNING: {line}"));
 }
 
-/// Says so in plain sight if the Coordinator is not confidential.
+/// Says so in plain sight, once, if the Coordinator is not confidential.
 pub(crate) fn warn_of_simulation(claims: Option<&Claims>) {
+    static SAID: Once = Once::new();
     if claims.is_some_and(|claims| claims.evidence_type == EvidenceType::Simulated) {
-        warning("the Coordinator runs on SIMULATED hardware. Nothing is confidential.");
+        SAID.call_once(|| warning("the Coordinator runs on SIMULATED hardware. Nothing is confidential."));
     }
 }
 

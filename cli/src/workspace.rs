@@ -10,7 +10,7 @@ use std::{
 
 use crate::failure::Advice;
 
-pub(crate) use file::{read, write};
+pub(crate) use file::{read, set_aside, write};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const WORKLOAD_OWNER_KEY: &str = "workload-owner.pem";

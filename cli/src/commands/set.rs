@@ -86,7 +86,15 @@ fn keep(workspace: &Workspace, response: &SetManifestResponse) -> Result<(), Fai
     }
     if let Some(document) = &response.seed_shares_doc {
         let path = workspace.path(workspace::SEED_SHARES);
-        workspace::write(&path, seed_shares(document)?.to_json().as_bytes())?;
+        let content = seed_shares(document)?.to_json();
+        if let Some(kept) = workspace::set_aside(&path, content.as_bytes())? {
+            output::warning(&format!(
+                "the seed shares of another deployment were in {}; they are kept in {}.",
+                path.display(),
+                kept.display()
+            ));
+        }
+        workspace::write(&path, content.as_bytes())?;
         output::success(&format!(
             "The encrypted seed is in {}. Keep it: `contrast recover` needs it.",
             path.display()

@@ -12,7 +12,7 @@ use crate::{
     failure::{Advice, Failure},
     history::{Checked, Contents, History, write_folder},
     inputs, output,
-    workspace::Workspace,
+    workspace::{LATEST_TRANSITION, Workspace},
 };
 
 /// The deployment is not the one that the user expects.
@@ -70,17 +70,22 @@ pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Res
     let address = coordinator_of(&document, options.target.coordinator, Identity::Fresh);
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
-    let history = coordinator.history(Extent::Everything).await?;
+    let history = match (coordinator.history(Extent::Everything).await, remembered) {
+        (Err(error), Some(remembered)) if error.says_that_there_is_no_manifest() => {
+            return Err(rolled_back(workspace, remembered).into());
+        }
+        (outcome, _) => outcome?,
+    };
     let checked = history.check(Contents::Required, SystemTime::now())?;
     refuse_rollback(workspace, &history, remembered)?;
 
     let folder = workspace.verify_dir();
     write_folder(&folder, &history, &checked)?;
-    let manifests = history.manifests().count();
-    let policies = history.policies().len();
     output::success(&format!(
-        "The history holds together: {} events, every transition signed, {manifests} manifests, {policies} policies.",
-        history.records.len()
+        "The history holds together and every transition is signed (events: {}, manifests: {}, policies: {}).",
+        history.records.len(),
+        history.manifests().count(),
+        history.policies().len()
     ));
     output::success(&format!("Written to {}", folder.display()));
     refuse_other_manifest(&document, &checked, folder)?;
@@ -98,12 +103,13 @@ fn refuse_rollback(
     remembered: Option<[u8; 32]>,
 ) -> Result<(), VerifyError> {
     match remembered {
-        Some(remembered) if !history.contains(&remembered) => {
-            let file = workspace.verify_dir().join(crate::workspace::LATEST_TRANSITION);
-            Err(VerifyError::RolledBack { remembered, file })
-        }
+        Some(remembered) if !history.contains(&remembered) => Err(rolled_back(workspace, remembered)),
         _ => Ok(()),
     }
+}
+
+fn rolled_back(workspace: &Workspace, remembered: [u8; 32]) -> VerifyError {
+    VerifyError::RolledBack { remembered, file: workspace.verify_dir().join(LATEST_TRANSITION) }
 }
 
 fn refuse_other_manifest(

@@ -83,6 +83,11 @@ impl CoordinatorError {
         }
     }
 
+    /// Whether the Coordinator says that no manifest was ever set. These words are part of the protocol.
+    pub(super) fn says_that_there_is_no_manifest(&self) -> bool {
+        matches!(self, Self::Refused { code: Code::FailedPrecondition, reason, .. } if reason.contains("no manifest configured"))
+    }
+
     /// Why the Coordinator's evidence is not accepted, if that is the reason.
     fn attestation_refusal(&self) -> Option<&Refusal> {
         match self {
@@ -139,7 +144,9 @@ fn refusal_advice(code: Code, reason: &str) -> Option<Cow<'static, str>> {
         Code::InvalidArgument => Some("correct what the Coordinator names, and try again".into()),
         Code::Internal | Code::Unknown => Some("look at the Coordinator's log".into()),
         // A locked Coordinator says so in many words; this names the command.
-        Code::FailedPrecondition if reason.contains("recover") && !reason.contains("contrast recover") => {
+        Code::FailedPrecondition
+            if reason.contains("recovery mode") && !reason.contains("contrast recover") =>
+        {
             Some("a restarted Coordinator is unlocked with `contrast recover`".into())
         }
         _ => None,

@@ -21,6 +21,13 @@ pub(crate) enum FetchError {
     History(#[from] HistoryError),
 }
 
+impl FetchError {
+    /// Whether the Coordinator says that no manifest was ever set.
+    pub(crate) fn says_that_there_is_no_manifest(&self) -> bool {
+        matches!(self, Self::Coordinator(error) if error.says_that_there_is_no_manifest())
+    }
+}
+
 impl Advice for FetchError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         match self {

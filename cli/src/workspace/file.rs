@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
+
 use super::WorkspaceError;
 
 /// Mode of files that hold no secret; the process's umask still applies.
@@ -21,6 +23,25 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, WorkspaceError> {
 /// has either its old content or the whole new one.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), WorkspaceError> {
     replace(path, content).map_err(|source| WorkspaceError::Write { path: path.to_owned(), source })
+}
+
+/// Keeps what a file holds under another name beside it, if it is not `content`. Gives the name.
+///
+/// For files whose loss cannot be made good.
+pub(crate) fn set_aside(path: &Path, content: &[u8]) -> Result<Option<PathBuf>, WorkspaceError> {
+    let old = match read(path) {
+        Err(WorkspaceError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        other => other?,
+    };
+    if old == content {
+        return Ok(None);
+    }
+    let digest = hex::encode(Sha256::digest(&old));
+    let kept = path.with_extension(format!("{}.old", digest.chars().take(12).collect::<String>()));
+    write(&kept, &old)?;
+    Ok(Some(kept))
 }
 
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -59,6 +80,18 @@ mod tests {
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o111, 0);
+    }
+
+    #[test]
+    fn other_content_is_kept_under_another_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("seed-shares.json");
+        assert_eq!(set_aside(&path, b"new").unwrap(), None);
+        write(&path, b"old").unwrap();
+        assert_eq!(set_aside(&path, b"old").unwrap(), None);
+        let kept = set_aside(&path, b"new").unwrap().unwrap();
+        assert_eq!(read(&kept).unwrap(), b"old");
+        assert_eq!(kept.file_name().unwrap(), "seed-shares.cba06b5736fa.old");
     }
 
     #[test]
