@@ -7,15 +7,18 @@
 pub mod atls;
 mod attest_error;
 mod claims;
+mod collateral_source;
 mod configfs_tsm;
 mod detect;
 mod evidence;
 pub mod simulated;
 pub mod snp;
+pub mod tdx;
 mod verifier;
 
 pub use attest_error::AttestError;
 pub use claims::{ClaimValue, Claims};
+pub use collateral_source::{CollateralSource, Missing, NoCollateral};
 pub use detect::{AttesterKind, UnknownAttesterKind, detect};
 pub use evidence::{Attester, Evidence, EvidenceType, ReportData};
 pub use verifier::{Finding, Refusal, Rejection, Verifier};

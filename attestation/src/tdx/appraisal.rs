@@ -1,0 +1,180 @@
+//! The judge: facts on one side, reference values on the other, everything that does not fit as the result.
+//!
+//! Pure. Signatures, certificates and dates are facts by the time they get here.
+
+use std::fmt::Display;
+
+use dcap_qvl::{INTEL_QE_VENDOR_ID, TcbStatus};
+
+use super::{
+    Quote, ReferenceValues, TdReport,
+    platform::{ComponentStatus, Platform},
+};
+use crate::{Finding, ReportData};
+
+/// `TDATTRIBUTES.SEPT_VE_DISABLE`: the guest gets no exception for pages that the host takes away. A TD must have
+/// this attribute, and no other one (Intel TDX Module ABI specification, table "ATTRIBUTES").
+const TD_ATTRIBUTES: u64 = 1 << 28;
+/// `TDATTRIBUTES.DEBUG`: the host can read and change the TD.
+const DEBUG: u64 = 1;
+/// `CET_U` and `CET_S` of `XFAM`.
+const CONTROL_FLOW_ENFORCEMENT: u64 = 3 << 11;
+/// `SGX Type` of a platform whose memory has cryptographic integrity.
+const SCALABLE_WITH_INTEGRITY: u8 = 2;
+
+/// What is known about a piece of evidence.
+pub(super) struct Facts<'a> {
+    pub(super) quote: &'a Quote,
+    /// `None` if the quote or its collateral does not verify; that is a finding of its own.
+    pub(super) platform: Option<&'a Platform>,
+    /// What the evidence has to be bound to.
+    pub(super) report_data: &'a ReportData,
+}
+
+/// Lists everything about the evidence that the reference values, or the specification, do not allow.
+pub(super) fn judge(facts: &Facts<'_>, reference: &ReferenceValues) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    let body = &facts.quote.body;
+    findings.bytes("quote field QE_VENDOR_ID", &INTEL_QE_VENDOR_ID, &facts.quote.header.qe_vendor_id);
+    findings.binding(facts, reference);
+    findings.module(body, reference);
+    findings.td(body, reference);
+    if let Some(platform) = facts.platform {
+        findings.tcb(platform, reference);
+        findings.platform(platform, reference);
+    }
+    findings.0
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, field: impl Into<String>, expected: impl Display, found: impl Display) {
+        self.0.push(Finding::new(field, expected, found));
+    }
+
+    fn bytes(&mut self, field: &str, expected: &[u8], found: &[u8]) {
+        if expected != found {
+            self.add(field, hex::encode(expected), hex::encode(found));
+        }
+    }
+
+    fn binding(&mut self, facts: &Facts<'_>, reference: &ReferenceValues) {
+        let body = &facts.quote.body;
+        self.bytes("quote field REPORT_DATA", &facts.report_data.0, &body.report_data);
+        let allowed = match body.mr_config_id.split_first_chunk() {
+            Some((host_data, padding)) => {
+                *padding == [0; 16] && reference.allowed_host_data.contains(host_data)
+            }
+            None => false,
+        };
+        if !allowed {
+            let expected = allowed_host_data(&reference.allowed_host_data);
+            self.add("quote field MR_CONFIG_ID", expected, hex::encode(body.mr_config_id));
+        }
+    }
+
+    /// The TDX module, which isolates TDs from the host.
+    fn module(&mut self, body: &TdReport, reference: &ReferenceValues) {
+        self.bytes("quote field MR_SEAM", &reference.mr_seam, &body.mr_seam);
+        self.bytes("quote field MR_SIGNER_SEAM", &[0; 48], &body.mr_signer_seam);
+        self.bytes("quote field SEAM_ATTRIBUTES", &[0; 8], &body.seam_attributes);
+    }
+
+    fn td(&mut self, body: &TdReport, reference: &ReferenceValues) {
+        let attributes = u64::from_le_bytes(body.td_attributes);
+        if attributes & DEBUG != 0 {
+            self.add("quote field TD_ATTRIBUTES.DEBUG", "off", "on: the host can read and change the TD");
+        }
+        if attributes & !DEBUG != TD_ATTRIBUTES {
+            let expected = format_args!("{TD_ATTRIBUTES:#x}, SEPT_VE_DISABLE and nothing else");
+            self.add("quote field TD_ATTRIBUTES", expected, format_args!("{attributes:#x}"));
+        }
+        let (expected, found) = (u64::from_le_bytes(reference.xfam), u64::from_le_bytes(body.xfam));
+        if (expected ^ found) & !CONTROL_FLOW_ENFORCEMENT != 0 {
+            self.bytes("quote field XFAM", &reference.xfam, &body.xfam);
+        }
+        self.bytes("quote field MR_TD", &reference.mr_td, &body.mr_td);
+        for (number, (expected, found)) in reference.rtmrs.iter().zip(&body.rtmrs).enumerate() {
+            self.bytes(&format!("quote field RTMR{number}"), expected, found);
+        }
+        if let Some(added) = &body.tdx_1_5 {
+            // A service TD can take this one's memory elsewhere.
+            self.bytes("quote field MR_SERVICE_TD", &[0; 48], &added.mr_service_td);
+        }
+    }
+
+    fn tcb(&mut self, platform: &Platform, reference: &ReferenceValues) {
+        for component in &platform.tcb {
+            if component.status != TcbStatus::UpToDate {
+                self.add(component.of, TcbStatus::UpToDate, component);
+            }
+        }
+        if let Some(minimum) = reference.minimum_tcb_evaluation_data_number {
+            let found = platform.tcb_evaluation_data_number;
+            if found < minimum {
+                self.add(
+                    "TCB evaluation data number of the collateral",
+                    format_args!("at least {minimum}"),
+                    found,
+                );
+            }
+        }
+    }
+
+    fn platform(&mut self, platform: &Platform, reference: &ReferenceValues) {
+        if reference.memory_integrity && platform.sgx_type != SCALABLE_WITH_INTEGRITY {
+            let found = match platform.sgx_type {
+                0 => "0 (standard)".to_owned(),
+                1 => "1 (scalable)".to_owned(),
+                other => other.to_string(),
+            };
+            self.add("PCK certificate field SGX Type", "2 (scalable with integrity)", found);
+        }
+        if reference.smt_disabled && platform.smt_enabled != Some(false) {
+            self.add("PCK certificate field SMT Enabled", "false", said(platform.smt_enabled));
+        }
+        if reference.static_platform && platform.dynamic_platform != Some(false) {
+            self.add("PCK certificate field Dynamic Platform", "false", said(platform.dynamic_platform));
+        }
+        let piid = platform.platform_instance_id;
+        let allowed = &reference.allowed_piids;
+        if !allowed.is_empty() && !piid.is_some_and(|piid| allowed.contains(&piid)) {
+            let found = piid.map_or_else(|| said(None).to_owned(), hex::encode);
+            let expected = format_args!("one of the {} allowed platform instances", allowed.len());
+            self.add("PCK certificate field Platform Instance ID", expected, found);
+        }
+    }
+}
+
+/// A status with what Intel says about it.
+impl Display for ComponentStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.status)?;
+        if !self.advisory_ids.is_empty() {
+            write!(f, " ({})", self.advisory_ids.join(", "))?;
+        }
+        if !self.shortfalls.is_empty() {
+            write!(f, "; {}", self.shortfalls.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+fn said(value: Option<bool>) -> &'static str {
+    match value {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "nothing: the certificate does not say",
+    }
+}
+
+fn allowed_host_data(allowed: &[[u8; 32]]) -> String {
+    let padded = "then 16 zero bytes";
+    match allowed {
+        [] => "one of the policies of the manifest, of which there are none".to_owned(),
+        [only] => format!("{}, {padded}", hex::encode(only)),
+        several => format!("one of {} allowed policy digests, {padded}", several.len()),
+    }
+}
