@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Recover(RecoverOptions),
     /// Show the history of a deployment, after checking all of it.
     History(HistoryOptions),
+    /// Approve a manifest with a workload owner's key, for `set --signature`.
+    Sign(SignOptions),
     /// Simulated hardware, for machines without confidential computing.
     Simulator(SimulatorOptions),
 }
@@ -113,6 +115,25 @@ pub(crate) struct HistoryOptions {
     /// Show what changed from manifest N to manifest M instead; the first manifest is 0.
     #[arg(long, num_args = 2, value_names = ["N", "M"])]
     pub(crate) diff: Option<Vec<usize>>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SignOptions {
+    /// The manifest [default: manifest.json in the workspace].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Private key of a workload owner [default: workload-owner.pem in the workspace].
+    #[arg(long, value_name = "FILE", conflicts_with = "prepare")]
+    pub(crate) workload_owner_key: Option<PathBuf>,
+    /// The transition that the manifest follows, in hexadecimal [default: verify/latest-transition].
+    #[arg(long, value_name = "HEX")]
+    pub(crate) latest_transition: Option<String>,
+    /// Write what has to be signed (ECDSA with SHA-256 over this file), for keys that cannot be read from a file.
+    #[arg(long)]
+    pub(crate) prepare: bool,
+    /// Where to write the signature (ASN.1 DER), or what has to be signed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,6 +3,7 @@
 mod history;
 mod recover;
 mod set;
+mod sign;
 mod simulator;
 mod verify;
 
@@ -12,6 +13,7 @@ use contrast_manifest::{Audience, ManifestDocument};
 pub(crate) use history::history;
 pub(crate) use recover::recover;
 pub(crate) use set::set;
+pub(crate) use sign::sign;
 pub(crate) use simulator::simulator;
 pub(crate) use verify::verify;
 

@@ -63,6 +63,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Verify(options) => commands::verify(&workspace, options).await,
         Command::Recover(options) => commands::recover(&workspace, options).await,
         Command::History(options) => commands::history(&workspace, options).await,
+        Command::Sign(options) => commands::sign(&workspace, &options),
         Command::Simulator(options) => commands::simulator(options).await,
     }
 }

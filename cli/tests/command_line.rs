@@ -10,6 +10,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use contrast_manifest::{ManifestDocument, WorkloadOwnerKey, WorkloadOwners, transition_hash};
 use serde_json::{Value, json};
 
 fn contrast(workspace: &Path, arguments: &[&str]) -> Output {
@@ -166,6 +167,35 @@ fn a_workload_owner_key_that_is_named_must_exist() {
     let arguments = ["set", "-c", "c", "--workload-owner-key", "absent.pem", pod.to_str().unwrap()];
     let output = contrast(dir.path(), &arguments);
     assert!(stderr(&output).contains("cannot read absent.pem"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_is_prepared_and_signed_elsewhere_is_what_sign_signs() {
+    let dir = workspace();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let key = WorkloadOwnerKey::generate().unwrap();
+    fs::write(path("workload-owner.pem"), key.to_pem().unwrap().as_bytes()).unwrap();
+    let previous = "ab".repeat(32);
+    let out = (path("text"), path("signature"));
+    let arguments = ["sign", "--latest-transition", &previous, "--out"];
+    assert!(contrast(dir.path(), &[&arguments[..], &[&out.0, "--prepare"]].concat()).status.success());
+    assert!(contrast(dir.path(), &[&arguments[..], &[&out.1]].concat()).status.success());
+
+    let document = ManifestDocument::parse(fs::read(path("manifest.json")).unwrap()).unwrap();
+    let transition = transition_hash(document.digest(), [0xab; 32]);
+    assert_eq!(fs::read_to_string(out.0).unwrap(), hex::encode(transition));
+    let owners = WorkloadOwners::new(vec![key.owner()]);
+    assert!(owners.signer(&transition, &fs::read(out.1).unwrap()).is_some());
+}
+
+#[test]
+fn a_manifest_is_not_signed_without_a_key() {
+    let dir = workspace();
+    let out = dir.path().join("signature");
+    let output = contrast(dir.path(), &["sign", "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("help: give --workload-owner-key"), "{}", stderr(&output));
+    assert!(!out.exists());
 }
 
 #[test]

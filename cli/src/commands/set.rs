@@ -7,6 +7,7 @@ use contrast_manifest::{ManifestDocument, SeedShares, WorkloadOwnerKey};
 use contrast_proto::userapi::{SeedShareDocument, SetManifestRequest, SetManifestResponse};
 use tonic::Code;
 
+pub(super) use self::transition::given_or_remembered;
 use self::{
     error::{Authority, SetError},
     transition::{previous_transition, remember},
@@ -56,7 +57,7 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
 }
 
 /// Tells of owners that could regret this manifest.
-fn warn_of_lockout(document: &ManifestDocument, key: Option<&WorkloadOwnerKey>) {
+pub(super) fn warn_of_lockout(document: &ManifestDocument, key: Option<&WorkloadOwnerKey>) {
     let owners = &document.manifest().workload_owners;
     if owners.is_empty() {
         output::warning("the manifest names no workload owner: after this it can never be changed again.");

@@ -23,10 +23,18 @@ pub(super) fn previous_transition(
     if !options.atomic {
         return Ok(None);
     }
-    let Some(text) = &options.latest_transition else { return Ok(Some(remembered.unwrap_or(NO_TRANSITION))) };
+    given_or_remembered(options.latest_transition.as_deref(), remembered).map(Some)
+}
+
+/// The transition in hexadecimal that was given, or the remembered one, or none: that before the first manifest.
+pub(crate) fn given_or_remembered(
+    given: Option<&str>,
+    remembered: Option<[u8; 32]>,
+) -> Result<[u8; 32], SetError> {
+    let Some(text) = given else { return Ok(remembered.unwrap_or(NO_TRANSITION)) };
     let mut transition = [0; 32];
     hex::decode_to_slice(text.trim(), &mut transition).map_err(|_| SetError::Transition)?;
-    Ok(Some(transition))
+    Ok(transition)
 }
 
 /// Remembers the new transition, so that a later rollback is noticed. Not if what was remembered before is no
