@@ -59,6 +59,21 @@ pub fn contents(log: &LogReader) -> Result<Contents, Refusal> {
     Ok(Contents { manifests, policies })
 }
 
+/// Whether a transition is anywhere in the history.
+///
+/// # Errors
+/// When the log does not verify.
+pub fn contains(log: &LogReader, transition: &Digest) -> Result<bool, Refusal> {
+    for record in log.read(0..log.head().events) {
+        let record = record?;
+        let event = Event::decode(&record.event).map_err(|error| bad_event(record.position, error))?;
+        if matches!(event.kind, EventKind::ManifestSet(set) if set.transition == *transition) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Sends the whole history, until the end or until nobody listens any more.
 ///
 /// # Errors

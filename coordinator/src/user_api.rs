@@ -104,13 +104,34 @@ impl UserService {
             metrics.manifest_generation.set(i64::try_from(active.state.manifests).unwrap_or(i64::MAX));
             Ok(active)
         })
-        .await?;
+        .await;
+        let active = match active {
+            Err(Refusal::TransitionMismatch { expected, latest }) => {
+                return Err(self.mismatch_or_rollback(expected, latest).await);
+            }
+            other => other?,
+        };
         Ok(SetManifestResponse {
             root_ca: active.lasting.root_ca.clone().into_bytes(),
             mesh_ca: active.ca.certificates().mesh_ca.clone().into_bytes(),
             seed_shares_doc: (active.state.manifests == 1).then(|| (*active.seed_shares).clone()),
             latest_transition: latest_transition(&active),
         })
+    }
+
+    /// A client that expects another latest transition was either overtaken, or has seen a history that this
+    /// Coordinator does not have any more.
+    async fn mismatch_or_rollback(&self, expected: Digest, latest: Digest) -> Refusal {
+        let look = async {
+            let active = self.authority.active()?;
+            let _place = self.history_readers.acquire().await.map_err(|_| Refusal::Interrupted)?;
+            blocking(move || history::contains(&active.history, &expected)).await
+        };
+        match look.await {
+            Ok(false) if expected != Digest::default() => Refusal::RolledBack { expected, latest },
+            Ok(_) => Refusal::TransitionMismatch { expected, latest },
+            Err(refusal) => refusal,
+        }
     }
 
     async fn manifests(&self) -> Result<GetManifestsResponse, Refusal> {

@@ -33,13 +33,13 @@ fn of_two_owners_who_set_at_the_same_moment_exactly_one_wins_and_the_other_learn
         let latest = latest.latest_transition.unwrap().transition_hash;
         let together = Barrier::new(2);
         let results = thread::scope(|scope| {
-            let owners = ["", "other-"].map(|prefix| {
+            let owners = [("", 1), ("other-", 2)].map(|(prefix, number)| {
                 let (deployment, coordinator, together, latest) =
                     (&deployment, &coordinator, &together, &latest);
                 scope.spawn(move || {
                     let identity = deployment.workload_owner_identity(prefix);
                     let mut client = Client::connect(coordinator.user_api, identity);
-                    let mut request = variant(deployment, 2 * round + prefix.len() % 2 + 1);
+                    let mut request = variant(deployment, 2 * round + number);
                     request.previous_transition_hash = latest.clone();
                     together.wait();
                     client.set(request)
@@ -61,12 +61,10 @@ fn kill_at_any_moment_of_a_loop_of_sets_loses_nothing_that_was_acknowledged() {
     deployment.contrast(&coordinator, "set", &[]).success();
     let mut acknowledged: Vec<Vec<u8>> = vec![deployment.set_request().manifest];
     for life in 0..12_u32 {
-        let user_api = coordinator.user_api;
+        let mut client = Client::connect(coordinator.user_api, deployment.workload_owner_identity(""));
         let (deployment_of_owner, first) = (&deployment, acknowledged.len());
         let more = thread::scope(|scope| {
             let owner = scope.spawn(move || {
-                let identity = deployment_of_owner.workload_owner_identity("");
-                let mut client = Client::connect(user_api, identity);
                 let (mut more, mut number) = (Vec::new(), first);
                 loop {
                     let request = variant(deployment_of_owner, number);
