@@ -10,7 +10,9 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use contrast_manifest::{ManifestDocument, WorkloadOwnerKey, WorkloadOwners, transition_hash};
+use contrast_manifest::{
+    ManifestDocument, SeedShareOwnerKey, WorkloadOwnerKey, WorkloadOwners, transition_hash,
+};
 use serde_json::{Value, json};
 
 fn contrast(workspace: &Path, arguments: &[&str]) -> Output {
@@ -167,6 +169,21 @@ fn a_workload_owner_key_that_is_named_must_exist() {
     let arguments = ["set", "-c", "c", "--workload-owner-key", "absent.pem", pod.to_str().unwrap()];
     let output = contrast(dir.path(), &arguments);
     assert!(stderr(&output).contains("cannot read absent.pem"), "{}", stderr(&output));
+}
+
+#[test]
+fn recover_notices_a_foreign_key_before_it_connects() {
+    let dir = workspace();
+    let key = SeedShareOwnerKey::generate().unwrap();
+    fs::write(dir.path().join("seedshare-owner.pem"), key.to_pem().unwrap().as_bytes()).unwrap();
+    let salt = "A".repeat(43);
+    fs::write(dir.path().join("seed-shares.json"), format!("{{\"SeedShares\": [], \"salt\": \"{salt}=\"}}"))
+        .unwrap();
+    let output = contrast(dir.path(), &["recover", "-c", &closed_port()]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("none of the 0 seed shares is for this key"), "{text}");
+    assert!(text.contains("help: give --seedshare-owner-key"), "{text}");
 }
 
 #[test]

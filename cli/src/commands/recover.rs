@@ -2,15 +2,17 @@
 
 use std::{borrow::Cow, io, path::Path, path::PathBuf};
 
-use contrast_manifest::{SeedShareError, SeedShares};
+use contrast_manifest::{SALT_LEN, SeedShareError, SeedShareOwnerKey, SeedShares};
 use contrast_proto::userapi::RecoverRequest;
+use zeroize::Zeroizing;
 
 use super::{coordinator_of, set::seed_shares};
 use crate::{
     arguments::RecoverOptions,
     coordinator::Coordinator,
     failure::{Advice, Failure},
-    inputs, output,
+    inputs,
+    output::{self, with_progress},
     workspace::{self, Workspace, WorkspaceError},
 };
 
@@ -43,28 +45,43 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
     let key = inputs::seedshare_owner_key(workspace, options.seedshare_owner_key.as_deref())?;
     let expected = workspace.latest_transition()?;
     let local = local_shares(workspace, options.seed.as_deref())?;
+    // What is wrong here should not need a Coordinator to be found.
+    let local = local.map(|shares| Seed::decrypt(&shares, &key)).transpose()?;
 
     let address = coordinator_of(&document, options.target.coordinator, inputs::seedshare_identity(&key)?);
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
-    let shares = match local {
-        Some(shares) => shares,
+    let seed = match local {
+        Some(seed) => seed,
         None => {
             output::note("There are no seed shares here; the Coordinator is asked for its copy.");
-            seed_shares(&coordinator.seed_shares().await?)?
+            Seed::decrypt(&seed_shares(&coordinator.seed_shares().await?)?, &key)?
         }
     };
-    let seed = shares.decrypt(&key).map_err(|source| RecoverError::Key { source })?;
     let request = RecoverRequest {
-        seed: seed.to_vec(),
-        salt: shares.salt.to_vec(),
+        seed: seed.seed.to_vec(),
+        salt: seed.salt.to_vec(),
         force: options.force,
         expected_transition: expected.map(Vec::from).unwrap_or_default(),
     };
-    coordinator.recover(request).await?;
+    with_progress("The Coordinator replays its history", async |_| coordinator.recover(request).await)
+        .await?;
     output::success("The Coordinator is recovered.");
     output::result("It has a new mesh CA: restart the workloads, so that they get certificates from it.\n");
     Ok(())
+}
+
+/// What opens a deployment's history.
+struct Seed {
+    seed: Zeroizing<Vec<u8>>,
+    salt: [u8; SALT_LEN],
+}
+
+impl Seed {
+    fn decrypt(shares: &SeedShares, key: &SeedShareOwnerKey) -> Result<Self, RecoverError> {
+        let seed = shares.decrypt(key).map_err(|source| RecoverError::Key { source })?;
+        Ok(Self { seed, salt: shares.salt })
+    }
 }
 
 /// The shares in the file. `None` if no file was asked for and the default one does not exist.

@@ -8,6 +8,7 @@ use super::{Coordinator, CoordinatorError};
 use crate::{
     failure::Advice,
     history::{Assembly, History, HistoryError},
+    output::with_progress,
 };
 
 /// A history cannot be fetched.
@@ -49,6 +50,10 @@ pub(crate) enum Extent {
 impl Coordinator {
     /// Fetches the history, which the caller has to check.
     pub(crate) async fn history(&mut self, extent: Extent) -> Result<History, FetchError> {
+        with_progress("Reading the history", async |_| self.stream_history(extent).await).await
+    }
+
+    async fn stream_history(&mut self, extent: Extent) -> Result<History, FetchError> {
         let events_only = extent == Extent::EventsOnly;
         let answer = self.api.get_history(GetHistoryRequest { from_position: 0, events_only }).await;
         let mut stream = self.read(answer)?;

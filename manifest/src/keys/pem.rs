@@ -14,7 +14,7 @@ pub enum KeyFileError {
     },
     /// There are PEM blocks, but none with the label that is asked for.
     #[error(
-        "the file holds a `{found}` block, but must hold an `{expected}` block{}",
+        "the file holds a PEM block `{found}`, but must hold one `{expected}`{}",
         conversion(expected, found)
     )]
     WrongLabel {
