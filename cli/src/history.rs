@@ -10,7 +10,7 @@ mod lines;
 mod record;
 mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 

@@ -120,3 +120,28 @@ fn refuse_other_manifest(
     let (found, local) = (checked.current_manifest, local.digest());
     if found == local { Ok(()) } else { Err(VerifyError::OtherManifest { found, local, folder }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::testing::Scribe;
+
+    fn history() -> (History, Checked) {
+        let history = Scribe::of(&["{\"older\": 1}", "{}"]);
+        let checked = history.check(Contents::Required, SystemTime::now()).unwrap();
+        (history, checked)
+    }
+
+    #[test]
+    fn a_history_that_lacks_what_was_seen_before_is_a_rollback() {
+        let (history, checked) = history();
+        let workspace = Workspace::new(None);
+        let refusal = refuse_rollback(&workspace, &history, Some([1; 32])).unwrap_err();
+        assert!(refusal.to_string().contains("rolled back"), "{refusal}");
+        assert!(refusal.advice().unwrap().contains("verify/latest-transition"));
+        assert!(refuse_rollback(&workspace, &history, Some(checked.latest_transition)).is_ok());
+        let older = history.manifests().next().unwrap().transition;
+        assert!(refuse_rollback(&workspace, &history, Some(older)).is_ok());
+        assert!(refuse_rollback(&workspace, &history, None).is_ok());
+    }
+}

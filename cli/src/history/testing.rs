@@ -17,18 +17,18 @@ use super::{
 };
 
 /// Builds a history event by event.
-pub(super) struct Scribe {
+pub(crate) struct Scribe {
     root: Issuer<'static, KeyPair>,
     signer: SigningKey,
-    pub(super) history: History,
+    pub(crate) history: History,
     transition: [u8; 32],
     generation: u64,
 }
 
-pub(super) const NOBODY: Author = Author { proof: Proof::None, key: None };
+pub(crate) const NOBODY: Author = Author { proof: Proof::None, key: None };
 
 impl Scribe {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root_params = params("system:coordinator:root", true);
         let root_key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
         let root_ca = root_params.self_signed(&root_key).unwrap().pem().into_bytes();
@@ -47,7 +47,7 @@ impl Scribe {
     }
 
     /// A history of some manifests, with a recovery at its end.
-    pub(super) fn of(manifests: &[&str]) -> History {
+    pub(crate) fn of(manifests: &[&str]) -> History {
         let mut author = Self::new();
         for manifest in manifests {
             author.set(manifest.as_bytes(), &[b"package policy"]);
@@ -56,7 +56,7 @@ impl Scribe {
         author.history
     }
 
-    pub(super) fn set(&mut self, manifest: &[u8], policies: &[&[u8]]) {
+    pub(crate) fn set(&mut self, manifest: &[u8], policies: &[&[u8]]) {
         let manifest = self.content(manifest);
         let policies = policies.iter().map(|policy| self.content(policy)).collect();
         let previous = self.transition;
@@ -74,7 +74,7 @@ impl Scribe {
         self.start_generation(Cause::ManifestSet);
     }
 
-    pub(super) fn recover(&mut self) {
+    pub(crate) fn recover(&mut self) {
         let author = Author { proof: Proof::TlsKey, key: Some([9; 32]) };
         self.add(Event::Recovered { author, transition: self.transition });
         self.start_generation(Cause::Recovery);
@@ -110,7 +110,7 @@ impl Scribe {
 }
 
 /// Everything is checked, at a time when the certificates are valid.
-pub(super) fn check(history: &History) -> Result<super::Checked, HistoryError> {
+pub(crate) fn check(history: &History) -> Result<super::Checked, HistoryError> {
     history.check(Contents::Required, SystemTime::now())
 }
 
