@@ -75,7 +75,8 @@ pub trait Backend: Send + Sync + 'static {
     /// [`BackendError`] if it cannot be found out.
     fn has_blob(&self, address: &Address) -> Result<bool, BackendError>;
 
-    /// The next address in ascending order after `after` (`None`: the first), or `None` at the end.
+    /// The next address in ascending order after `after` (`None`: the first), or `None` at the end. There may be
+    /// addresses of blobs whose append was interrupted; nothing is kept there.
     ///
     /// # Errors
     /// [`BackendError`] if it cannot be read.

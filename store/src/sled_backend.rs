@@ -9,6 +9,7 @@
 //! - `lock`: held by the process that uses the directory.
 
 mod acknowledged;
+mod changes;
 mod directory;
 mod disk;
 mod engine;

@@ -1,6 +1,7 @@
 //! The database of one log.
 
 use super::acknowledged::Acknowledged;
+use super::changes::Changes;
 use super::directory::Directory;
 use super::disk;
 use super::eviction::Eviction;
@@ -53,14 +54,13 @@ impl Engine {
     pub(super) fn create(directory: &Directory, batch: &Batch) -> Result<(), BackendError> {
         let path = directory.unfinished();
         fs::create_dir(&path).map_err(|error| BackendError::opening(&path, error))?;
-        let mut changes = changes(batch)?;
-        changes.insert(contrast_migrations::VERSION_KEY, &contrast_migrations::CURRENT.to_le_bytes());
+        let changes = Changes::of(batch)?;
         {
             let db = disk::make(&path)?;
             let file =
                 File::open(path.join("db")).map_err(|error| BackendError::opening(path.join("db"), error))?;
             disk::require_space(&file, batch.bytes())?;
-            let written = disk::write(&db, &file, &path, changes);
+            let written = changes.write(&db, &file, &path);
             disk::close(db);
             written?;
         }
@@ -70,10 +70,10 @@ impl Engine {
 
     /// Appends, durably. The caller has checked the position.
     pub(super) fn append(&self, batch: &Batch) -> Result<(), BackendError> {
-        let changes = changes(batch)?;
+        let changes = Changes::of(batch)?;
         disk::require_space(&self.file, batch.bytes())?;
         let db = self.db.as_ref().ok_or(Damage::NoHeader)?;
-        disk::write(db, &self.file, &self.path, changes)
+        changes.write(db, &self.file, &self.path)
     }
 
     /// Notes the number of durable records; losing the note does no harm.
@@ -170,19 +170,27 @@ impl Engine {
         Err(Damage::Form.into())
     }
 
-    /// Number of records: one more than the last position.
+    /// Number of records: one more than the last position. What an interrupted append has left of long records,
+    /// without their first chunks, is removed.
     fn count(&self) -> Result<u64, BackendError> {
-        let tree = self.tree()?;
-        let last = guarded(|| {
-            tree.range(layout::RECORDS.to_vec()..layout::AFTER_RECORDS.to_vec())
-                .keys()
-                .next_back()
-                .transpose()
-        })
-        .map_err(reading)?;
-        let Some(key) = last else { return Ok(0) };
-        let (position, _) = layout::record_position(&key).ok_or(Damage::Form)?;
-        Ok(position.checked_add(1).ok_or(Damage::Form)?)
+        let db = self.db.as_ref().ok_or(Damage::NoHeader)?;
+        loop {
+            let records = layout::RECORDS.to_vec()..layout::AFTER_RECORDS.to_vec();
+            let last = guarded(|| db.range(records).keys().next_back().transpose()).map_err(reading)?;
+            let Some(key) = last else { return Ok(0) };
+            let (position, _) = layout::record_position(&key).ok_or(Damage::Form)?;
+            let record = layout::record(position);
+            if guarded(|| db.contains_key(layout::chunk_key(&record, 0))).map_err(reading)? {
+                return Ok(position.checked_add(1).ok_or(Damage::Form)?);
+            }
+            let mut rest = ::sled::Batch::default();
+            for key in
+                guarded(|| db.scan_prefix(&record).keys().collect::<Result<Vec<_>, _>>()).map_err(reading)?
+            {
+                rest.remove(key);
+            }
+            disk::write(db, &self.file, &self.path, rest)?;
+        }
     }
 
     fn migrate(&self) -> Result<(), BackendError> {
@@ -217,19 +225,4 @@ impl Drop for Engine {
             disk::close(db);
         }
     }
-}
-
-/// A batch in the form of the layout.
-fn changes(batch: &Batch) -> Result<::sled::Batch, BackendError> {
-    let mut changes = ::sled::Batch::default();
-    if let Some(header) = &batch.header {
-        layout::put(&mut changes, layout::HEADER, header)?;
-    }
-    for (position, record) in (batch.at..).zip(&batch.records) {
-        layout::put(&mut changes, &layout::record(position), record)?;
-    }
-    for (address, blob) in &batch.blobs {
-        layout::put(&mut changes, &layout::blob(address), blob)?;
-    }
-    Ok(changes)
 }

@@ -53,19 +53,21 @@ pub(super) fn chunk_key(owner: &[u8], chunk: u16) -> Vec<u8> {
     [owner, &chunk.to_be_bytes()].concat()
 }
 
-/// Adds the chunks of `bytes` to a batch.
-pub(super) fn put(batch: &mut ::sled::Batch, owner: &[u8], bytes: &[u8]) -> Result<(), BackendError> {
+/// Keys and values to be written.
+pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Cuts `bytes` into chunks. The first one is what makes the others count; it is the first pair.
+pub(super) fn cut(owner: &[u8], bytes: &[u8]) -> Result<Pairs, BackendError> {
     let too_long = || BackendError::TooLong { length: bytes.len(), most: MOST };
     if bytes.len() > MOST {
         return Err(too_long());
     }
     let length = u32::try_from(bytes.len()).map_err(|_| too_long())?;
     let (first, rest) = bytes.split_at_checked(CHUNK_LEN - LENGTH_LEN).unwrap_or((bytes, &[]));
-    batch.insert(chunk_key(owner, 0), [&length.to_le_bytes(), first].concat());
-    for (number, chunk) in (1u16..).zip(rest.chunks(CHUNK_LEN)) {
-        batch.insert(chunk_key(owner, number), chunk);
-    }
-    Ok(())
+    let mut pairs = vec![(chunk_key(owner, 0), [&length.to_le_bytes(), first].concat())];
+    let rest = (1u16..).zip(rest.chunks(CHUNK_LEN));
+    pairs.extend(rest.map(|(number, chunk)| (chunk_key(owner, number), chunk.to_vec())));
+    Ok(pairs)
 }
 
 /// Puts chunks together again.
@@ -116,9 +118,9 @@ mod tests {
 
     fn round_trip(bytes: &[u8]) -> Vec<usize> {
         let db = ::sled::Config::new().temporary(true).open().unwrap();
-        let mut batch = ::sled::Batch::default();
-        put(&mut batch, HEADER, bytes).unwrap();
-        db.apply_batch(batch).unwrap();
+        for (key, value) in cut(HEADER, bytes).unwrap() {
+            db.insert(key, value).unwrap();
+        }
         let (mut assembly, mut whole, mut lengths) = (Assembly::default(), None, Vec::new());
         for (number, pair) in (0u16..).zip(db.iter()) {
             assert_eq!(whole, None, "nothing follows the last chunk");
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_too_long_is_refused_before_anything_is_written() {
-        let error = put(&mut ::sled::Batch::default(), HEADER, &vec![0; MOST + 1]).unwrap_err();
+        let error = cut(HEADER, &vec![0; MOST + 1]).unwrap_err();
         assert!(matches!(error, BackendError::TooLong { .. }), "{error}");
     }
 }
