@@ -114,6 +114,9 @@ pub(super) fn verify(pem: &[u8], root: &TrustRoot) -> Result<Arc<PckChain>, PckC
 impl PckChain {
     fn verify(pem: &[u8], trusted: &TrustRoot) -> Result<Self, PckChainError> {
         let chain = Certificate::parse_chain(pem).map_err(PckChainError::Malformed)?;
+        if !is_canonical(&chain, pem) {
+            return Err(PckChainError::Malformed(CertificateError::NotPem));
+        }
         let count = chain.len();
         let Ok([leaf, intermediate, root]) = <[Certificate; 3]>::try_from(chain) else {
             return Err(PckChainError::Count(count));
@@ -156,6 +159,13 @@ impl fmt::Display for PckLink {
             Self::Root => "root CA",
         })
     }
+}
+
+/// Platforms put out one form of PEM, with a zero byte at its end. Nobody signs the text, so that no bytes of it
+/// are left to play with, there may be no other.
+fn is_canonical(chain: &[Certificate], text: &[u8]) -> bool {
+    let canonical: Result<String, _> = chain.iter().map(Certificate::pem).collect();
+    canonical.is_ok_and(|canonical| text.strip_suffix(&[0]).unwrap_or(text) == canonical.as_bytes())
 }
 
 fn issued_by(
