@@ -7,6 +7,7 @@
 pub mod atls;
 mod attest_error;
 mod claims;
+pub mod collateral;
 mod collateral_source;
 mod configfs_tsm;
 mod detect;

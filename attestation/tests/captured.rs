@@ -14,8 +14,8 @@ use std::{
 use contrast_attestation::{
     ClaimValue, Claims, Evidence, EvidenceType, Finding, ReportData, Verifier,
     snp::{
-        Document, Endorsements, GuestPolicy, PlatformInfo, Product, ReferenceValues, Report, SnpVerifier,
-        TcbParts, TrustAnchor,
+        Document, Endorsements, GuestPolicy, PlatformInfo, Product, ReferenceValues, Report, Revocation,
+        SnpVerifier, TcbParts, TrustAnchor,
     },
 };
 
@@ -76,8 +76,9 @@ fn appraise(document: &Document, reference: ReferenceValues, at: Duration) -> Re
     report_data[..5].copy_from_slice(&[1, 2, 3, 4, 5]);
     let evidence = Evidence { evidence_type: EvidenceType::Snp, document: document.encode() };
     SnpVerifier::new("snp-0-MILAN", reference, TrustAnchor::Amd)
-        // It is from before ID blocks.
+        // It is from before ID blocks, and came without a revocation list.
         .without_id_block()
+        .with_revocation(Revocation::NotChecked)
         .appraise(&evidence, &ReportData(report_data), SystemTime::UNIX_EPOCH + at)
         .map_err(|rejection| rejection.findings)
 }
@@ -183,8 +184,9 @@ fn a_captured_report_has_no_id_block_and_is_refused_where_one_is_required() {
     let verifier = SnpVerifier::new("snp-0-MILAN", capture.reference(), TrustAnchor::Amd);
     let now = SystemTime::UNIX_EPOCH + IN_2024;
     let rejection = verifier.appraise(&evidence, &ReportData(document.report.report_data), now).unwrap_err();
-    assert_eq!(rejection.findings.len(), 1);
-    assert_eq!(rejection.findings[0].field, "report field ID_KEY_DIGEST");
+    // Nor has it a revocation list, which is asked for unless somebody says otherwise.
+    let found: Vec<_> = rejection.findings.iter().map(|finding| finding.field.as_str()).collect();
+    assert_eq!(found, ["revocation list of ARK-Milan", "report field ID_KEY_DIGEST"]);
 }
 
 #[test]

@@ -6,16 +6,20 @@ use std::{
 };
 
 use super::{
-    ReferenceValues, Report, Revocation, SignerInfo, TrustAnchor,
+    ReferenceValues, Report, Revocation, SignerInfo, SigningKey, TrustAnchor,
     appraisal::{self, Facts, LaunchExpectation},
     chain::{self, VerifiedChain},
     claims,
-    document::{self, Document},
+    document::{self, Document, Endorsements},
     id_block, measurement,
     revocation::{self, RevocationError},
     signature,
+    tcb::TcbParts,
 };
-use crate::{Claims, Evidence, EvidenceType, Finding, Rejection, ReportData, Verifier};
+use crate::{
+    Claims, CollateralSource, Evidence, EvidenceType, Finding, Missing, NoCollateral, Rejection, ReportData,
+    Verifier,
+};
 
 /// Appraises SNP evidence against one entry of reference values.
 ///
@@ -27,6 +31,7 @@ pub struct SnpVerifier {
     anchor: TrustAnchor,
     id_block: IdBlock,
     revocation: Revocation,
+    collateral: Arc<dyn CollateralSource>,
     /// Launch digests by number of vCPUs, made when first needed.
     measurements: OnceLock<Vec<[u8; 48]>>,
 }
@@ -47,12 +52,25 @@ impl SnpVerifier {
             reference,
             anchor,
             id_block: IdBlock::Required,
-            revocation: Revocation::NotChecked,
+            revocation: match anchor {
+                TrustAnchor::Amd => Revocation::Required,
+                TrustAnchor::Simulated { .. } => Revocation::IfSent,
+            },
+            collateral: Arc::new(NoCollateral),
             measurements: OnceLock::new(),
         }
     }
 
-    /// Says how revocation is checked. The default is [`Revocation::NotChecked`].
+    /// Takes revocation lists, and certificates that the attester did not send, from `collateral`. Without it,
+    /// the attester has to send both.
+    #[must_use]
+    pub fn with_collateral(mut self, collateral: Arc<dyn CollateralSource>) -> Self {
+        self.collateral = collateral;
+        self
+    }
+
+    /// Says how revocation is checked. By default a list is [`Revocation::Required`] under AMD's root keys and
+    /// checked [`Revocation::IfSent`] under a simulated one.
     #[must_use]
     pub fn with_revocation(mut self, revocation: Revocation) -> Self {
         self.revocation = revocation;
@@ -94,11 +112,33 @@ impl SnpVerifier {
     }
 
     fn verify_chain(&self, document: &Document) -> Result<Arc<VerifiedChain>, Finding> {
-        let signer = SignerInfo::from_bits(document.report.signer_info)
+        let report = &document.report;
+        let signer = SignerInfo::from_bits(report.signer_info)
             .map_err(|error| Finding::new("report field KEY_INFO", "an unmasked VCEK or VLEK", error))?;
-        let product = self.reference.product;
-        chain::verify(&document.endorsements, signer.signing_key, product, self.anchor)
-            .map_err(|error| error.finding())
+        let verify = |endorsements: &Endorsements| {
+            chain::verify(endorsements, signer.signing_key, self.reference.product, self.anchor)
+                .map_err(|error| error.finding())
+        };
+        if signer.signing_key != SigningKey::Vcek || !document.endorsements.vcek.is_empty() {
+            return verify(&document.endorsements);
+        }
+        let vcek = self.vcek_at_hand(report).map_err(|missing| {
+            let found = format!("none in the evidence, and {missing}");
+            Finding::new("VCEK certificate", "a certificate, in the evidence or as collateral", found)
+        })?;
+        verify(&Endorsements { vcek: vcek.to_vec(), ..document.endorsements.clone() })
+    }
+
+    /// The certificate for evidence that comes without it. Nothing of the report is verified at this point.
+    fn vcek_at_hand(&self, report: &Report) -> Result<Arc<[u8]>, Missing> {
+        let ReferenceValues { product, allowed_chip_ids, .. } = &self.reference;
+        let allowed = allowed_chip_ids.is_empty() || allowed_chip_ids.contains(&report.chip_id);
+        // A masked chip, or firmware of another product line, has no certificate to ask for.
+        let named = report.chip_id != [0; 64];
+        match TcbParts::decode(*product, report.reported_tcb) {
+            Ok(tcb) if allowed && named => self.collateral.snp_vcek(*product, &report.chip_id, tcb),
+            _ => Err(Missing::NotCovered),
+        }
     }
 
     fn check_revocation(
@@ -107,11 +147,17 @@ impl SnpVerifier {
         chain: &VerifiedChain,
         now: SystemTime,
     ) -> Result<(), RevocationError> {
-        match &self.revocation {
+        let sent = Some(document.endorsements.revocation_list.as_slice()).filter(|list| !list.is_empty());
+        match self.revocation {
             Revocation::NotChecked => Ok(()),
-            Revocation::Required { list: Some(list) } => revocation::check(list, chain, now),
-            Revocation::Required { list: None } => {
-                revocation::check(&document.endorsements.revocation_list, chain, now)
+            Revocation::IfSent => revocation::check(sent, chain, now).map(|_| ()),
+            Revocation::Required => {
+                let at_hand = self.collateral.snp_crl(self.reference.product);
+                let lists = at_hand.as_deref().ok().into_iter().chain(sent);
+                match (revocation::check(lists, chain, now)?, at_hand) {
+                    (false, Err(missing)) => Err(RevocationError::Missing(missing)),
+                    _ => Ok(()),
+                }
             }
         }
     }

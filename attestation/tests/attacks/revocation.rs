@@ -1,20 +1,55 @@
 //! Revocation lists that are missing, out of time, forged, or that name the chain.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use contrast_attestation::snp::{Revocation, SnpVerifier};
+use contrast_attestation::{
+    CollateralSource, Missing,
+    snp::{Product, Revocation, SnpVerifier, TcbParts},
+    tdx::{Collateral, PckCa},
+};
 
 use crate::support::*;
 
 const LIST: &str = "revocation list of ARK-Genoa";
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
+/// A source that has at most a list and a certificate.
+#[derive(Default)]
+struct AtHand {
+    list: Option<Vec<u8>>,
+    vcek: Option<Vec<u8>>,
+}
+
+impl CollateralSource for AtHand {
+    fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
+        self.list.clone().map(Arc::from).ok_or(Missing::BeingFetched)
+    }
+
+    fn snp_vcek(&self, product: Product, chip_id: &[u8; 64], tcb: TcbParts) -> Result<Arc<[u8]>, Missing> {
+        assert_eq!((product, tcb), (Product::Genoa, PROCESSOR.tcb()));
+        assert_ne!(chip_id, &[0; 64]);
+        self.vcek.clone().map(Arc::from).ok_or(Missing::BeingFetched)
+    }
+
+    fn tdx_collateral(&self, _: [u8; 6], _: PckCa) -> Result<Arc<Collateral>, Missing> {
+        Err(Missing::NotCovered)
+    }
+}
+
 fn required(list: Option<Vec<u8>>) -> SnpVerifier {
-    verifier(reference()).with_revocation(Revocation::Required { list: list.map(Into::into) })
+    let at_hand = AtHand { list, ..AtHand::default() };
+    verifier(reference()).with_revocation(Revocation::Required).with_collateral(Arc::new(at_hand))
 }
 
 fn list(serials: &[u64]) -> Vec<u8> {
     GENOA.revocation_list(serials, SystemTime::now() - HOUR, SystemTime::now() + HOUR).unwrap()
+}
+
+fn expired(serials: &[u64]) -> Vec<u8> {
+    GENOA.revocation_list(serials, SystemTime::now() - 2 * HOUR, SystemTime::now() - HOUR).unwrap()
 }
 
 #[track_caller]
@@ -33,14 +68,16 @@ fn a_valid_list_is_taken_from_the_verifier_or_from_the_evidence() {
 
 #[test]
 fn a_missing_list_is_refused_where_one_is_required() {
-    refused_because(None, "no revocation list");
+    refused_because(None, "none in the evidence");
+    // By default, that is under AMD's roots.
+    let simulated = honest().evidence().unwrap();
+    appraise(&verifier(reference()), &simulated).unwrap();
 }
 
 #[test]
 fn a_list_out_of_its_time_is_refused() {
     let now = SystemTime::now();
-    let expired = GENOA.revocation_list(&[], now - 2 * HOUR, now - HOUR).unwrap();
-    refused_because(Some(expired), "out of date");
+    refused_because(Some(expired(&[])), "out of date");
     let future = GENOA.revocation_list(&[], now + HOUR, now + 2 * HOUR).unwrap();
     refused_because(Some(future), "from the future");
 }
@@ -70,4 +107,41 @@ fn a_list_of_ones_own_wins_over_that_of_the_evidence() {
     let attached = honest().endorse(|certificates| certificates.revocation_list = list(&[]));
     let verifier = required(Some(list(&[0x01_0001])));
     refused_by(&verifier, &attached.evidence().unwrap(), &[LIST]);
+}
+
+#[test]
+fn what_an_outdated_list_names_is_revoked_all_the_same() {
+    refused_because(Some(expired(&[0x01_0001])), "names the ASK");
+    let attached = honest().endorse(|certificates| certificates.revocation_list = expired(&[0]));
+    let findings = refused_by(&required(Some(list(&[]))), &attached.evidence().unwrap(), &[LIST]);
+    assert!(findings[0].found.contains("names the VCEK"), "{findings:?}");
+}
+
+#[test]
+fn an_outdated_list_of_ones_own_does_not_stand_in_the_way_of_a_current_one_in_the_evidence() {
+    let attached = honest().endorse(|certificates| certificates.revocation_list = list(&[]));
+    appraise(&required(Some(expired(&[]))), &attached.evidence().unwrap()).unwrap();
+}
+
+#[test]
+fn a_list_that_a_simulated_attester_sends_must_be_in_order() {
+    let attached = honest().endorse(|certificates| certificates.revocation_list = expired(&[]));
+    refused(attached, &[LIST]);
+}
+
+#[test]
+fn a_certificate_that_the_evidence_lacks_is_taken_from_collateral_or_asked_for() {
+    let mut vcek = Vec::new();
+    let bare =
+        honest().endorse(|certificates| vcek = std::mem::take(&mut certificates.vcek)).evidence().unwrap();
+    let at_hand = |vcek| verifier(reference()).with_collateral(Arc::new(AtHand { vcek, list: None }));
+    appraise(&at_hand(Some(vcek)), &bare).unwrap();
+    let findings = refused_by(&at_hand(None), &bare, &["VCEK certificate"]);
+    assert!(findings[0].found.contains("being fetched"), "{findings:?}");
+    // Never for a chip that the reference values do not allow.
+    let only_another =
+        contrast_attestation::snp::ReferenceValues { allowed_chip_ids: vec![[9; 64]], ..reference() };
+    let refusing = verifier(only_another).with_collateral(Arc::new(AtHand::default()));
+    let findings = refused_by(&refusing, &bare, &["VCEK certificate", "report field CHIP_ID"]);
+    assert!(!findings[0].found.contains("being fetched"), "{findings:?}");
 }

@@ -22,12 +22,13 @@ fn findings(ask: Option<Vec<u8>>, vcek: Option<Vec<u8>>, list: Option<Vec<u8>>) 
     let (host_data, report_data) = ([7; 32], ReportData([8; 64]));
     let reference = ReferenceValues { allowed_host_data: vec![host_data], ..PROCESSOR.reference_values() };
     let mut verifier = SnpVerifier::new("simulated-0", reference, PROCESSOR.trust_anchor());
-    if let Some(list) = list {
-        verifier = verifier.with_revocation(Revocation::Required { list: Some(list.into()) });
+    if list.is_some() {
+        verifier = verifier.with_revocation(Revocation::Required);
     }
     let evidence = PROCESSOR.report_builder(host_data, report_data).endorse(|certificates| {
         certificates.ask = ask.unwrap_or(std::mem::take(&mut certificates.ask));
         certificates.vcek = vcek.unwrap_or(std::mem::take(&mut certificates.vcek));
+        certificates.revocation_list = list.unwrap_or_default();
     });
     let rejection = verifier.appraise(&evidence.evidence().unwrap(), &report_data, SystemTime::now());
     rejection.err().map(|rejection| rejection.findings).unwrap_or_default()

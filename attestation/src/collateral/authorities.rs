@@ -1,0 +1,40 @@
+//! The authorities whose word is taken for the names of the vendors' web servers.
+//!
+//! Appraisal never depends on them: everything fetched is signed under a root that this program pins. TLS to the
+//! vendors only keeps others from reading along and from answering in their place. So no list of authorities is
+//! built in: the machine's own is used.
+
+use std::{env, fs, path::PathBuf, sync::Arc};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+use super::FetchError;
+
+/// The environment variable that OpenSSL and others read, too.
+const VARIABLE: &str = "SSL_CERT_FILE";
+/// Where distributions keep the file: Debian and Alpine, Fedora, openSUSE.
+const FILES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
+
+/// A client that trusts the first file of authorities there is. Reads files: call it when first needed.
+pub(super) fn client_config() -> Result<Arc<ClientConfig>, FetchError> {
+    let files = match env::var_os(VARIABLE) {
+        Some(file) => vec![PathBuf::from(file)],
+        None => FILES.map(PathBuf::from).to_vec(),
+    };
+    let mut roots = RootCertStore::empty();
+    let pem = files.iter().find_map(|file| fs::read(file).ok()).unwrap_or_default();
+    // Lists in use contain certificates that rustls does not read, so some may be left out.
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok));
+    if roots.is_empty() {
+        return Err(FetchError::NoAuthorities { looked_at: files });
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| FetchError::NoAuthorities { looked_at: Vec::new() })?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+}

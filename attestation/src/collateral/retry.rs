@@ -1,0 +1,122 @@
+//! How long, and how often, a service is asked again.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How much patience a fetcher has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// For one request: connecting, asking, and reading the answer.
+    pub request: Duration,
+    /// From the first request to the last.
+    pub total: Duration,
+    /// Between the first two requests; doubles from then on.
+    pub first_delay: Duration,
+    /// Never longer than this between two requests, unless the service asks for more.
+    pub longest_delay: Duration,
+    /// Between two requests to AMD's service.
+    pub pace: Duration,
+}
+
+impl Default for Patience {
+    /// Two minutes in total, at most 30 seconds between requests, ten seconds between requests to AMD.
+    fn default() -> Self {
+        Self {
+            request: Duration::from_secs(20),
+            total: Duration::from_secs(120),
+            first_delay: Duration::from_secs(1),
+            longest_delay: Duration::from_secs(30),
+            pace: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Patience {
+    /// How long to wait before asking again, after `failures` of which the last one came at `now`. `None` when
+    /// the next request would come too late.
+    pub(super) fn delay(
+        &self,
+        failures: u32,
+        asked: Option<Duration>,
+        started: SystemTime,
+        now: SystemTime,
+    ) -> Option<Duration> {
+        let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        let own = self.first_delay.saturating_mul(factor).min(self.longest_delay);
+        let delay = asked.unwrap_or_default().max(own);
+        let spent = now.duration_since(started).unwrap_or_default();
+        (spent.saturating_add(delay) <= self.total).then_some(delay)
+    }
+}
+
+/// Reads a `Retry-After` header (RFC 9110, section 10.2.3): a number of seconds, or a date.
+pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let date = http_date(value.trim())?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7, the one form that may still be sent).
+fn http_date(value: &str) -> Option<SystemTime> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = value.split_once(", ")?.1.split(' ');
+    let day: u8 = words.next()?.parse().ok()?;
+    let name = words.next()?;
+    let month = (1_u8..).zip(MONTHS).find(|(_, month)| *month == name)?.0;
+    let year: u16 = words.next()?.parse().ok()?;
+    let mut clock = words.next()?.split(':').map(|part| part.parse::<u8>().ok());
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    if words.next() != Some("GMT") || words.next().is_some() || clock.next().is_some() {
+        return None;
+    }
+    let date = x509_cert::der::DateTime::new(year, month, day, hour, minute, second.min(59)).ok()?;
+    UNIX_EPOCH.checked_add(date.unix_duration())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: SystemTime = UNIX_EPOCH;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn delays_double_up_to_half_a_minute_and_end_after_two() {
+        let patience = Patience::default();
+        let mut now = START;
+        let mut delays = Vec::new();
+        for failures in 1.. {
+            let Some(delay) = patience.delay(failures, None, START, now) else { break };
+            delays.push(delay.as_secs());
+            now += delay;
+        }
+        assert_eq!(delays, [1, 2, 4, 8, 16, 30, 30]);
+    }
+
+    #[test]
+    fn what_the_service_asks_for_is_respected_and_never_undercut() {
+        let patience = Patience::default();
+        assert_eq!(patience.delay(1, Some(seconds(45)), START, START), Some(seconds(45)));
+        assert_eq!(patience.delay(4, Some(seconds(1)), START, START), Some(seconds(8)));
+        assert_eq!(patience.delay(1, Some(seconds(121)), START, START), None);
+        assert_eq!(patience.delay(u32::MAX, None, START, START), Some(seconds(30)));
+    }
+
+    #[test]
+    fn retry_after_is_a_number_of_seconds_or_a_date() {
+        let now = UNIX_EPOCH + seconds(784_111_777);
+        assert_eq!(retry_after("120", now), Some(seconds(120)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:07 GMT", now), Some(seconds(30)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
+        for nonsense in
+            ["", "soon", "-1", "Sun, 31 Feb 1994 08:00:00 GMT", "Sun, 06 Nov 1994 08:00 GMT", "1e9"]
+        {
+            assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
+        }
+    }
+}
