@@ -1,13 +1,14 @@
 //! From reference values to judges of evidence.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use contrast_attestation::{
-    Claims, Evidence, EvidenceType, Finding, Rejection, ReportData, Verifier,
+    CollateralSource, NoCollateral, Verifier,
     snp::{Product, ReferenceValues, SnpVerifier, TrustAnchor},
+    tdx::{self, TdxVerifier},
 };
 
-use crate::Manifest;
+use crate::{Manifest, TdxEntry};
 
 /// Whose evidence is to be judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,12 +20,22 @@ pub enum Audience {
 }
 
 impl Manifest {
-    /// One verifier for every reference value entry, so never none; a peer needs to please one of them.
-    ///
-    /// Named after the entry: `snp-0-MILAN`, `tdx-0`, `simulated-0`. Those of `tdx` entries refuse everything
-    /// and say why: evidence of TDX cannot be appraised yet.
+    /// [`Manifest::verifiers_with`] a source that has nothing: evidence that needs collateral is refused.
     #[must_use]
     pub fn verifiers(&self, audience: Audience) -> Arc<[Box<dyn Verifier>]> {
+        self.verifiers_with(audience, &(Arc::new(NoCollateral) as Arc<dyn CollateralSource>))
+    }
+
+    /// One verifier for every reference value entry, so never none; a peer needs to please one of them. What
+    /// vendors publish about their hardware comes from `collateral`.
+    ///
+    /// Named after the entry: `snp-0-MILAN`, `tdx-0`, `simulated-0`.
+    #[must_use]
+    pub fn verifiers_with(
+        &self,
+        audience: Audience,
+        collateral: &Arc<dyn CollateralSource>,
+    ) -> Arc<[Box<dyn Verifier>]> {
         let host_data: Vec<[u8; 32]> = match audience {
             Audience::AnyPod => self.policies.keys().copied().collect(),
             Audience::Coordinator => self.coordinator_policies().collect(),
@@ -38,8 +49,9 @@ impl Manifest {
             let name = format!("snp-{index}-{}", product_name(entry.values.product));
             verifiers.push(Box::new(SnpVerifier::new(name, with_host_data(&entry.values), TrustAnchor::Amd)));
         }
-        for index in 0..self.reference_values.tdx.len() {
-            verifiers.push(Box::new(TdxRefuser { name: format!("tdx-{index}") }));
+        for (index, entry) in self.reference_values.tdx.iter().enumerate() {
+            let values = tdx_reference_values(entry, host_data.clone());
+            verifiers.push(Box::new(TdxVerifier::new(format!("tdx-{index}"), values, collateral.clone())));
         }
         for (index, entry) in self.reference_values.simulated.iter().enumerate() {
             let anchor = TrustAnchor::Simulated { root_digest: entry.root };
@@ -50,28 +62,30 @@ impl Manifest {
     }
 }
 
-/// Stands where a verifier of TDX evidence will be. Without it, a manifest with nothing but `tdx` entries would
-/// have no verifiers, and who has none accepts everybody.
-struct TdxRefuser {
-    name: String,
-}
-
-impl Verifier for TdxRefuser {
-    fn evidence_type(&self) -> EvidenceType {
-        EvidenceType::Tdx
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn appraise(&self, _: &Evidence, _: &ReportData, _: SystemTime) -> Result<Claims, Rejection> {
-        let finding = Finding {
-            field: "appraisal of TDX evidence".to_owned(),
-            expected: "a version of this program that can do it".to_owned(),
-            found: "one that cannot yet".to_owned(),
-        };
-        Err(Rejection { verifier: self.name.clone(), findings: vec![finding] })
+fn tdx_reference_values(entry: &TdxEntry, allowed_host_data: Vec<[u8; 32]>) -> tdx::ReferenceValues {
+    let TdxEntry {
+        platform: _,
+        minimum_tcb_evaluation_data_number,
+        mr_td,
+        mr_seam,
+        rtmrs,
+        xfam,
+        ref allowed_piids,
+        memory_integrity,
+        smt_disabled,
+        static_platform,
+    } = *entry;
+    tdx::ReferenceValues {
+        mr_td,
+        mr_seam,
+        rtmrs,
+        xfam,
+        minimum_tcb_evaluation_data_number,
+        allowed_piids: allowed_piids.clone(),
+        memory_integrity,
+        smt_disabled,
+        static_platform,
+        allowed_host_data,
     }
 }
 
