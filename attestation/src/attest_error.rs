@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{simulated::SimulatorError, snp::ReportError};
+use crate::{configfs_tsm::Names, simulated::SimulatorError, snp::ReportError, tdx::QuoteError};
 
 /// The platform could not be found, or asked.
 #[derive(Debug, thiserror::Error)]
@@ -17,13 +17,13 @@ pub enum AttestError {
         /// Every place that was tried.
         looked_at: Vec<PathBuf>,
     },
-    /// The reports of this platform cannot be requested yet.
+    /// There is a device, but not the interface through which its reports are requested.
     #[error(
-        "{platform} was found at {}, but this version requests reports only from SEV-SNP through configfs; \
-         on an SEV-SNP guest, mount configfs at /sys/kernel/config (Linux 6.7 or newer)",
+        "{platform} was found at {}, but its reports come through configfs; mount configfs at /sys/kernel/config \
+         (Linux 6.7 or newer)",
         found.display()
     )]
-    Unsupported {
+    NoConfigfs {
         /// Name of the platform.
         platform: &'static str,
         /// What was found.
@@ -57,18 +57,21 @@ pub enum AttestError {
         attempts: u32,
     },
     /// The reports come from another kind of platform than the one asked for.
-    #[error("reports at {} come from provider {found:?}, but {expected:?} was asked for", path.display())]
+    #[error("reports at {} come from provider {found:?}, but {expected} was asked for", path.display())]
     Provider {
         /// The entry of configfs.
         path: PathBuf,
-        /// Name of the provider asked for.
-        expected: &'static str,
+        /// Names of the providers asked for.
+        expected: Names,
         /// Name that the kernel gives.
         found: String,
     },
     /// What the platform returned is not a report.
     #[error("the platform returned a malformed report: {0}")]
     Report(#[from] ReportError),
+    /// What the platform returned is not a quote.
+    #[error("the platform returned a malformed quote: {0}")]
+    Quote(#[from] QuoteError),
     /// The report is not for the report data that was asked for.
     #[error("the platform returned a report for other report data")]
     OtherReportData,

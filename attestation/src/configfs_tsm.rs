@@ -1,53 +1,80 @@
-//! SNP reports from the kernel's configfs interface (Linux, `Documentation/ABI/testing/configfs-tsm-report`).
+//! Reports from the kernel's configfs interface (Linux, `Documentation/ABI/testing/configfs-tsm-report`).
 //!
 //! A directory made below `tsm/report` is one request: report data goes into `inblob`, the report comes out
-//! of `outblob`, and `generation` tells whether somebody else wrote in between.
+//! of `outblob`, what the host adds out of `auxblob`, and `generation` tells whether somebody else wrote in
+//! between.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
-use crate::{
-    AttestError, Attester, Evidence, EvidenceType, ReportData,
-    snp::{Document, Endorsements, Report, certificate_table},
-};
+use crate::{AttestError, ReportData};
 
-/// What `provider` holds in an SNP guest.
-const PROVIDER: &str = "sev_guest";
 const ATTEMPTS: u32 = 5;
 
 /// Requests reports through configfs.
 pub(crate) struct ConfigfsTsm {
     root: PathBuf,
+    provider: Provider,
+}
+
+/// Who makes the reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Provider {
+    /// A guest of AMD SEV-SNP.
+    SevGuest,
+    /// A guest of Intel TDX.
+    TdxGuest,
+}
+
+/// What one request brings.
+pub(crate) struct Blobs {
+    /// The report or quote.
+    pub(crate) report: Vec<u8>,
+    /// What the host adds; empty if it adds nothing.
+    pub(crate) added_by_host: Vec<u8>,
 }
 
 impl ConfigfsTsm {
-    /// Makes sure that the provider behind `root` is an SNP guest.
-    pub(crate) fn open(root: &Path) -> Result<Self, AttestError> {
+    /// Makes sure that the provider behind `root` is one of those accepted.
+    pub(crate) fn open(root: &Path, accepted: &'static [Provider]) -> Result<Self, AttestError> {
         let request = Request::new(root)?;
         let found = String::from_utf8_lossy(&request.read("provider")?).trim().to_owned();
-        if found != PROVIDER {
-            return Err(AttestError::Provider { path: root.to_owned(), expected: PROVIDER, found });
+        match accepted.iter().find(|provider| provider.name() == found) {
+            Some(provider) => Ok(Self { root: root.to_owned(), provider: *provider }),
+            None => Err(AttestError::Provider { path: root.to_owned(), expected: Names(accepted), found }),
         }
-        Ok(Self { root: root.to_owned() })
+    }
+
+    pub(crate) fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// Requests a report for `report_data`. Whether it is one, and for that data, is left to the caller.
+    pub(crate) fn report(&self, report_data: &ReportData) -> Result<Blobs, AttestError> {
+        Request::new(&self.root)?.report(report_data)
     }
 }
 
-impl Attester for ConfigfsTsm {
-    fn evidence_type(&self) -> EvidenceType {
-        EvidenceType::Snp
-    }
-
-    fn attest(&self, report_data: &ReportData) -> Result<Evidence, AttestError> {
-        let request = Request::new(&self.root)?;
-        let (report, endorsements) = request.report(report_data)?;
-        if report.report_data != report_data.0 {
-            return Err(AttestError::OtherReportData);
+impl Provider {
+    /// What the attribute `provider` holds.
+    fn name(self) -> &'static str {
+        match self {
+            Self::SevGuest => "sev_guest",
+            Self::TdxGuest => "tdx_guest",
         }
-        // From version 3 the report itself names the processor.
-        let document = Document { report, endorsements, product: None };
-        Ok(Evidence { evidence_type: EvidenceType::Snp, document: document.encode() })
+    }
+}
+
+/// Names of providers, for messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Names(&'static [Provider]);
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|provider| provider.name()).collect();
+        f.write_str(&names.join(" or "))
     }
 }
 
@@ -67,33 +94,23 @@ impl Request {
         Ok(Self { dir })
     }
 
-    fn report(&self, report_data: &ReportData) -> Result<(Report, Endorsements), AttestError> {
+    fn report(&self, report_data: &ReportData) -> Result<Blobs, AttestError> {
         for _ in 0..ATTEMPTS {
             let before = self.read("generation")?;
             self.write("inblob", &report_data.0)?;
             let report = self.read("outblob")?;
-            let endorsements = self.endorsements();
+            // Not every provider has it, and none has to.
+            let added_by_host = self.read("auxblob").unwrap_or_default();
             let after = self.read("generation")?;
             // Our own write counts one up; any other step means that the report may be somebody else's.
             if counter(&after)
                 .zip(counter(&before))
                 .is_some_and(|(after, before)| before.checked_add(1) == Some(after))
             {
-                // Some kernels append the certificate table, which is not part of the report.
-                let report = report.get(..Report::LENGTH).unwrap_or(&report);
-                return Ok((Report::parse(report)?, endorsements));
+                return Ok(Blobs { report, added_by_host });
             }
         }
         Err(AttestError::Contended { path: self.dir.clone(), attempts: ATTEMPTS })
-    }
-
-    /// The certificates of the host. Without them evidence is still good: the verifier can get its own.
-    fn endorsements(&self) -> Endorsements {
-        let table = self.read("auxblob").unwrap_or_default();
-        certificate_table::parse(&table).unwrap_or_else(|error| {
-            tracing::warn!(%error, "ignoring the certificates that the host offers");
-            Endorsements::default()
-        })
     }
 
     fn read(&self, attribute: &str) -> Result<Vec<u8>, AttestError> {
@@ -128,7 +145,7 @@ mod tests {
     #[test]
     fn a_directory_that_is_not_of_configfs_is_refused_and_left_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
-        let error = ConfigfsTsm::open(dir.path()).err().unwrap();
+        let error = ConfigfsTsm::open(dir.path(), &[Provider::SevGuest]).err().unwrap();
         assert!(matches!(&error, AttestError::Io { path, .. } if path.ends_with("provider")), "{error}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
@@ -138,5 +155,11 @@ mod tests {
         assert_eq!(counter(b"17\n"), Some(17));
         assert_eq!(counter(b""), None);
         assert_eq!(counter(b"\xFF"), None);
+    }
+
+    #[test]
+    fn a_foreign_provider_is_told_with_those_that_are_accepted() {
+        let names = Names(&[Provider::SevGuest, Provider::TdxGuest]);
+        assert_eq!(names.to_string(), "sev_guest or tdx_guest");
     }
 }

@@ -11,7 +11,13 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{AttestError, Attester, configfs_tsm::ConfigfsTsm, simulated::Processor};
+use crate::{
+    AttestError, Attester, CollateralSource, NoCollateral,
+    configfs_tsm::{ConfigfsTsm, Provider},
+    simulated::Processor,
+    snp::{CpuId, Reports, SnpIssuer},
+    tdx::TdxIssuer,
+};
 
 /// Directory of the simulated processor.
 const SIMULATOR_DIR: &str = "CONTRAST_SIMULATOR_DIR";
@@ -76,28 +82,72 @@ impl FromStr for AttesterKind {
 /// # Errors
 /// If there is no such hardware, or the simulator is not set up; see [`AttestError`].
 pub fn detect(kind: AttesterKind) -> Result<Arc<dyn Attester>, AttestError> {
-    Machine { root: Path::new("/"), variable: &|name| env::var_os(name) }.attester(kind)
+    detect_with(kind, Arc::new(NoCollateral))
+}
+
+/// [`detect`] for a program that has collateral: SNP evidence goes out with the certificate of the chip and the
+/// revocation list, as far as they are at hand, so that verifiers need not get them.
+///
+/// # Errors
+/// As of [`detect`].
+pub fn detect_with(
+    kind: AttesterKind,
+    collateral: Arc<dyn CollateralSource>,
+) -> Result<Arc<dyn Attester>, AttestError> {
+    Machine { root: Path::new("/"), variable: &|name| env::var_os(name), collateral }.attester(kind)
 }
 
 /// The parts of a machine that detection looks at.
 struct Machine<'a> {
     root: &'a Path,
     variable: &'a dyn Fn(&str) -> Option<OsString>,
+    collateral: Arc<dyn CollateralSource>,
 }
 
 impl Machine<'_> {
     fn attester(&self, kind: AttesterKind) -> Result<Arc<dyn Attester>, AttestError> {
-        let configfs = self.root.join("sys/kernel/config/tsm/report");
-        let (snp, tdx) = (self.root.join("dev/sev-guest"), self.root.join("dev/tdx_guest"));
         match kind {
             AttesterKind::Simulated => self.simulated(),
-            AttesterKind::Snp => hardware(&configfs, &[(&snp, "SEV-SNP")]),
-            AttesterKind::Tdx => match tdx.exists() {
-                true => Err(AttestError::Unsupported { platform: "TDX", found: tdx }),
-                false => Err(AttestError::NoHardware { looked_at: vec![tdx] }),
-            },
-            AttesterKind::Auto => hardware(&configfs, &[(&snp, "SEV-SNP"), (&tdx, "TDX")]),
+            AttesterKind::Snp => self.hardware(&[Provider::SevGuest]),
+            AttesterKind::Tdx => self.hardware(&[Provider::TdxGuest]),
+            AttesterKind::Auto => self.hardware(&[Provider::SevGuest, Provider::TdxGuest]),
         }
+    }
+
+    /// The kernel's common interface first, then devices of its providers.
+    fn hardware(&self, accepted: &'static [Provider]) -> Result<Arc<dyn Attester>, AttestError> {
+        let configfs = self.root.join("sys/kernel/config/tsm/report");
+        let device = |provider| match provider {
+            Provider::SevGuest => self.root.join("dev/sev-guest"),
+            Provider::TdxGuest => self.root.join("dev/tdx_guest"),
+        };
+        let found =
+            accepted.iter().map(|provider| (*provider, device(*provider))).find(|(_, path)| path.exists());
+        let through_configfs = configfs.is_dir().then(|| ConfigfsTsm::open(&configfs, accepted));
+        match (through_configfs, found) {
+            (Some(Ok(configfs)), _) => Ok(match configfs.provider() {
+                Provider::SevGuest => self.snp(Reports::Configfs(configfs)),
+                Provider::TdxGuest => Arc::new(TdxIssuer { configfs }),
+            }),
+            // The directory is there even if no driver has registered with it.
+            (_, Some((Provider::SevGuest, path))) => Ok(self.snp(Reports::Device(path))),
+            (Some(Err(error)), _) => Err(error),
+            (None, Some((Provider::TdxGuest, found))) => {
+                Err(AttestError::NoConfigfs { platform: "TDX", found })
+            }
+            (None, None) => {
+                let devices = accepted.iter().map(|provider| device(*provider));
+                Err(AttestError::NoHardware {
+                    looked_at: std::iter::once(configfs.clone()).chain(devices).collect(),
+                })
+            }
+        }
+    }
+
+    fn snp(&self, reports: Reports) -> Arc<dyn Attester> {
+        let cpuinfo = fs::read_to_string(self.root.join("proc/cpuinfo")).unwrap_or_default();
+        let collateral = Arc::clone(&self.collateral);
+        Arc::new(SnpIssuer { reports, cpuid: cpuid(&cpuinfo), collateral })
     }
 
     fn simulated(&self) -> Result<Arc<dyn Attester>, AttestError> {
@@ -114,20 +164,14 @@ impl Machine<'_> {
     }
 }
 
-/// Takes the reports of configfs where it has some; else says which device there is, or that there is none.
-fn hardware(configfs: &Path, devices: &[(&Path, &'static str)]) -> Result<Arc<dyn Attester>, AttestError> {
-    if configfs.is_dir() {
-        return Ok(Arc::new(ConfigfsTsm::open(configfs)?));
-    }
-    match devices.iter().find(|(path, _)| path.exists()) {
-        Some((path, platform)) => Err(AttestError::Unsupported { platform, found: path.to_path_buf() }),
-        None => {
-            let devices = devices.iter().map(|(path, _)| path.to_path_buf());
-            Err(AttestError::NoHardware {
-                looked_at: std::iter::once(configfs.to_path_buf()).chain(devices).collect(),
-            })
-        }
-    }
+/// The first processor in `/proc/cpuinfo`. (The instruction itself cannot be had without `unsafe`.)
+fn cpuid(cpuinfo: &str) -> Option<CpuId> {
+    let value = |name: &str| {
+        let line =
+            cpuinfo.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name))?;
+        line.split_once(':')?.1.trim().parse::<u8>().ok()
+    };
+    Some(CpuId { family: value("cpu family")?, model: value("model")?, stepping: value("stepping")? })
 }
 
 #[cfg(test)]
@@ -143,7 +187,7 @@ mod tests {
         let variable = |name: &str| {
             set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_os_str().to_owned())
         };
-        Machine { root, variable: &variable }.attester(kind)
+        Machine { root, variable: &variable, collateral: Arc::new(NoCollateral) }.attester(kind)
     }
 
     #[test]
@@ -163,8 +207,39 @@ mod tests {
         fs::write(machine.path().join("dev/tdx_guest"), []).unwrap();
         for kind in [AttesterKind::Auto, AttesterKind::Tdx] {
             let error = detect_in(machine.path(), kind, &[]).err().unwrap();
-            assert!(matches!(error, AttestError::Unsupported { platform: "TDX", .. }), "{error}");
+            assert!(matches!(error, AttestError::NoConfigfs { platform: "TDX", .. }), "{error}");
         }
+        assert!(matches!(
+            detect_in(machine.path(), AttesterKind::Snp, &[]),
+            Err(AttestError::NoHardware { looked_at }) if looked_at.len() == 2
+        ));
+    }
+
+    #[test]
+    fn the_device_of_snp_serves_where_configfs_has_no_reports() {
+        let machine = tempfile::tempdir().unwrap();
+        fs::create_dir(machine.path().join("dev")).unwrap();
+        fs::write(machine.path().join("dev/sev-guest"), []).unwrap();
+        for has_configfs in [false, true] {
+            if has_configfs {
+                fs::create_dir_all(machine.path().join("sys/kernel/config/tsm/report")).unwrap();
+            }
+            for kind in [AttesterKind::Auto, AttesterKind::Snp] {
+                let attester = detect_in(machine.path(), kind, &[]).unwrap();
+                assert_eq!(attester.evidence_type(), EvidenceType::Snp);
+            }
+        }
+        // Neither is of TDX.
+        let error = detect_in(machine.path(), AttesterKind::Tdx, &[]).err().unwrap();
+        assert!(matches!(error, AttestError::Io { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_processor_is_known_from_what_the_kernel_says() {
+        let cpuinfo = "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\n\
+                       model name\t: AMD EPYC-Genoa\nstepping\t: 0\n\nprocessor\t: 1\nmodel\t\t: 1\n";
+        assert_eq!(cpuid(cpuinfo), Some(CpuId { family: 0x19, model: 0x11, stepping: 0 }));
+        assert_eq!(cpuid("processor\t: 0\nCPU implementer\t: 0x41\n"), None);
     }
 
     #[test]

@@ -20,6 +20,6 @@ mod verifier;
 pub use attest_error::AttestError;
 pub use claims::{ClaimValue, Claims};
 pub use collateral_source::{CollateralSource, Missing, NoCollateral};
-pub use detect::{AttesterKind, UnknownAttesterKind, detect};
+pub use detect::{AttesterKind, UnknownAttesterKind, detect, detect_with};
 pub use evidence::{Attester, Evidence, EvidenceType, ReportData};
 pub use verifier::{Finding, Refusal, Rejection, Verifier};

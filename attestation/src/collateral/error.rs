@@ -59,6 +59,14 @@ pub enum FetchError {
         /// How long the server wants to be left alone, from `Retry-After`.
         retry_after: Option<Duration>,
     },
+    /// The service asked to be left alone, in answer to an earlier request.
+    #[error("{service} asked to be left alone for another {} s", remaining.as_secs())]
+    AskedToWait {
+        /// Scheme and host of the vendor.
+        service: &'static str,
+        /// How long it must not be asked.
+        remaining: Duration,
+    },
     /// The address is not one that can be asked.
     #[error("{url} is no address that can be asked")]
     Url {
@@ -77,7 +85,10 @@ impl FetchError {
     /// Could the same request succeed a little later?
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::Connection { .. } | Self::TimedOut { .. } | Self::Http { .. } => true,
+            Self::Connection { .. }
+            | Self::TimedOut { .. }
+            | Self::Http { .. }
+            | Self::AskedToWait { .. } => true,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),
             Self::NoAuthorities { .. }
             | Self::TooLong { .. }
@@ -90,6 +101,7 @@ impl FetchError {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
+            Self::AskedToWait { remaining, .. } => Some(*remaining),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use super::{
     flights::Flights,
     http::{Answer, Client},
     item::MAX_ISSUER_CHAIN,
-    pace::Pace,
+    pace::{Pace, QuietTimes},
 };
 
 /// Fetches items and keeps them. Cheap to clone; clones share everything.
@@ -26,6 +26,7 @@ struct Parts {
     cache: Cache,
     flights: Flights,
     pace: Pace,
+    quiet: QuietTimes,
     proxy: Option<Proxy>,
     roots: Roots,
     patience: Patience,
@@ -74,6 +75,7 @@ impl Fetcher {
             cache: Cache::new(cache),
             flights: Flights::default(),
             pace: Pace::new(patience.pace),
+            quiet: QuietTimes::default(),
             proxy,
             roots,
             patience,
@@ -144,10 +146,16 @@ impl Parts {
             }
             // Waiting for one's first turn is not the service's fault.
             let started = *started.get_or_insert_with(|| self.clock.now());
-            let error = match self.ask_once(address, kept).await {
-                Ok(item) => return Ok(item),
-                Err(error) => error,
+            let error = match self.quiet.remaining(address.origin(), self.clock.now()) {
+                Some(remaining) => FetchError::AskedToWait { service: address.origin(), remaining },
+                None => match self.ask_once(address, kept).await {
+                    Ok(item) => return Ok(item),
+                    Err(error) => error,
+                },
             };
+            if let FetchError::Status { retry_after: Some(rest), .. } = error {
+                self.quiet.set(address.origin(), rest, self.clock.now());
+            }
             failures += 1;
             let delay = match error.is_passing() {
                 true => self.patience.delay(failures, error.retry_after(), started, self.clock.now()),

@@ -1,6 +1,10 @@
 //! No more requests than a service answers.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashMap,
+    sync::PoisonError,
+    time::{Duration, SystemTime},
+};
 
 use tokio::sync::Mutex;
 
@@ -29,5 +33,27 @@ impl Pace {
             clock.sleep(wait.min(self.interval)).await;
         }
         *next = clock.now().checked_add(self.interval);
+    }
+}
+
+/// Services that asked to be left alone for a while.
+#[derive(Default)]
+pub(super) struct QuietTimes(std::sync::Mutex<HashMap<&'static str, SystemTime>>);
+
+impl QuietTimes {
+    /// No service is believed to need more rest.
+    const LONGEST: Duration = Duration::from_secs(60 * 60);
+
+    /// `service` asked for this much rest.
+    pub(super) fn set(&self, service: &'static str, rest: Duration, now: SystemTime) {
+        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        times.extend(now.checked_add(rest.min(Self::LONGEST)).map(|until| (service, until)));
+    }
+
+    /// The rest of the rest.
+    pub(super) fn remaining(&self, service: &'static str, now: SystemTime) -> Option<Duration> {
+        let times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let remaining = times.get(service)?.duration_since(now).ok()?;
+        (!remaining.is_zero()).then_some(remaining.min(Self::LONGEST))
     }
 }

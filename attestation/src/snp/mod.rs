@@ -14,6 +14,7 @@ pub mod crl;
 pub mod document;
 pub(crate) mod endorsement;
 pub mod id_block;
+mod issuer;
 pub mod measurement;
 pub(crate) mod memo;
 mod policy;
@@ -30,6 +31,7 @@ mod vmsa;
 
 pub use chain::TrustAnchor;
 pub use document::{Document, DocumentError, Endorsements};
+pub(crate) use issuer::{Reports, SnpIssuer};
 pub use policy::{GuestPolicy, GuestPolicyError, PlatformInfo, UnknownPlatformInfoBits};
 pub use product::{CpuId, Product};
 pub use reference::ReferenceValues;
