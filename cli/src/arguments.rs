@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use contrast_attestation::collateral::{Address, Proxy};
 
 use crate::logging::LogLevel;
 
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     History(HistoryOptions),
     /// Approve a manifest with a workload owner's key, for `set --signature`.
     Sign(SignOptions),
+    /// What AMD and Intel publish about hardware, for machines that cannot ask them.
+    Collateral(CollateralOptions),
     /// Simulated hardware, for machines without confidential computing.
     Simulator(SimulatorOptions),
 }
@@ -48,6 +51,19 @@ pub(crate) struct Target {
     /// The manifest [default: manifest.json in the workspace].
     #[arg(long, short, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sources: SourceOptions,
+}
+
+/// Where revocation lists, certificates and TCB data come from.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SourceOptions {
+    /// Bundle of what AMD and Intel publish, made by `contrast collateral fetch`. They are then not asked.
+    #[arg(long, value_name = "FILE", env = "CONTRAST_COLLATERAL")]
+    pub(crate) collateral: Option<PathBuf>,
+    /// Server to ask instead of AMD and Intel. It has the same paths; plain http is fine.
+    #[arg(long, value_name = "URL", env = "CONTRAST_COLLATERAL_PROXY")]
+    pub(crate) collateral_proxy: Option<Proxy>,
 }
 
 #[derive(Args, Debug)]
@@ -106,6 +122,8 @@ pub(crate) struct HistoryOptions {
     /// The manifest that the Coordinator is attested with [default: manifest.json in the workspace].
     #[arg(long, short, value_name = "FILE", conflicts_with = "offline")]
     pub(crate) manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sources: SourceOptions,
     /// Check what an earlier `verify` wrote to this folder, without a Coordinator.
     #[arg(long, value_name = "DIR", conflicts_with = "coordinator")]
     pub(crate) offline: Option<PathBuf>,
@@ -145,6 +163,38 @@ pub(crate) enum Format {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct CollateralOptions {
+    #[command(subcommand)]
+    pub(crate) command: CollateralCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum CollateralCommand {
+    /// Write what a manifest's hardware needs into a bundle, for `--collateral`.
+    Fetch(CollateralFetchOptions),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CollateralFetchOptions {
+    /// The manifest [default: manifest.json in the workspace].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// A kind of TDX platform whose TCB info is needed; refusals name it. May be repeated.
+    #[arg(long, value_name = "HEX", value_parser = fmspc)]
+    pub(crate) fmspc: Vec<[u8; 6]>,
+    /// Something else that AMD or Intel publish, such as the certificate of a chip; refusals name it. May be
+    /// repeated.
+    #[arg(long, value_name = "URL", value_parser = Address::from_url)]
+    pub(crate) url: Vec<Address>,
+    /// Server to ask instead of AMD and Intel. It has the same paths; plain http is fine.
+    #[arg(long, value_name = "URL", env = "CONTRAST_COLLATERAL_PROXY")]
+    pub(crate) collateral_proxy: Option<Proxy>,
+    /// Where to write the bundle.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct SimulatorOptions {
     #[command(subcommand)]
     pub(crate) command: SimulatorCommand,
@@ -161,6 +211,15 @@ pub(crate) enum SimulatorCommand {
         #[arg(long, value_name = "NAME", default_value = "Genoa", value_parser = ["Milan", "Genoa", "Turin"])]
         product: String,
     },
+}
+
+/// Six bytes.
+fn fmspc(text: &str) -> Result<[u8; 6], String> {
+    let mut bytes = [0; 6];
+    match hex::decode_to_slice(text, &mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(_) => Err(format!("`{text}` is not an FMSPC: 12 hexadecimal digits, for example 00806f050000")),
+    }
 }
 
 /// A host with a port, which is added where it was left out.

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod collateral;
 mod history;
 mod recover;
 mod set;
@@ -10,6 +11,7 @@ mod verify;
 use contrast_attestation::atls::Identity;
 use contrast_manifest::{Audience, ManifestDocument};
 
+pub(crate) use collateral::collateral;
 pub(crate) use history::history;
 pub(crate) use recover::recover;
 pub(crate) use set::set;
@@ -17,11 +19,24 @@ pub(crate) use sign::sign;
 pub(crate) use simulator::simulator;
 pub(crate) use verify::verify;
 
-use crate::coordinator::Address;
+use crate::{
+    arguments::SourceOptions,
+    collateral::{Collateral, CollateralError},
+    coordinator::Address,
+};
 
-/// The Coordinator at `host_port`, which must be one that the manifest describes.
-fn coordinator_of(document: &ManifestDocument, host_port: String, identity: Identity) -> Address {
-    Address { host_port, verifiers: document.manifest().verifiers(Audience::Coordinator), identity }
+/// The Coordinator at `host_port`, which must be one that the manifest describes. What its appraisal needs of AMD
+/// and Intel is fetched.
+async fn coordinator_of(
+    document: &ManifestDocument,
+    host_port: String,
+    identity: Identity,
+    sources: SourceOptions,
+) -> Result<Address, CollateralError> {
+    let manifest = document.manifest();
+    let collateral = Collateral::prepare(sources, manifest).await?;
+    let verifiers = manifest.verifiers_with(Audience::Coordinator, &collateral.source());
+    Ok(Address { host_port, verifiers, identity, collateral })
 }
 
 /// The digits of a hash that tell it from others.

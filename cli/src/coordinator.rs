@@ -11,8 +11,8 @@ use std::{
 use contrast_attestation::{
     Verifier,
     atls::{
-        Connector, Identity,
-        grpc::{self, MAX_MESSAGE_BYTES},
+        Connector, HandshakeError, Identity,
+        grpc::{self, ConnectError, MAX_MESSAGE_BYTES},
     },
 };
 use contrast_proto::userapi::{
@@ -24,7 +24,10 @@ use tonic::{Response, Status, transport::Channel};
 pub(crate) use error::CoordinatorError;
 pub(crate) use history_stream::Extent;
 
-use crate::output::{self, Progress, with_progress};
+use crate::{
+    collateral::Collateral,
+    output::{self, Progress, with_progress},
+};
 
 /// Pause between attempts while the Coordinator cannot be reached.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -38,6 +41,8 @@ pub(crate) struct Address {
     pub(crate) verifiers: Arc<[Box<dyn Verifier>]>,
     /// Who asks.
     pub(crate) identity: Identity,
+    /// What the judges take revocation lists and TCB data from.
+    pub(crate) collateral: Collateral,
 }
 
 /// A Coordinator that was attested just now. One connection: when it breaks, calls fail.
@@ -104,7 +109,17 @@ impl Coordinator {
 
     async fn attempt(address: &Address) -> Result<Self, CoordinatorError> {
         let connector = Connector::new(address.identity.clone(), None, Arc::clone(&address.verifiers));
-        let link = grpc::link(&address.host_port, &connector).await?;
+        let link = match grpc::link(&address.host_port, &connector).await {
+            // Only evidence tells which chip's certificate, or which platform's TCB info, is needed.
+            Err(error @ ConnectError::Handshake { cause: HandshakeError::Refused(_), .. }) => {
+                if !address.collateral.fetch_what_was_missing().await {
+                    return Err(error.into());
+                }
+                tracing::info!("trying again with more collateral");
+                grpc::link(&address.host_port, &connector).await?
+            }
+            outcome => outcome?,
+        };
         output::warn_of_simulation(link.claims.as_ref());
         let api = UserApiClient::new(link.channel)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)

@@ -2,6 +2,7 @@
 //! Coordinator and reads a deployment's history.
 
 mod arguments;
+mod collateral;
 mod commands;
 mod coordinator;
 mod failure;
@@ -64,6 +65,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Recover(options) => commands::recover(&workspace, options).await,
         Command::History(options) => commands::history(&workspace, options).await,
         Command::Sign(options) => commands::sign(&workspace, &options),
+        Command::Collateral(options) => commands::collateral(&workspace, options).await,
         Command::Simulator(options) => commands::simulator(options).await,
     }
 }

@@ -6,6 +6,7 @@
 //! that a deployment's owners hold ([`WorkloadOwnerKey`], [`SeedShareOwnerKey`]), the encrypted seed
 //! ([`SeedShares`]) and the hash that links one manifest to the one before ([`transition_hash`]).
 
+mod collateral;
 mod decode;
 mod document;
 mod error;

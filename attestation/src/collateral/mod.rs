@@ -28,6 +28,7 @@ mod refresher;
 mod retry;
 mod roots;
 mod schedule;
+mod sources;
 
 pub use address::{Address, UnknownAddress};
 pub use bundle::{Bundle, BundleError};
@@ -41,3 +42,4 @@ pub use proxy::{Proxy, ProxyError};
 pub use refresher::Refresher;
 pub use retry::Patience;
 pub use roots::Roots;
+pub use sources::{Sources, SourcesError};

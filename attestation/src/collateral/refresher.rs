@@ -25,9 +25,10 @@ impl Refresher {
         never
     }
 
-    /// Fetches whatever is due now, and returns.
-    pub async fn catch_up(&self) {
-        tokio::join!(self.catch_up_lane(Lane::Amd), self.catch_up_lane(Lane::Intel));
+    /// Fetches whatever is due now, and returns how many items that were.
+    pub async fn catch_up(&self) -> usize {
+        let (amd, intel) = tokio::join!(self.catch_up_lane(Lane::Amd), self.catch_up_lane(Lane::Intel));
+        amd + intel
     }
 
     async fn run_lane(&self, lane: Lane) -> Infallible {
@@ -45,14 +46,16 @@ impl Refresher {
         }
     }
 
-    async fn catch_up_lane(&self, lane: Lane) {
+    async fn catch_up_lane(&self, lane: Lane) -> usize {
         let clock = self.fetcher.clock();
+        let mut fetched_items = 0;
         loop {
             let next = self.collaterals.schedule().next(lane, clock.now());
-            let Some(address) = next else { return };
+            let Some(address) = next else { return fetched_items };
             let fetched = self.fetcher.fetch(&address).await;
             let failure = match fetched {
                 Ok(Fetched { item, origin }) => {
+                    fetched_items += 1;
                     if let Err(error) = self.collaterals.put(item) {
                         tracing::warn!(%address, %error, "collateral that was fetched is not used");
                     }

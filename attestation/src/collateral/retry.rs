@@ -31,6 +31,13 @@ impl Default for Patience {
 }
 
 impl Patience {
+    /// For somebody who waits: a quarter of a minute in total.
+    #[must_use]
+    pub fn brief() -> Self {
+        let (request, total) = (Duration::from_secs(10), Duration::from_secs(15));
+        Self { request, total, ..Self::default() }
+    }
+
     /// How long to wait before asking again, after `failures` of which the last one came at `now`. `None` when
     /// the next request would come too late.
     pub(super) fn delay(

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Claims, CollateralSource, Evidence, EvidenceType, Finding, Missing, NoCollateral, Rejection, ReportData,
-    Verifier,
+    Verifier, collateral::Address,
 };
 
 /// Appraises SNP evidence against one entry of reference values.
@@ -124,21 +124,33 @@ impl SnpVerifier {
         }
         let vcek = self.vcek_at_hand(report).map_err(|missing| {
             let found = format!("none in the evidence, and {missing}");
-            Finding::new("VCEK certificate", "a certificate, in the evidence or as collateral", found)
+            let expected = match self.vcek_address(report) {
+                Some(address) => format!("a certificate in the evidence, or that of {}", address.url()),
+                None => "a certificate in the evidence".to_owned(),
+            };
+            Finding::new("VCEK certificate", expected, found)
         })?;
         verify(&Endorsements { vcek: vcek.to_vec(), ..document.endorsements.clone() })
     }
 
     /// The certificate for evidence that comes without it. Nothing of the report is verified at this point.
     fn vcek_at_hand(&self, report: &Report) -> Result<Arc<[u8]>, Missing> {
-        let ReferenceValues { product, allowed_chip_ids, .. } = &self.reference;
-        let allowed = allowed_chip_ids.is_empty() || allowed_chip_ids.contains(&report.chip_id);
-        // A masked chip, or firmware of another product line, has no certificate to ask for.
-        let named = report.chip_id != [0; 64];
-        match TcbParts::decode(*product, report.reported_tcb) {
-            Ok(tcb) if allowed && named => self.collateral.snp_vcek(*product, &report.chip_id, tcb),
+        match self.vcek_address(report) {
+            Some(Address::AmdChipKey { product, chip_id, tcb }) => {
+                self.collateral.snp_vcek(product, &chip_id, tcb)
+            }
             _ => Err(Missing::NotCovered),
         }
+    }
+
+    /// Where AMD publishes the certificate. `None` for a masked chip, one that is not allowed, and firmware of
+    /// another product line.
+    fn vcek_address(&self, report: &Report) -> Option<Address> {
+        let ReferenceValues { product, allowed_chip_ids, .. } = &self.reference;
+        let (product, chip_id) = (*product, report.chip_id);
+        let allowed = allowed_chip_ids.is_empty() || allowed_chip_ids.contains(&chip_id);
+        let tcb = TcbParts::decode(product, report.reported_tcb).ok()?;
+        (allowed && chip_id != [0; 64]).then_some(Address::AmdChipKey { product, chip_id, tcb })
     }
 
     fn check_revocation(

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::coordinator_of;
 use crate::{
-    arguments::{Format, HistoryOptions},
+    arguments::{Format, HistoryOptions, SourceOptions},
     coordinator::{Coordinator, Extent},
     failure::{Advice, Failure},
     history::{Contents, History, compare, line, read_folder, table},
@@ -41,7 +41,9 @@ impl Advice for DiffError {
 pub(crate) async fn history(workspace: &Workspace, options: HistoryOptions) -> Result<(), Failure> {
     let history = match (options.offline, options.coordinator) {
         (Some(folder), _) => read_folder(&folder)?,
-        (None, coordinator) => fetch(workspace, options.manifest, coordinator.unwrap_or_default()).await?,
+        (None, coordinator) => {
+            fetch(workspace, options.manifest, coordinator.unwrap_or_default(), options.sources).await?
+        }
     };
     history.check(Contents::Required, SystemTime::now())?;
     let text = match (options.diff.as_deref(), options.output) {
@@ -57,9 +59,10 @@ async fn fetch(
     workspace: &Workspace,
     manifest: Option<PathBuf>,
     coordinator: String,
+    sources: SourceOptions,
 ) -> Result<History, Failure> {
     let document = inputs::manifest(workspace, manifest.as_deref())?;
-    let address = coordinator_of(&document, coordinator, Identity::Fresh);
+    let address = coordinator_of(&document, coordinator, Identity::Fresh, sources).await?;
     let mut coordinator = Coordinator::connect(&address).await?;
     let history = coordinator.history(Extent::Everything).await?;
     if let Some(remembered) = workspace.latest_transition()?

@@ -48,7 +48,9 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
     // What is wrong here should not need a Coordinator to be found.
     let local = local.map(|shares| Seed::decrypt(&shares, &key)).transpose()?;
 
-    let address = coordinator_of(&document, options.target.coordinator, inputs::seedshare_identity(&key)?);
+    let identity = inputs::seedshare_identity(&key)?;
+    let address =
+        coordinator_of(&document, options.target.coordinator, identity, options.target.sources).await?;
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
     let seed = match local {

@@ -36,8 +36,9 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
     };
     let authority = Authority::of(!signature.is_empty(), key.is_some());
 
+    let identity = inputs::owner_identity(key.as_ref())?;
     let address =
-        coordinator_of(&document, options.target.coordinator, inputs::owner_identity(key.as_ref())?);
+        coordinator_of(&document, options.target.coordinator, identity, options.target.sources).await?;
     let request = SetManifestRequest {
         manifest: document.bytes().to_vec(),
         policies,

@@ -67,7 +67,8 @@ impl Advice for VerifyError {
 pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Result<(), Failure> {
     let document = inputs::manifest(workspace, options.target.manifest.as_deref())?;
     let remembered = workspace.latest_transition()?;
-    let address = coordinator_of(&document, options.target.coordinator, Identity::Fresh);
+    let target = options.target;
+    let address = coordinator_of(&document, target.coordinator, Identity::Fresh, target.sources).await?;
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
     let history = match (coordinator.history(Extent::Everything).await, remembered) {
