@@ -101,7 +101,7 @@ async fn amds_troubles_do_not_hold_up_intels_answers() {
             }
         };
         tokio::select! {
-            () = catching_up => panic!("AMD answered"),
+            _ = catching_up => panic!("AMD answered"),
             () = intel_failed => {}
         }
     }
