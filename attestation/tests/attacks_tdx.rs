@@ -170,12 +170,22 @@ fn a_known_platform_does_not_lend_its_name_to_unsigned_quotes() {
 }
 
 #[test]
+fn a_known_platform_does_not_vouch_for_another_attestation_key() {
+    let mut made = honest().make();
+    made.accepted();
+    let own = key();
+    let quote = &mut made.document.quote;
+    quote.attestation_key = point(&own);
+    quote.signature = sign(&own, &quote.signed_bytes());
+    made.refused(&["QE report field REPORTDATA"]);
+}
+
+#[test]
 fn a_known_platform_is_refused_once_new_collateral_revokes_it() {
-    let mut recipe = honest();
-    let before = recipe.make();
+    let before = honest().make();
     before.accepted();
-    recipe.revoked_by_pck_ca = vec![PCK];
-    let after = recipe.make();
+    let mut after = before.clone();
+    after.revoke_pck();
     after.refused(&["PCK certificate"]);
     before.accepted();
 }

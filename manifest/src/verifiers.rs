@@ -47,7 +47,8 @@ impl Manifest {
         let mut verifiers: Vec<Box<dyn Verifier>> = Vec::new();
         for (index, entry) in self.reference_values.snp.iter().enumerate() {
             let name = format!("snp-{index}-{}", product_name(entry.values.product));
-            verifiers.push(Box::new(SnpVerifier::new(name, with_host_data(&entry.values), TrustAnchor::Amd)));
+            let verifier = SnpVerifier::new(name, with_host_data(&entry.values), TrustAnchor::Amd);
+            verifiers.push(Box::new(verifier.with_collateral(collateral.clone())));
         }
         for (index, entry) in self.reference_values.tdx.iter().enumerate() {
             let values = tdx_reference_values(entry, host_data.clone());

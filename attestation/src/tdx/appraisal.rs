@@ -20,7 +20,7 @@ const DEBUG: u64 = 1;
 /// `CET_U` and `CET_S` of `XFAM`.
 const CONTROL_FLOW_ENFORCEMENT: u64 = 3 << 11;
 /// `SGX Type` of a platform whose memory has cryptographic integrity.
-const SCALABLE_WITH_INTEGRITY: u8 = 2;
+const SCALABLE_WITH_INTEGRITY: u64 = 2;
 
 /// What is known about a piece of evidence.
 pub(super) struct Facts<'a> {

@@ -28,7 +28,7 @@ pub(super) struct Platform {
     pub(super) tcb: Vec<ComponentStatus>,
     pub(super) tcb_evaluation_data_number: u32,
     /// `SGX Type` of the PCK certificate: 0 standard, 1 scalable, 2 scalable with integrity.
-    pub(super) sgx_type: u8,
+    pub(super) sgx_type: u64,
     /// `None` where the PCK certificate does not say.
     pub(super) smt_enabled: Option<bool>,
     /// `None` where the PCK certificate does not say.
@@ -118,7 +118,12 @@ impl Platform {
             [chain.leaf.dated(Dated::PckCertificate), chain.intermediate.dated(Dated::PckCaCertificate)];
         let moment = collateral.common_moment(&certificates).ok_or(PlatformError::NeverValid)?;
         let moment = moment.duration_since(UNIX_EPOCH).map_err(|_| PlatformError::NeverValid)?;
-        let refused = |error: &dyn std::fmt::Display| PlatformError::Refused(format!("{error:#}"));
+        let refused = |error: &dyn std::fmt::Display| {
+            let svns = (&chain.platform.cpu_svn, chain.platform.pce_svn, &quote.body.tee_tcb_svn);
+            let shortfalls = tcb::shortfalls(&collateral.tcb_info, svns.0, svns.1, svns.2);
+            let reason = [vec![format!("{error:#}")], shortfalls].concat();
+            PlatformError::Refused(reason.join("; "))
+        };
         let claims = QuoteVerifier::<AwsLc>::new_with_config(root.certificate().to_vec())
             .verify_with_policy(
                 &quote.encode(),
@@ -129,16 +134,12 @@ impl Platform {
             )
             .map_err(|error| refused(&error))?;
         let mut validity = collateral.validity().to_vec();
-        validity.extend(certificates);
-        Ok(Self::from_claims(claims, quote, collateral, validity))
+        // The PCK CA's certificate is among the collateral, too.
+        validity.extend(certificates.into_iter().filter(|span| !collateral.validity().contains(span)));
+        Ok(Self { validity, ..Self::from_claims(claims, quote, chain, collateral) })
     }
 
-    fn from_claims(
-        claims: QuoteClaims,
-        quote: &Quote,
-        collateral: &Collateral,
-        validity: Vec<Validity>,
-    ) -> Self {
+    fn from_claims(claims: QuoteClaims, quote: &Quote, chain: &PckChain, collateral: &Collateral) -> Self {
         let pck = claims.platform.pck;
         let shortfalls = |tee_tcb_svn: &[u8; 16]| {
             tcb::shortfalls(&collateral.tcb_info, &pck.cpu_svn, pck.pce_svn, tee_tcb_svn)
@@ -177,11 +178,12 @@ impl Platform {
         Self {
             tcb,
             tcb_evaluation_data_number: claims.tcb.eval_data_number,
-            sgx_type: pck.sgx_type,
+            // `dcap-qvl` cuts it to 8 bits.
+            sgx_type: chain.platform.sgx_type,
             smt_enabled: flag(pck.smt_enabled),
             dynamic_platform: flag(pck.dynamic_platform),
             platform_instance_id: pck.platform_instance_id,
-            validity,
+            validity: Vec::new(),
         }
     }
 }

@@ -22,6 +22,24 @@ fn a_revoked_pck_is_refused_whichever_list_is_right_for_it() {
 }
 
 #[test]
+fn a_revocation_list_of_another_pck_ca_is_not_taken_for_the_right_one() {
+    let mut made = honest().make();
+    // Same name, same root, other key: it does not say what the issuer of the PCK revoked.
+    made.publish_pck_ca(&key(), &[]);
+    made.refused(&["PCK certificate issuer"]);
+}
+
+#[test]
+fn an_old_certificate_of_a_pck_ca_is_refused_once_it_is_revoked() {
+    let made = honest().make();
+    let mut renewed = made.clone();
+    renewed.publish_pck_ca(&made.keys.pck_ca, &[]);
+    renewed.accepted();
+    renewed.publish_pck_ca(&made.keys.pck_ca, &[PCK_CA]);
+    renewed.refused_saying("PCK CA certificate", "a revocation list names it");
+}
+
+#[test]
 fn lists_that_name_others_revoke_nobody() {
     let mut recipe = honest();
     // Serial numbers are those of the issuer of the list.

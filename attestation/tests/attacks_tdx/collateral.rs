@@ -150,6 +150,10 @@ fn a_platform_that_is_behind_is_told_what_is_missing() {
     recipe.make().refused_saying("platform TCB status", "OutOfDate; TDX module has SVN 4 and needs 5");
     recipe.body.tee_tcb_svn[0] = 1;
     recipe.make().refused_saying("quote", "below minimum");
+    // So old that Intel has no level for it.
+    let mut recipe = honest();
+    recipe.pce_svn = 1;
+    recipe.make().refused_saying("quote", "No matching TCB level found; PCE has SVN 1 and needs 13");
 }
 
 #[test]

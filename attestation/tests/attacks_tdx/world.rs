@@ -19,7 +19,7 @@ use contrast_attestation::{
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CustomExtension,
-    DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, RevokedCertParams,
+    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, RevokedCertParams,
     SerialNumber, date_time_ymd,
 };
 use serde_json::{Value, json};
@@ -39,6 +39,8 @@ pub(crate) const QE_SIGNER: [u8; 32] = [0xDC; 32];
 pub(crate) const PCK_CA: u64 = 2;
 pub(crate) const TCB_SIGNER: u64 = 3;
 pub(crate) const PCK: u64 = 4;
+
+const ROOT_NAME: &str = "Intel SGX Root CA";
 
 /// A year and a month, which begins at midnight on the first.
 pub(crate) type Month = (i32, u8);
@@ -82,6 +84,7 @@ pub(crate) struct Made {
 }
 
 pub(crate) struct Keys {
+    pub(crate) root: KeyPair,
     pub(crate) pck_ca: KeyPair,
     pub(crate) tcb: KeyPair,
     pub(crate) pck: KeyPair,
@@ -153,9 +156,8 @@ pub(crate) fn honest() -> Recipe {
 
 impl Recipe {
     pub(crate) fn make(&self) -> Made {
-        let root_key = key();
-        let keys = Keys { pck_ca: key(), tcb: key(), pck: key(), attestation: key() };
-        let root = CertifiedIssuer::self_signed(authority("Intel SGX Root CA", 1), &root_key).unwrap();
+        let keys = Keys { root: key(), pck_ca: key(), tcb: key(), pck: key(), attestation: key() };
+        let root = CertifiedIssuer::self_signed(authority(ROOT_NAME, 1), &keys.root).unwrap();
         let mut pck_ca = authority(self.pck_ca_name, PCK_CA);
         if !self.pck_ca_is_authority {
             pck_ca.is_ca = IsCa::ExplicitNoCa;
@@ -238,6 +240,24 @@ impl Made {
     pub(crate) fn sign(&mut self) {
         let quote = &mut self.document.quote;
         quote.signature = sign(&self.keys.attestation, &quote.signed_bytes());
+    }
+
+    /// Publishes a revocation list of the same PCK CA that names the PCK.
+    pub(crate) fn revoke_pck(&mut self) {
+        let Recipe { pck_ca_name, pck_crl_valid, .. } = honest();
+        let pck_ca = Issuer::new(authority(pck_ca_name, PCK_CA), &self.keys.pck_ca);
+        self.parts.pck_crl = revocation_list(&pck_ca, &[PCK], pck_crl_valid);
+    }
+
+    /// Publishes another certificate of a PCK CA, for `key`, and what the root revokes.
+    pub(crate) fn publish_pck_ca(&mut self, key: &KeyPair, revoked_by_root: &[u64]) {
+        let Recipe { pck_ca_name, root_crl_valid, pck_crl_valid, .. } = honest();
+        let root = Issuer::new(authority(ROOT_NAME, 1), &self.keys.root);
+        let pck_ca = CertifiedIssuer::signed_by(authority(pck_ca_name, 9), key, &root).unwrap();
+        let root_pem = self.parts.pck_crl_issuer_chain.split_inclusive("-----END CERTIFICATE-----\n").nth(1);
+        self.parts.pck_crl_issuer_chain = [&pck_ca.pem(), root_pem.unwrap()].concat();
+        self.parts.pck_crl = revocation_list(&pck_ca, &[], pck_crl_valid);
+        self.parts.root_ca_crl = revocation_list(&root, revoked_by_root, root_crl_valid);
     }
 
     pub(crate) fn appraise_at(&self, at: Duration) -> Result<Claims, Vec<Finding>> {
@@ -362,7 +382,7 @@ fn authority(name: &str, serial: u64) -> CertificateParams {
     params
 }
 
-fn revocation_list(issuer: &CertifiedIssuer<'_, &KeyPair>, named: &[u64], valid: (Month, Month)) -> Vec<u8> {
+fn revocation_list(issuer: &Issuer<'_, &KeyPair>, named: &[u64], valid: (Month, Month)) -> Vec<u8> {
     let month = |(year, month): Month| date_time_ymd(year, month, 1);
     let revoked = |serial: &u64| RevokedCertParams {
         serial_number: SerialNumber::from(*serial),
