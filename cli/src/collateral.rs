@@ -57,7 +57,8 @@ impl Collateral {
         Arc::new(self.collaterals.clone())
     }
 
-    /// Fetches what verifiers asked for in vain. True if something came.
+    /// Fetches what verifiers asked for in vain. False if that was nothing new; if it fails, another appraisal
+    /// says why.
     pub(crate) async fn fetch_what_was_missing(&self) -> bool {
         match &self.refresher {
             Some(refresher) => refresher.catch_up().await > 0,

@@ -20,12 +20,16 @@ const VARIABLE: &str = "SSL_CERT_FILE";
 const FILES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
 
-/// A client that trusts the first file of authorities there is. Reads files: call it when first needed.
+/// A client that trusts the machine's authorities. Reads files: call it when first needed.
 pub(super) fn client_config() -> Result<Arc<ClientConfig>, FetchError> {
-    let files = match env::var_os(VARIABLE) {
+    client_config_of(match env::var_os(VARIABLE) {
         Some(file) => vec![PathBuf::from(file)],
         None => FILES.map(PathBuf::from).to_vec(),
-    };
+    })
+}
+
+/// A client that trusts the authorities in the first file there is.
+pub(super) fn client_config_of(files: Vec<PathBuf>) -> Result<Arc<ClientConfig>, FetchError> {
     let mut roots = RootCertStore::empty();
     let pem = files.iter().find_map(|file| fs::read(file).ok()).unwrap_or_default();
     // Lists in use contain certificates that rustls does not read, so some may be left out.

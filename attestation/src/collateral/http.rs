@@ -144,3 +144,6 @@ impl Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

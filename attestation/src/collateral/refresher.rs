@@ -25,7 +25,7 @@ impl Refresher {
         never
     }
 
-    /// Fetches whatever is due now, and returns how many items that were.
+    /// Fetches whatever is due now, and returns how many items that were, fetched or not.
     pub async fn catch_up(&self) -> usize {
         let (amd, intel) = tokio::join!(self.catch_up_lane(Lane::Amd), self.catch_up_lane(Lane::Intel));
         amd + intel
@@ -48,14 +48,14 @@ impl Refresher {
 
     async fn catch_up_lane(&self, lane: Lane) -> usize {
         let clock = self.fetcher.clock();
-        let mut fetched_items = 0;
+        let mut tried = 0;
         loop {
             let next = self.collaterals.schedule().next(lane, clock.now());
-            let Some(address) = next else { return fetched_items };
+            let Some(address) = next else { return tried };
+            tried += 1;
             let fetched = self.fetcher.fetch(&address).await;
             let failure = match fetched {
                 Ok(Fetched { item, origin }) => {
-                    fetched_items += 1;
                     if let Err(error) = self.collaterals.put(item) {
                         tracing::warn!(%address, %error, "collateral that was fetched is not used");
                     }

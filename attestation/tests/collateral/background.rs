@@ -89,8 +89,12 @@ async fn amds_troubles_do_not_hold_up_intels_answers() {
         false => Reply::Status(404, ""),
     })
     .await;
-    let (collaterals, refresher) = Collaterals::online(fetcher(&vendor, None, &TestClock::new()));
-    collaterals.keep_fresh([LIST, Address::IntelQeIdentity, Address::IntelRootRevocationList]);
+    let clock = TestClock::new();
+    let (collaterals, refresher) = Collaterals::online(fetcher(&vendor, None, &clock));
+    collaterals.keep_fresh([LIST]);
+    // What waits longest comes first: AMD's list, if there were only one queue.
+    clock.pass(Duration::from_secs(1));
+    collaterals.keep_fresh([Address::IntelQeIdentity, Address::IntelRootRevocationList]);
     {
         let catching_up = refresher.catch_up();
         let intel_failed = async {

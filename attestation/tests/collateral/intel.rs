@@ -147,3 +147,15 @@ async fn tcb_info_of_another_platform_is_off_topic() {
     let error = fetcher(&vendor, &july()).fetch(&Address::IntelTcbInfo([1; 6])).await.unwrap_err();
     assert!(matches!(error, FetchError::Content(ContentError::OffTopic)), "{error}");
 }
+
+#[tokio::test]
+async fn the_list_of_another_authority_of_intels_is_not_taken() {
+    let Some(parts) = capture() else { return };
+    let vendor =
+        Vendor::start(move |_, _| answer(&parts, "/sgx/certification/v4/pckcrl?ca=platform&encoding=der"))
+            .await;
+    let processor = Address::IntelPckRevocationList(PckCa::Processor);
+    let error = fetcher(&vendor, &july()).fetch(&processor).await.unwrap_err();
+    assert!(matches!(error, FetchError::Content(ContentError::NotSigned("Intel"))), "{error}");
+    fetcher(&vendor, &july()).fetch(&Address::IntelPckRevocationList(PckCa::Platform)).await.unwrap();
+}

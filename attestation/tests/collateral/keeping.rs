@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use contrast_attestation::collateral::{Address, ContentError, FetchError, Fetched, Fetcher, Origin};
+use contrast_attestation::{
+    collateral::{Address, ContentError, FetchError, Fetched, Fetcher, Origin},
+    snp::Product,
+};
 
 use crate::{
     vendor::{Reply, Vendor},
@@ -103,6 +106,13 @@ async fn a_file_that_somebody_changed_is_as_good_as_none() {
     json["url"] = other_chip_key().url().into();
     poisons.push(json.to_string());
     poisons.push(" ".repeat(3 << 20) + &honest);
+    // Genuine and in order, but of another chip.
+    let neighbour = contrast_attestation::simulated::Processor::new(&GENOA).unwrap();
+    let address =
+        Address::AmdChipKey { product: Product::Genoa, chip_id: neighbour.chip_id(), tcb: neighbour.tcb() };
+    let other_dir = tempfile::tempdir().unwrap();
+    keep(other_dir.path(), &address, &neighbour.endorsements().vcek).await;
+    poisons.push(fs::read_to_string(the_file(other_dir.path())).unwrap());
     for poison in poisons {
         fs::write(&file, poison).unwrap();
         assert!(fetch_offline(dir.path(), &chip_key()).await.is_err());
