@@ -1,6 +1,7 @@
 //! What a storage engine has to offer: an append-only list of opaque records, and opaque blobs by address.
 
 use crate::backend_error::BackendError;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Where a blob is kept. Meaningless to the engine.
@@ -30,6 +31,43 @@ impl Batch {
     }
 }
 
+/// Records as they are read: in one buffer, so that reading many is cheap.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordBatch {
+    /// The records, and what else the engine keeps between them.
+    pub bytes: Vec<u8>,
+    /// Where in `bytes` each record is, in order.
+    pub spans: Vec<Range<usize>>,
+}
+
+impl RecordBatch {
+    /// Number of records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// A record by its place in this batch, to be opened in place.
+    #[must_use]
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut [u8]> {
+        let span = self.spans.get(index)?.clone();
+        self.bytes.get_mut(span)
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, record: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(record);
+        self.spans.push(start..self.bytes.len());
+    }
+}
+
 /// A storage engine. It sees opaque bytes only, and is not trusted with more than keeping them.
 ///
 /// Positions count from 0 without gaps. Nothing is ever changed or removed.
@@ -53,15 +91,16 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BackendError::PositionTaken`] if `batch.at` is not the head. Where [`BackendError::leaves_doubt`] holds,
-    /// the batch may or may not be found when the engine is opened again.
+    /// the batch may or may not be found when the engine is opened again; until then every append to this log is
+    /// refused with [`BackendError::Poisoned`], whoever asks.
     fn append(&self, batch: &Batch) -> Result<(), BackendError>;
 
-    /// Records from position `from`, in order: as many as fit into `budget` bytes, at least one unless `from` is
-    /// the head.
+    /// Records from position `from`, in order: about `budget` bytes of them, at least one unless `from` is the head.
+    /// An engine that keeps together what was appended together may read that to its end.
     ///
     /// # Errors
     /// [`BackendError::Missing`] where a record below the head is not there.
-    fn read(&self, from: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError>;
+    fn read(&self, from: u64, budget: usize) -> Result<RecordBatch, BackendError>;
 
     /// A blob, or `None` if nothing is kept at this address.
     ///
@@ -87,34 +126,4 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// [`BackendError`] if the head cannot be found out.
     fn watch(&self, seen: u64, timeout: Duration) -> Result<u64, BackendError>;
-}
-
-impl<B: Backend + ?Sized> Backend for Box<B> {
-    fn layout_version(&self) -> u32 {
-        (**self).layout_version()
-    }
-    fn header(&self) -> Result<Option<Vec<u8>>, BackendError> {
-        (**self).header()
-    }
-    fn head(&self) -> Result<u64, BackendError> {
-        (**self).head()
-    }
-    fn append(&self, batch: &Batch) -> Result<(), BackendError> {
-        (**self).append(batch)
-    }
-    fn read(&self, from: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError> {
-        (**self).read(from, budget)
-    }
-    fn blob(&self, address: &Address) -> Result<Option<Vec<u8>>, BackendError> {
-        (**self).blob(address)
-    }
-    fn has_blob(&self, address: &Address) -> Result<bool, BackendError> {
-        (**self).has_blob(address)
-    }
-    fn next_blob(&self, after: Option<&Address>) -> Result<Option<Address>, BackendError> {
-        (**self).next_blob(after)
-    }
-    fn watch(&self, seen: u64, timeout: Duration) -> Result<u64, BackendError> {
-        (**self).watch(seen, timeout)
-    }
 }

@@ -96,6 +96,11 @@ pub enum BackendError {
         "writing to the store failed: {0}; check the disk and restart, the last change may or may not be there"
     )]
     Write(#[source] EngineFailure),
+    /// An earlier write failed half way.
+    #[error(
+        "an earlier write to the store failed, so that nothing more is appended to it; check the disk and restart"
+    )]
+    Poisoned,
     /// Reading failed.
     #[error("reading from the store failed: {0}; check the disk and restart")]
     Read(#[source] EngineFailure),

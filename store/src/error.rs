@@ -61,11 +61,6 @@ pub enum StoreError {
         /// Where it is kept.
         address: [u8; 32],
     },
-    /// An earlier write failed.
-    #[error(
-        "an earlier write to the store failed, so that nothing more is appended to it; check the disk and restart"
-    )]
-    Poisoned,
     /// There is nothing to append.
     #[error("a log begins with at least one event")]
     NoEvents,

@@ -15,8 +15,9 @@
 //! assert!(error.to_string().contains("injected fault"));
 //! ```
 
-use crate::backend::{Address, Backend, Batch};
+use crate::backend::{Address, Backend, Batch, RecordBatch};
 use crate::backend_error::{BackendError, EngineFailure};
+use crate::poison::Poison;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -68,7 +69,12 @@ impl Medium {
     #[must_use]
     pub fn open(&self) -> MemoryBackend {
         let content = self.disk().content.clone();
-        MemoryBackend { medium: self.clone(), content: Mutex::new(content), grown: Condvar::new() }
+        MemoryBackend {
+            medium: self.clone(),
+            content: Mutex::new(content),
+            grown: Condvar::new(),
+            poison: Poison::default(),
+        }
     }
 
     /// Lets the `operation`-th operation go wrong, counted from 0 over the life of the medium; see
@@ -114,6 +120,7 @@ pub struct MemoryBackend {
     /// What this engine believes to be on the medium.
     content: Mutex<Content>,
     grown: Condvar,
+    poison: Poison,
 }
 
 impl MemoryBackend {
@@ -121,6 +128,27 @@ impl MemoryBackend {
         match self.medium.next_operation() {
             None | Some(Fault::Forget) => Ok(self.believed()),
             Some(_) => Err(BackendError::Read(EngineFailure::Injected)),
+        }
+    }
+
+    fn write(&self, batch: &Batch) -> Result<(), BackendError> {
+        let fault = self.medium.next_operation();
+        let mut content = self.believed();
+        let head = head(&content);
+        if batch.at != head || batch.header.is_some() != content.header.is_none() {
+            return Err(BackendError::PositionTaken { at: batch.at, head });
+        }
+        match fault {
+            Some(Fault::Fail) => return Err(BackendError::Write(EngineFailure::Injected)),
+            Some(Fault::DiskFull) => return Err(BackendError::DiskFull),
+            Some(Fault::Forget) => {}
+            None | Some(Fault::FailAfterwards) => self.medium.edit(|durable| write(durable, batch)),
+        }
+        write(&mut content, batch);
+        self.grown.notify_all();
+        match fault {
+            Some(Fault::FailAfterwards) => Err(BackendError::Write(EngineFailure::Injected)),
+            _ => Ok(()),
         }
     }
 
@@ -143,39 +171,20 @@ impl Backend for MemoryBackend {
     }
 
     fn append(&self, batch: &Batch) -> Result<(), BackendError> {
-        let fault = self.medium.next_operation();
-        let mut content = self.believed();
-        let head = head(&content);
-        if batch.at != head || batch.header.is_some() != content.header.is_none() {
-            return Err(BackendError::PositionTaken { at: batch.at, head });
-        }
-        match fault {
-            Some(Fault::Fail) => return Err(BackendError::Write(EngineFailure::Injected)),
-            Some(Fault::DiskFull) => return Err(BackendError::DiskFull),
-            Some(Fault::Forget) => {}
-            None | Some(Fault::FailAfterwards) => self.medium.edit(|durable| write(durable, batch)),
-        }
-        write(&mut content, batch);
-        self.grown.notify_all();
-        match fault {
-            Some(Fault::FailAfterwards) => Err(BackendError::Write(EngineFailure::Injected)),
-            _ => Ok(()),
-        }
+        let begun = self.believed().header.is_some();
+        if begun { self.poison.guard(|| self.write(batch)) } else { self.write(batch) }
     }
 
-    fn read(&self, from: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError> {
+    fn read(&self, from: u64, budget: usize) -> Result<RecordBatch, BackendError> {
         let content = self.reading()?;
-        let (mut records, mut bytes) = (Vec::new(), 0);
+        let mut records = RecordBatch::default();
         for position in from..head(&content) {
             match content.records.get(&position) {
-                Some(record) => {
-                    bytes += record.len();
-                    records.push(record.clone());
-                }
+                Some(record) => records.push(record),
                 None if records.is_empty() => return Err(BackendError::Missing { position }),
                 None => break,
             }
-            if bytes >= budget {
+            if records.bytes.len() >= budget {
                 break;
             }
         }

@@ -35,11 +35,12 @@ pub mod faults;
 mod header;
 mod keys;
 mod log;
+mod poison;
 mod record;
 mod sled_backend;
 mod xaes;
 
-pub use backend::{Address, Backend, Batch};
+pub use backend::{Address, Backend, Batch, RecordBatch};
 pub use backend_error::{BackendError, Damage, EngineFailure};
 pub use chain::Digest;
 pub use error::{HeaderDefect, StoreError, UnlockError};

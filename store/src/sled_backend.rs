@@ -17,8 +17,9 @@ mod eviction;
 mod guard;
 mod layout;
 
-use crate::backend::{Address, Backend, Batch};
+use crate::backend::{Address, Backend, Batch, RecordBatch};
 use crate::backend_error::{BackendError, Damage};
+use crate::poison::Poison;
 use acknowledged::Acknowledged;
 use directory::Directory;
 pub(crate) use directory::SharedLock;
@@ -35,6 +36,7 @@ pub struct SledBackend {
     grown: Condvar,
     /// One writer at a time.
     writing: Mutex<()>,
+    poison: Poison,
     directory: Directory,
 }
 
@@ -51,6 +53,7 @@ impl SledBackend {
             head: Mutex::new(0),
             grown: Condvar::new(),
             writing: Mutex::new(()),
+            poison: Poison::default(),
             directory,
         };
         if backend.directory.has_log()? {
@@ -70,6 +73,10 @@ impl SledBackend {
 
     /// Makes the database with the first batch in it.
     fn create(&self, batch: &Batch) -> Result<(), BackendError> {
+        // A header comes with the first batch, and only with it.
+        if batch.at != 0 || batch.header.is_none() {
+            return Err(BackendError::PositionTaken { at: batch.at, head: self.present_head() });
+        }
         if self.directory.has_log()? {
             // A failed earlier attempt got as far as the rename: its records count.
             self.open_engine()?;
@@ -105,23 +112,27 @@ impl Backend for SledBackend {
 
     fn append(&self, batch: &Batch) -> Result<(), BackendError> {
         let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let head = self.present_head();
-        // A header comes with the first batch, and only with it.
-        if batch.at != head || batch.header.is_some() != self.engine.get().is_none() {
-            return Err(BackendError::PositionTaken { at: batch.at, head });
-        }
-        let Some(engine) = self.engine.get() else { return self.create(batch) };
-        engine.append(batch)?;
-        let head = head.saturating_add(batch.records.len() as u64);
-        engine.acknowledge(head);
-        self.publish(head);
-        Ok(())
+        let Some(engine) = self.engine.get() else {
+            // A failed beginning leaves no doubt: another attempt starts afresh, or finds a whole log.
+            return self.create(batch);
+        };
+        self.poison.guard(|| {
+            let head = self.present_head();
+            if batch.at != head || batch.header.is_some() {
+                return Err(BackendError::PositionTaken { at: batch.at, head });
+            }
+            engine.append(batch)?;
+            let head = head.saturating_add(batch.records.len() as u64);
+            engine.acknowledge(head);
+            self.publish(head);
+            Ok(())
+        })
     }
 
-    fn read(&self, from: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError> {
+    fn read(&self, from: u64, budget: usize) -> Result<RecordBatch, BackendError> {
         match self.engine.get() {
             Some(engine) => engine.read(from, self.present_head(), budget),
-            None => Ok(Vec::new()),
+            None => Ok(RecordBatch::default()),
         }
     }
 

@@ -77,7 +77,7 @@ fn after_a_failed_write_nothing_is_appended_until_the_log_is_opened_again() {
         assert!(matches!(error, StoreError::Backend(BackendError::Write(_))), "{error}");
         for _ in 0..2 {
             let error = log.append(Append::event(event(2, 40))).unwrap_err();
-            assert!(matches!(error, StoreError::Poisoned), "{error}");
+            assert!(matches!(error, StoreError::Backend(BackendError::Poisoned)), "{error}");
         }
         assert_eq!(log.reader().head(), head);
         assert_eq!(log.reader().read(0..9).count(), 2, "what was acknowledged can still be read");
@@ -85,6 +85,23 @@ fn after_a_failed_write_nothing_is_appended_until_the_log_is_opened_again() {
         let (mut log, events) = unlock(medium.open(), &SEED).unwrap();
         assert_eq!(events.len(), 2 + usize::from(survives));
         log.append(Append::event(event(events.len(), 40))).unwrap();
+    }
+}
+
+#[test]
+fn locking_and_unlocking_twice_after_a_doubtful_append_lets_nothing_be_appended() {
+    for fault in [Fault::Fail, Fault::FailAfterwards] {
+        let medium = Medium::new();
+        let mut log = common::log_with(medium.open(), 2);
+        medium.inject(medium.operations(), fault);
+        log.append(Append::event(event(2, 40))).unwrap_err();
+        let before = medium.content();
+        for _ in 0..2 {
+            log = log.lock().unlock(&SEED, |_| Ok::<_, ()>(())).unwrap();
+            let error = log.append(Append::event(event(7, 40))).unwrap_err();
+            assert!(matches!(error, StoreError::Backend(BackendError::Poisoned)), "{error}");
+        }
+        assert_eq!(medium.content(), before);
     }
 }
 
@@ -136,7 +153,7 @@ impl<B: contrast_store::Backend> contrast_store::Backend for Shared<B> {
     fn append(&self, batch: &contrast_store::Batch) -> Result<(), BackendError> {
         self.0.append(batch)
     }
-    fn read(&self, from: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError> {
+    fn read(&self, from: u64, budget: usize) -> Result<contrast_store::RecordBatch, BackendError> {
         self.0.read(from, budget)
     }
     fn blob(&self, address: &contrast_store::Address) -> Result<Option<Vec<u8>>, BackendError> {

@@ -9,10 +9,10 @@ use contrast_store::{Append, SledBackend};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-/// The seed of the store in `fixtures/v1`: twelve events, each appended with one of three blobs.
+/// The seed of the store in `fixtures/v1`: twelve events, appended one to three at a time, each with one of three blobs.
 const V1_SEED: [u8; 64] = [0x11; 64];
 const V1_SALT: [u8; 32] = [0x22; 32];
-const V1_HEAD: &str = "1d90c563272d634422e248350285cd1d392d2609dee201a3722d43a1ad78ab4d";
+const V1_HEAD: &str = "e874724643f017f7502066735980b3142303adf0380488c2c39f5a7aa643abc4";
 
 fn fixture() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")

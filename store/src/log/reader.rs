@@ -3,7 +3,7 @@
 use super::replay::{Step, replay};
 use super::shared::Shared;
 use super::{Head, OwnedReplayed, Replayed};
-use crate::backend::Address;
+use crate::backend::{Address, RecordBatch};
 use crate::chain::{self, Digest};
 use crate::error::StoreError;
 use crate::header::Header;
@@ -44,7 +44,15 @@ impl LogReader {
         let end = range.end.min(self.head().events);
         let start = range.start.min(end);
         let (at, digest) = self.shared.noted_before(start);
-        Records { shared: Arc::clone(&self.shared), at, digest, start, end, buffer: Vec::new().into_iter() }
+        Records {
+            shared: Arc::clone(&self.shared),
+            at,
+            digest,
+            start,
+            end,
+            buffer: RecordBatch::default(),
+            used: 0,
+        }
     }
 
     /// The blob with this SHA-256.
@@ -132,7 +140,9 @@ pub struct Records {
     /// First position to hand out; those before are only chained.
     start: u64,
     end: u64,
-    buffer: std::vec::IntoIter<Vec<u8>>,
+    buffer: RecordBatch,
+    /// Records of the buffer that are done with.
+    used: usize,
 }
 
 impl Iterator for Records {
@@ -157,21 +167,21 @@ impl Records {
     /// Takes one record; `None` if it lies before the start.
     fn step(&mut self) -> Result<Option<OwnedReplayed>, StoreError> {
         let position = self.at;
-        let mut sealed = match self.buffer.next() {
-            Some(sealed) => sealed,
-            None => {
-                self.buffer = self.shared.backend.read(position, BATCH_BYTES)?.into_iter();
-                self.buffer.next().ok_or(StoreError::BeyondEnd { wanted: position, found: position })?
-            }
-        };
+        if self.used >= self.buffer.len() {
+            self.buffer = self.shared.backend.read(position, BATCH_BYTES)?;
+            self.used = 0;
+        }
+        let beyond_end = StoreError::BeyondEnd { wanted: position, found: position };
+        let sealed = self.buffer.get_mut(self.used).ok_or(beyond_end)?;
+        self.used = self.used.saturating_add(1);
         let previous = self.digest;
-        self.digest = chain::after(&previous, &sealed);
+        self.digest = chain::after(&previous, sealed);
         self.at = position.saturating_add(1);
         if position < self.start {
             return Ok(None);
         }
         let Shared { keys, header, .. } = self.shared.as_ref();
-        let event = open_record(keys, header, position, &previous, &mut sealed)
+        let event = open_record(keys, header, position, &previous, sealed)
             .map_err(|_| StoreError::Unverified { position })?;
         Ok(Some(OwnedReplayed { position, digest: self.digest, event: event.to_vec() }))
     }

@@ -1,6 +1,6 @@
-//! Walking over stored records in order, reading ahead on a second thread.
+//! Walking over stored records in order, reading and chaining ahead on a second thread.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, RecordBatch};
 use crate::chain::{self, Digest};
 use crate::error::StoreError;
 use std::ops::Range;
@@ -33,16 +33,16 @@ pub(super) fn replay<E: From<StoreError>>(
 ) -> Result<(), E> {
     let mut previous = origin;
     let mut position = range.start;
-    let mut on_batch = |batch: Vec<Vec<u8>>| -> Result<(), E> {
-        for mut sealed in batch {
-            let digest = chain::after(&previous, &sealed);
-            on_step(Step { position, previous, digest, sealed: &mut sealed })?;
+    let mut on_batch = |mut batch: Chained| -> Result<(), E> {
+        for (index, digest) in batch.digests.into_iter().enumerate() {
+            let sealed = batch.records.get_mut(index).unwrap_or_default();
+            on_step(Step { position, previous, digest, sealed })?;
             previous = digest;
             position = position.saturating_add(1);
         }
         Ok(())
     };
-    let mut source = Source { backend, next: range.start, end: range.end };
+    let mut source = Source { backend, next: range.start, end: range.end, digest: origin };
     if range.end.saturating_sub(range.start) <= FEW {
         while let Some(batch) = source.next_batch()? {
             on_batch(batch)?;
@@ -60,16 +60,25 @@ pub(super) fn replay<E: From<StoreError>>(
     })
 }
 
-/// The engine takes about as long as hashing and decrypting together, so this thread does nothing else.
+/// Records with the chain digest after each.
+struct Chained {
+    records: RecordBatch,
+    digests: Vec<Digest>,
+}
+
+/// Reads and chains. Decrypting, and what the caller does with an event, takes about as long; so there is a thread
+/// for each of the two.
 struct Source<'a> {
     backend: &'a dyn Backend,
     next: u64,
     end: u64,
+    /// Chain digest before the record at `next`.
+    digest: Digest,
 }
 
 impl Source<'_> {
     /// The next records, or `None` at the end.
-    fn next_batch(&mut self) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+    fn next_batch(&mut self) -> Result<Option<Chained>, StoreError> {
         if self.next >= self.end {
             return Ok(None);
         }
@@ -79,13 +88,17 @@ impl Source<'_> {
         }
         // The log may have grown since the range was chosen.
         let wanted = usize::try_from(self.end - self.next).unwrap_or(usize::MAX);
-        records.truncate(wanted);
-        self.next = self.next.saturating_add(records.len() as u64);
-        Ok(Some(records))
+        let mut digests = Vec::with_capacity(records.len().min(wanted));
+        for index in 0..records.len().min(wanted) {
+            self.digest = chain::after(&self.digest, records.get_mut(index).unwrap_or_default());
+            digests.push(self.digest);
+        }
+        self.next = self.next.saturating_add(digests.len() as u64);
+        Ok(Some(Chained { records, digests }))
     }
 }
 
-fn read_ahead(mut source: Source<'_>, to: &SyncSender<Result<Vec<Vec<u8>>, StoreError>>) {
+fn read_ahead(mut source: Source<'_>, to: &SyncSender<Result<Chained, StoreError>>) {
     while let Some(batch) = source.next_batch().transpose() {
         let last = batch.is_err();
         if to.send(batch).is_err() || last {

@@ -9,31 +9,24 @@ use std::sync::Arc;
 /// An open log. There is one writer; [`SealedLog::reader`] gives any number of readers, which never wait for it.
 pub struct SealedLog {
     shared: Arc<Shared>,
-    /// A write failed, so that what is stored beyond the head is not known.
-    poisoned: bool,
 }
 
 impl SealedLog {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, poisoned: false }
+        Self { shared }
     }
 
     /// Appends events and blobs: durable and visible to readers on return, all together or not at all.
     ///
     /// # Errors
     /// Nothing was appended where [`crate::BackendError::leaves_doubt`] does not hold. Otherwise the log refuses
-    /// further appends with [`StoreError::Poisoned`] until it is opened anew, which shows whether they are there.
+    /// further appends with [`crate::BackendError::Poisoned`] until its engine is opened anew, which shows whether they
+    /// are there; locking and unlocking is not enough.
     pub fn append(&mut self, append: Append<'_>) -> Result<Head, StoreError> {
-        if self.poisoned {
-            return Err(StoreError::Poisoned);
-        }
         let Shared { backend, keys, header, .. } = self.shared.as_ref();
         let head = self.shared.head();
         let (batch, digests) = append.seal(backend.as_ref(), keys, header, head.events, head.digest)?;
-        if let Err(error) = backend.append(&batch) {
-            self.poisoned = error.leaves_doubt();
-            return Err(error.into());
-        }
+        backend.append(&batch)?;
         Ok(self.shared.advance(digests))
     }
 

@@ -1,6 +1,7 @@
 //! A batch in the form of the layout, and the order in which it is written.
 
 use super::disk;
+use super::guard::guarded;
 use super::layout::{self, Pairs};
 use crate::backend::Batch;
 use crate::backend_error::BackendError;
@@ -14,60 +15,47 @@ use std::path::Path;
 /// moved for durable, which it is only after a sync. So not much may be written without one.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// What a batch writes.
-pub(super) struct Changes {
-    /// Later chunks of long values. They mean nothing without the first one.
-    ahead: Pairs,
-    /// First chunks: all of them at once, so that the batch is found as a whole or not at all.
-    commit: Pairs,
-}
+/// What a batch writes, in this order.
+///
+/// Sled finds again what was written up to some point, never something later without what is before it. So no
+/// batches of sled's are needed, each of which would cost one more write to the disk.
+pub(super) struct Changes(Pairs);
 
 impl Changes {
     pub(super) fn of(batch: &Batch) -> Result<Self, BackendError> {
-        let mut changes = Self { ahead: Vec::new(), commit: Vec::new() };
+        let mut changes = Self(Vec::new());
         if let Some(header) = &batch.header {
+            let version = contrast_migrations::CURRENT.to_le_bytes().to_vec();
+            changes.0.push((contrast_migrations::VERSION_KEY.to_vec(), version));
             changes.put(layout::HEADER, header)?;
-            changes.commit.push((
-                contrast_migrations::VERSION_KEY.to_vec(),
-                contrast_migrations::CURRENT.to_le_bytes().to_vec(),
-            ));
-        }
-        for (position, record) in (batch.at..).zip(&batch.records) {
-            changes.put(&layout::record(position), record)?;
         }
         for (address, blob) in &batch.blobs {
             changes.put(&layout::blob(address), blob)?;
         }
+        if !batch.records.is_empty() {
+            changes.put(&layout::record(batch.at), &layout::pack(&batch.records)?)?;
+        }
         Ok(changes)
     }
 
+    /// The first chunk goes last: without it the others do not count. The very last one is the first chunk of the
+    /// records, and makes the whole batch count.
     fn put(&mut self, owner: &[u8], bytes: &[u8]) -> Result<(), BackendError> {
-        let mut pairs = layout::cut(owner, bytes)?;
-        self.ahead.extend(pairs.drain(1..));
-        self.commit.append(&mut pairs);
+        self.0.extend(layout::cut(owner, bytes)?.into_iter().rev());
         Ok(())
     }
 
     /// Writes everything; durable on return.
-    pub(super) fn write(mut self, db: &Db, file: &File, path: &Path) -> Result<(), BackendError> {
-        let bytes = |pairs: &Pairs| pairs.iter().map(|(_, value)| value.len()).sum::<usize>();
-        if bytes(&self.ahead).saturating_add(bytes(&self.commit)) <= PIECE_BYTES {
-            self.commit.append(&mut self.ahead);
-        }
-        let (mut piece, mut length) = (::sled::Batch::default(), 0usize);
-        for (key, value) in self.ahead {
-            length = length.saturating_add(value.len());
-            piece.insert(key, value);
-            if length >= PIECE_BYTES {
-                disk::write(db, file, path, std::mem::take(&mut piece))?;
-                length = 0;
+    pub(super) fn write(self, db: &Db, file: &File, path: &Path) -> Result<(), BackendError> {
+        let mut unsynced = 0usize;
+        for (key, value) in self.0 {
+            unsynced = unsynced.saturating_add(value.len());
+            guarded(|| db.insert(key, value)).map_err(BackendError::Write)?;
+            if unsynced >= PIECE_BYTES {
+                disk::make_durable(db, file, path)?;
+                unsynced = 0;
             }
         }
-        if length > 0 {
-            disk::write(db, file, path, piece)?;
-        }
-        let mut commit = ::sled::Batch::default();
-        self.commit.into_iter().for_each(|(key, value)| commit.insert(key, value));
-        disk::write(db, file, path, commit)
+        disk::make_durable(db, file, path)
     }
 }

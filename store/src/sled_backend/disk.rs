@@ -21,13 +21,37 @@ const KEPT: &str = "kept.";
 /// How long a database of this very process may take to close.
 const CLOSING: Duration = Duration::from_secs(10);
 
+/// A database. Sled flushes when it is dropped, and panics where it cannot; wherever that happens, it is caught.
+pub(super) struct Database(
+    /// `None` only while dropping.
+    Option<Db>,
+);
+
+impl Database {
+    pub(super) fn get(&self) -> Result<&Db, BackendError> {
+        Ok(self.0.as_ref().ok_or(Damage::NoHeader)?)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let db = self.0.take();
+        if let Err(failure) = guarded(|| {
+            drop(db);
+            Ok(())
+        }) {
+            tracing::warn!(%failure, "the storage engine did not close in order");
+        }
+    }
+}
+
 /// Makes a database.
-pub(super) fn make(path: &Path) -> Result<Db, BackendError> {
-    guarded(|| config(path).open()).map_err(|failure| not_opened(path, failure))
+pub(super) fn make(path: &Path) -> Result<Database, BackendError> {
+    guarded(|| config(path).open()).map(|db| Database(Some(db))).map_err(|failure| not_opened(path, failure))
 }
 
 /// Starts sled on an existing database.
-pub(super) fn start(path: &Path) -> Result<Db, BackendError> {
+pub(super) fn start(path: &Path) -> Result<Database, BackendError> {
     let file = path.join("db");
     let lock = File::open(&file).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Damage::FileMissing(file.clone()).into(),
@@ -52,16 +76,6 @@ fn not_opened(path: &Path, failure: EngineFailure) -> BackendError {
     match failure {
         EngineFailure::Io(source) => BackendError::opening(path, source),
         other => Damage::Engine(other).into(),
-    }
-}
-
-/// Drops a database. Sled flushes at this point, and panics where it cannot.
-pub(super) fn close(db: Db) {
-    if let Err(failure) = guarded(|| {
-        drop(db);
-        Ok(())
-    }) {
-        tracing::warn!(%failure, "the storage engine did not close in order");
     }
 }
 
@@ -141,21 +155,15 @@ pub(super) fn require_space(file: &File, bytes: u64) -> Result<(), BackendError>
     Ok(())
 }
 
-/// Writes a batch durably.
-pub(super) fn write(db: &Db, file: &File, path: &Path, changes: ::sled::Batch) -> Result<(), BackendError> {
-    guarded(|| db.apply_batch(changes)).map_err(BackendError::Write)?;
-    make_durable(db, file)?;
+/// Sled's flush starts the write-back of its file; only a sync makes it durable.
+pub(super) fn make_durable(db: &Db, file: &File, path: &Path) -> Result<(), BackendError> {
+    guarded(|| db.flush()).map_err(BackendError::Write)?;
+    file.sync_data().map_err(|error| BackendError::Write(error.into()))?;
     debug_assert!(
         fs::read_dir(path.join("blobs")).is_ok_and(|mut entries| entries.next().is_none()),
         "sled never syncs what it writes to blobs/, so nothing may get there"
     );
     Ok(())
-}
-
-/// Sled's flush starts the write-back of its file; only a sync makes it durable.
-pub(super) fn make_durable(db: &Db, file: &File) -> Result<(), BackendError> {
-    guarded(|| db.flush()).map_err(BackendError::Write)?;
-    file.sync_data().map_err(|error| BackendError::Write(error.into()))
 }
 
 fn config(path: &Path) -> ::sled::Config {

@@ -3,21 +3,21 @@
 use super::acknowledged::Acknowledged;
 use super::changes::Changes;
 use super::directory::Directory;
-use super::disk;
+use super::disk::{self, Database};
 use super::eviction::Eviction;
 use super::guard::{guarded, reading};
 use super::layout::{self, Assembly};
-use crate::backend::{Address, Batch};
+use crate::backend::{Address, Batch, RecordBatch};
 use crate::backend_error::{BackendError, Damage};
-use ::sled::{Db, Tree};
+use ::sled::Tree;
 use contrast_migrations::MigrationError;
 use std::fs::{self, File};
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 
 pub(super) struct Engine {
-    /// `None` only while dropping.
-    db: Option<Db>,
+    db: Database,
     path: PathBuf,
     /// Sled's file once more, for the sync that sled does not do.
     file: File,
@@ -37,7 +37,7 @@ impl Engine {
             .map_err(|error| BackendError::opening(acknowledged_path, error))?;
         let file =
             File::open(path.join("db")).map_err(|error| BackendError::opening(path.join("db"), error))?;
-        let engine = Self { db: Some(db), path, file, acknowledged };
+        let engine = Self { db, path, file, acknowledged };
 
         engine.migrate()?;
         disk::sync_names(&engine.path)?;
@@ -60,9 +60,7 @@ impl Engine {
             let file =
                 File::open(path.join("db")).map_err(|error| BackendError::opening(path.join("db"), error))?;
             disk::require_space(&file, batch.bytes())?;
-            let written = changes.write(&db, &file, &path);
-            disk::close(db);
-            written?;
+            changes.write(db.get()?, &file, &path)?;
         }
         disk::sync_names(&path)?;
         directory.finish()
@@ -72,8 +70,7 @@ impl Engine {
     pub(super) fn append(&self, batch: &Batch) -> Result<(), BackendError> {
         let changes = Changes::of(batch)?;
         disk::require_space(&self.file, batch.bytes())?;
-        let db = self.db.as_ref().ok_or(Damage::NoHeader)?;
-        changes.write(db, &self.file, &self.path)
+        changes.write(self.db.get()?, &self.file, &self.path)
     }
 
     /// Notes the number of durable records; losing the note does no harm.
@@ -119,41 +116,64 @@ impl Engine {
     }
 
     /// Records from `from`; see [`crate::Backend::read`].
-    pub(super) fn read(&self, from: u64, head: u64, budget: usize) -> Result<Vec<Vec<u8>>, BackendError> {
+    pub(super) fn read(&self, from: u64, head: u64, budget: usize) -> Result<RecordBatch, BackendError> {
+        let mut batch = RecordBatch::default();
+        if from >= head {
+            return Ok(batch);
+        }
         let tree = self.tree()?;
-        let (mut records, mut bytes, mut assembly) = (Vec::new(), 0, Assembly::default());
-        let (mut expected, mut reading_on) = (from, Eviction::default());
-        let mut chunks = tree.range(layout::record(from)..layout::AFTER_RECORDS.to_vec());
-        while expected < head && bytes < budget {
-            let next = guarded(|| chunks.next().transpose()).map_err(reading);
-            let whole = next.and_then(|pair| {
-                let (key, value) = pair.ok_or(BackendError::Missing { position: expected })?;
-                reading_on.after(tree, &key, value.len())?;
-                let (position, number) = layout::record_position(&key).ok_or(Damage::Form)?;
-                if position != expected || (number != 0 && !assembly.unfinished()) {
-                    return Err(BackendError::Missing { position: expected });
+        let mut next = self.append_with(from)?;
+        let mut chunks = tree.range(layout::record(next)..layout::AFTER_RECORDS.to_vec());
+        let (mut packed, mut reading_on) = (Vec::with_capacity(budget), Eviction::default());
+        while next < head && packed.len() < budget {
+            let start = packed.len();
+            let mut assembly = Assembly::default();
+            let mut read_append = || -> Result<Vec<Range<usize>>, BackendError> {
+                loop {
+                    let pair = guarded(|| chunks.next().transpose()).map_err(reading)?;
+                    let (key, value) = pair.ok_or(BackendError::Missing { position: next.max(from) })?;
+                    reading_on.after(tree, &key, value.len())?;
+                    let (position, number) = layout::record_position(&key).ok_or(Damage::Form)?;
+                    if position != next {
+                        return Err(BackendError::Missing { position: next.max(from) });
+                    }
+                    if assembly.push(number, &value, &mut packed)? {
+                        return Ok(layout::unpack(packed.get(start..).unwrap_or_default())?);
+                    }
                 }
-                Ok(assembly.push(number, &value)?)
-            });
-            match whole {
-                Ok(None) => {}
-                Ok(Some(record)) => {
-                    bytes = bytes.saturating_add(record.len());
-                    records.push(record);
-                    expected += 1;
+            };
+            match read_append() {
+                Ok(spans) => {
+                    for span in spans {
+                        if next >= from {
+                            batch.spans.push(start + span.start..start + span.end);
+                        }
+                        next = next.saturating_add(1);
+                    }
                 }
                 // What is before the bad place is handed out first; the next call meets it again.
-                Err(_) if !records.is_empty() => break,
+                Err(_) if !batch.is_empty() => break,
                 Err(error) => return Err(error),
             }
         }
-        Ok(records)
+        batch.bytes = packed;
+        Ok(batch)
+    }
+
+    /// The position of the first record that was appended together with the one at `position`.
+    fn append_with(&self, position: u64) -> Result<u64, BackendError> {
+        let tree = self.tree()?;
+        let keys = layout::RECORDS.to_vec()..=layout::chunk_key(&layout::record(position), 0);
+        let last = guarded(|| tree.range(keys).keys().next_back().transpose()).map_err(reading)?;
+        let key = last.ok_or(BackendError::Missing { position })?;
+        Ok(layout::record_position(&key).ok_or(Damage::Form)?.0)
     }
 
     /// The value of a key that is not a record's.
     fn value(&self, owner: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
         let tree = self.tree()?;
         let (mut assembly, mut reading_on) = (Assembly::default(), Eviction::default());
+        let mut whole = Vec::new();
         for number in 0..=u16::MAX {
             let key = layout::chunk_key(owner, number);
             match guarded(|| tree.get(&key)).map_err(reading)? {
@@ -161,7 +181,7 @@ impl Engine {
                 None => break,
                 Some(value) => {
                     reading_on.after(tree, &key, value.len())?;
-                    if let Some(whole) = assembly.push(number, &value)? {
+                    if assembly.push(number, &value, &mut whole)? {
                         return Ok(Some(whole));
                     }
                 }
@@ -170,31 +190,31 @@ impl Engine {
         Err(Damage::Form.into())
     }
 
-    /// Number of records: one more than the last position. What an interrupted append has left of long records,
-    /// without their first chunks, is removed.
+    /// Number of records: where the last append ends. What an interrupted append has left of long records, without
+    /// their first chunk, is removed.
     fn count(&self) -> Result<u64, BackendError> {
-        let db = self.db.as_ref().ok_or(Damage::NoHeader)?;
+        let db = self.db.get()?;
         loop {
             let records = layout::RECORDS.to_vec()..layout::AFTER_RECORDS.to_vec();
             let last = guarded(|| db.range(records).keys().next_back().transpose()).map_err(reading)?;
             let Some(key) = last else { return Ok(0) };
             let (position, _) = layout::record_position(&key).ok_or(Damage::Form)?;
-            let record = layout::record(position);
-            if guarded(|| db.contains_key(layout::chunk_key(&record, 0))).map_err(reading)? {
-                return Ok(position.checked_add(1).ok_or(Damage::Form)?);
+            let append = layout::record(position);
+            if let Some(first) = guarded(|| db.get(layout::chunk_key(&append, 0))).map_err(reading)? {
+                let number = u64::from(layout::packed_records(&first)?);
+                return Ok(position.checked_add(number).ok_or(Damage::Form)?);
             }
-            let mut rest = ::sled::Batch::default();
             for key in
-                guarded(|| db.scan_prefix(&record).keys().collect::<Result<Vec<_>, _>>()).map_err(reading)?
+                guarded(|| db.scan_prefix(&append).keys().collect::<Result<Vec<_>, _>>()).map_err(reading)?
             {
-                rest.remove(key);
+                guarded(|| db.remove(key)).map_err(BackendError::Write)?;
             }
-            disk::write(db, &self.file, &self.path, rest)?;
+            disk::make_durable(db, &self.file, &self.path)?;
         }
     }
 
     fn migrate(&self) -> Result<(), BackendError> {
-        let db = self.db.as_ref().ok_or(Damage::NoHeader)?;
+        let db = self.db.get()?;
         let outcome = match guarded(|| Ok(contrast_migrations::run(db))).map_err(reading)? {
             Ok(outcome) => outcome,
             Err(MigrationError::Newer { found, newest }) => {
@@ -209,20 +229,12 @@ impl Engine {
                 to = outcome.to,
                 "the store was brought to the present layout"
             );
-            disk::make_durable(db, &self.file)?;
+            disk::make_durable(db, &self.file, &self.path)?;
         }
         Ok(())
     }
 
     fn tree(&self) -> Result<&Tree, BackendError> {
-        Ok(self.db.as_ref().ok_or(Damage::NoHeader)?)
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        if let Some(db) = self.db.take() {
-            disk::close(db);
-        }
+        Ok(self.db.get()?)
     }
 }
