@@ -15,6 +15,7 @@ pub(crate) mod testing;
 use std::collections::BTreeMap;
 
 pub(crate) use assembly::Assembly;
+pub(crate) use certificates::{CertificateError, key_fingerprint};
 pub(crate) use check::{Checked, Contents};
 pub(crate) use diff::compare;
 pub(crate) use error::HistoryError;

@@ -5,6 +5,7 @@ mod arguments;
 mod collateral;
 mod commands;
 mod coordinator;
+mod deployment;
 mod failure;
 mod history;
 mod inputs;

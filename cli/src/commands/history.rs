@@ -9,6 +9,7 @@ use super::coordinator_of;
 use crate::{
     arguments::{Format, HistoryOptions, SourceOptions},
     coordinator::{Coordinator, Extent},
+    deployment::Known,
     failure::{Advice, Failure},
     history::{Contents, History, compare, line, read_folder, table},
     inputs, output,
@@ -39,13 +40,26 @@ impl Advice for DiffError {
 
 /// Prints a history that holds together, or the difference of two of its manifests.
 pub(crate) async fn history(workspace: &Workspace, options: HistoryOptions) -> Result<(), Failure> {
+    let known = Known::read(workspace)?;
+    let offline = options.offline.is_some();
     let history = match (options.offline, options.coordinator) {
         (Some(folder), _) => read_folder(&folder)?,
         (None, coordinator) => {
             fetch(workspace, options.manifest, coordinator.unwrap_or_default(), options.sources).await?
         }
     };
-    history.check(Contents::Required, SystemTime::now())?;
+    let checked = history.check(Contents::Required, SystemTime::now())?;
+    known.refuse_other(&history, &checked)?;
+    if offline {
+        // Whoever changed the folder may have changed what the workspace remembers too.
+        output::note(&format!(
+            "Root CA key (SHA-256): {}\nLatest transition:     {}\nCompare both with what you know from elsewhere.",
+            hex::encode(checked.root_fingerprint),
+            hex::encode(checked.latest_transition)
+        ));
+    } else {
+        known.introduce(checked.root_fingerprint);
+    }
     let text = match (options.diff.as_deref(), options.output) {
         (Some(&[before, after]), format) => difference(&history, before, after, format)?,
         (_, Format::Table) => table(&history),
@@ -64,17 +78,7 @@ async fn fetch(
     let document = inputs::manifest(workspace, manifest.as_deref())?;
     let address = coordinator_of(&document, coordinator, Identity::Fresh, sources).await?;
     let mut coordinator = Coordinator::connect(&address).await?;
-    let history = coordinator.history(Extent::Everything).await?;
-    if let Some(remembered) = workspace.latest_transition()?
-        && !history.contains(&remembered)
-    {
-        output::warning(&format!(
-            "this history does not contain the transition {} that this workspace has seen: it was rolled back, or \
-             is that of another deployment.",
-            hex::encode(remembered)
-        ));
-    }
-    Ok(history)
+    Ok(coordinator.history(Extent::Everything).await?)
 }
 
 fn difference(history: &History, before: usize, after: usize, format: Format) -> Result<String, DiffError> {

@@ -1,6 +1,11 @@
 //! `contrast recover`: the seed for a restarted Coordinator.
 
-use std::{borrow::Cow, io, path::Path, path::PathBuf};
+use std::{
+    borrow::Cow,
+    io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use contrast_manifest::{SALT_LEN, SeedShareError, SeedShareOwnerKey, SeedShares};
 use contrast_proto::userapi::RecoverRequest;
@@ -9,8 +14,10 @@ use zeroize::Zeroizing;
 use super::{coordinator_of, set::seed_shares};
 use crate::{
     arguments::RecoverOptions,
-    coordinator::Coordinator,
+    coordinator::{Coordinator, Extent},
+    deployment::Known,
     failure::{Advice, Failure},
+    history::Contents,
     inputs,
     output::{self, with_progress},
     workspace::{self, Workspace, WorkspaceError},
@@ -30,11 +37,14 @@ pub(crate) enum RecoverError {
 impl Advice for RecoverError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         Some(match self {
-            Self::File { .. } => "give the file that the first `contrast set` wrote; without it, move it away and the Coordinator is asked".into(),
+            Self::File { .. } => "give the file that the first `contrast set` wrote, or a copy of it".into(),
             Self::Key { source: SeedShareError::NoShareForKey { .. } } => {
                 "give --seedshare-owner-key of an owner that the first manifest named".into()
             }
-            Self::Key { .. } => "move the file of seed shares away and run this again: the Coordinator has them too".into(),
+            Self::Key { .. } => {
+                "restore the file of seed shares from a copy: it is what ties the recovery to your deployment"
+                    .into()
+            }
         })
     }
 }
@@ -43,7 +53,7 @@ impl Advice for RecoverError {
 pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> Result<(), Failure> {
     let document = inputs::manifest(workspace, options.target.manifest.as_deref())?;
     let key = inputs::seedshare_owner_key(workspace, options.seedshare_owner_key.as_deref())?;
-    let expected = workspace.latest_transition()?;
+    let known = Known::read(workspace)?;
     let local = local_shares(workspace, options.seed.as_deref())?;
     // What is wrong here should not need a Coordinator to be found.
     let local = local.map(|shares| Seed::decrypt(&shares, &key)).transpose()?;
@@ -53,6 +63,7 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
         coordinator_of(&document, options.target.coordinator, identity, options.target.sources).await?;
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
+    let own_shares = local.is_some();
     let seed = match local {
         Some(seed) => seed,
         None => {
@@ -64,12 +75,31 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
         seed: seed.seed.to_vec(),
         salt: seed.salt.to_vec(),
         force: options.force,
-        expected_transition: expected.map(Vec::from).unwrap_or_default(),
+        expected_transition: known.transition().map(Vec::from).unwrap_or_default(),
     };
     with_progress("The Coordinator replays its history", async |_| coordinator.recover(request).await)
         .await?;
+    if !own_shares {
+        recognise(&mut coordinator, &known).await?;
+    }
     output::success("The Coordinator is recovered.");
     output::result("It has a new mesh CA: restart the workloads, so that they get certificates from it.\n");
+    Ok(())
+}
+
+/// Own seed shares open the own deployment only. Those of a Coordinator open whatever it pretends to be, so the
+/// root CA has to tell.
+async fn recognise(coordinator: &mut Coordinator, known: &Known) -> Result<(), Failure> {
+    let history = coordinator.history(Extent::EventsOnly).await?;
+    let checked = history.check(Contents::Absent, SystemTime::now())?;
+    known.refuse_other(&history, &checked)?;
+    if !known.has_root() {
+        output::warning(
+            "the seed shares came from the Coordinator, and nothing here tells whether it is your deployment or \
+             another one with the same manifest.",
+        );
+    }
+    known.introduce(checked.root_fingerprint);
     Ok(())
 }
 

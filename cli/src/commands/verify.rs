@@ -9,26 +9,16 @@ use super::{coordinator_of, short};
 use crate::{
     arguments::VerifyOptions,
     coordinator::{Coordinator, Extent},
+    deployment::Known,
     failure::{Advice, Failure},
-    history::{Checked, Contents, History, write_folder},
+    history::{Checked, Contents, write_folder},
     inputs, output,
-    workspace::{LATEST_TRANSITION, Workspace},
+    workspace::Workspace,
 };
 
 /// The deployment is not the one that the user expects.
 #[derive(thiserror::Error, Debug)]
 pub(crate) enum VerifyError {
-    /// The remembered transition is not in the Coordinator's history.
-    #[error(
-        "the Coordinator's history was rolled back, or is that of another deployment: it does not contain the transition {} that this workspace has seen",
-        hex::encode(remembered)
-    )]
-    RolledBack {
-        /// What the workspace remembers.
-        remembered: [u8; 32],
-        /// Where it remembers it.
-        file: PathBuf,
-    },
     /// The current manifest is another one.
     #[error(
         "the Coordinator's current manifest (SHA-256 {}) is not the local one ({})",
@@ -48,11 +38,6 @@ pub(crate) enum VerifyError {
 impl Advice for VerifyError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         Some(match self {
-            Self::RolledBack { file, .. } => format!(
-                "do not trust the Coordinator's state; nothing was overwritten here. If it is a new deployment on purpose, remove {}",
-                file.display()
-            )
-            .into(),
             Self::OtherManifest { folder, .. } => format!(
                 "compare your manifest with the last manifest.N.json in {}, or see what changed with `contrast history --offline {} --diff N M`",
                 folder.display(),
@@ -66,19 +51,19 @@ impl Advice for VerifyError {
 /// Attests the Coordinator, checks its history, writes it down and compares the current manifest.
 pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Result<(), Failure> {
     let document = inputs::manifest(workspace, options.target.manifest.as_deref())?;
-    let remembered = workspace.latest_transition()?;
+    let known = Known::read(workspace)?;
     let target = options.target;
     let address = coordinator_of(&document, target.coordinator, Identity::Fresh, target.sources).await?;
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
-    let history = match (coordinator.history(Extent::Everything).await, remembered) {
+    let history = match (coordinator.history(Extent::Everything).await, known.transition()) {
         (Err(error), Some(remembered)) if error.says_that_there_is_no_manifest() => {
-            return Err(rolled_back(workspace, remembered).into());
+            return Err(known.rolled_back(remembered).into());
         }
         (outcome, _) => outcome?,
     };
     let checked = history.check(Contents::Required, SystemTime::now())?;
-    refuse_rollback(workspace, &history, remembered)?;
+    known.refuse_other(&history, &checked)?;
 
     let folder = workspace.verify_dir();
     write_folder(&folder, &history, &checked)?;
@@ -88,6 +73,12 @@ pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Res
         history.manifests().count(),
         history.policies().len()
     ));
+    match known.has_root() {
+        true => {
+            output::success("The deployment is the one that this workspace knows, by the key of its root CA.")
+        }
+        false => known.introduce(checked.root_fingerprint),
+    }
     output::success(&format!("Written to {}", folder.display()));
     refuse_other_manifest(&document, &checked, folder)?;
     output::success("The current manifest is the local one, byte for byte.");
@@ -97,22 +88,6 @@ pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Res
     Ok(())
 }
 
-/// A Coordinator that does not know what was seen before has lost it, or never had it.
-fn refuse_rollback(
-    workspace: &Workspace,
-    history: &History,
-    remembered: Option<[u8; 32]>,
-) -> Result<(), VerifyError> {
-    match remembered {
-        Some(remembered) if !history.contains(&remembered) => Err(rolled_back(workspace, remembered)),
-        _ => Ok(()),
-    }
-}
-
-fn rolled_back(workspace: &Workspace, remembered: [u8; 32]) -> VerifyError {
-    VerifyError::RolledBack { remembered, file: workspace.verify_dir().join(LATEST_TRANSITION) }
-}
-
 fn refuse_other_manifest(
     local: &ManifestDocument,
     checked: &Checked,
@@ -120,29 +95,4 @@ fn refuse_other_manifest(
 ) -> Result<(), VerifyError> {
     let (found, local) = (checked.current_manifest, local.digest());
     if found == local { Ok(()) } else { Err(VerifyError::OtherManifest { found, local, folder }) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::history::testing::Scribe;
-
-    fn history() -> (History, Checked) {
-        let history = Scribe::of(&["{\"older\": 1}", "{}"]);
-        let checked = history.check(Contents::Required, SystemTime::now()).unwrap();
-        (history, checked)
-    }
-
-    #[test]
-    fn a_history_that_lacks_what_was_seen_before_is_a_rollback() {
-        let (history, checked) = history();
-        let workspace = Workspace::new(None);
-        let refusal = refuse_rollback(&workspace, &history, Some([1; 32])).unwrap_err();
-        assert!(refusal.to_string().contains("rolled back"), "{refusal}");
-        assert!(refusal.advice().unwrap().contains("verify/latest-transition"));
-        assert!(refuse_rollback(&workspace, &history, Some(checked.latest_transition)).is_ok());
-        let older = history.manifests().next().unwrap().transition;
-        assert!(refuse_rollback(&workspace, &history, Some(older)).is_ok());
-        assert!(refuse_rollback(&workspace, &history, None).is_ok());
-    }
 }

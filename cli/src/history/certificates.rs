@@ -6,11 +6,15 @@ use aws_lc_rs::{
     digest::{Digest, SHA256},
     signature::{ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ParsedPublicKey},
 };
+use sha2::{Digest as _, Sha256};
 use x509_cert::{
     Certificate,
     der::{DecodePem, Encode, oid::ObjectIdentifier},
     ext::pkix::BasicConstraints,
 };
+
+/// The whole subject name (RFC 4514) of the certificate of the key that signs transitions.
+const TRANSITION_SIGNER: &str = "CN=system:coordinator:transitions";
 
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 
@@ -29,6 +33,18 @@ pub(crate) enum CertificateError {
         /// Who should have signed it.
         by: &'static str,
     },
+    /// It may sign certificates, and must not.
+    #[error("it is the certificate of an authority, and must not be")]
+    Authority,
+    /// Its name is another one.
+    #[error("its name is not {expected}")]
+    Name {
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// An intermediate CA uses its key.
+    #[error("its key is also that of an intermediate CA")]
+    SharedKey,
     /// It may not sign certificates.
     #[error("it is not the certificate of an authority")]
     NotAnAuthority,
@@ -38,6 +54,13 @@ pub(crate) enum CertificateError {
     /// Its name or key is not that of its counterpart.
     #[error("its name and key are not those of the intermediate CA")]
     OtherSubject,
+}
+
+/// SHA-256 of the DER SubjectPublicKeyInfo in a certificate (PEM): it stays when a certificate is made anew.
+pub(crate) fn key_fingerprint(pem: &[u8]) -> Result<[u8; 32], CertificateError> {
+    let certificate = Certificate::from_pem(pem).map_err(|_| CertificateError::NotACertificate)?;
+    let key = certificate.tbs_certificate().subject_public_key_info().to_der();
+    key.map(|der| Sha256::digest(der).into()).map_err(|_| CertificateError::NotACertificate)
 }
 
 /// A certificate with an ECDSA key on P-384.
@@ -67,6 +90,28 @@ impl P384Certificate {
             Ok(Some((_, BasicConstraints { ca: true, .. }))) => Ok(()),
             _ => Err(CertificateError::NotAnAuthority),
         }
+    }
+
+    /// Checks that it is the certificate of the key that signs transitions, and cannot serve as anything else.
+    pub(super) fn must_be_transition_signer(&self) -> Result<(), CertificateError> {
+        let tbs = self.certificate.tbs_certificate();
+        if tbs.subject().to_string() != TRANSITION_SIGNER {
+            return Err(CertificateError::Name { expected: TRANSITION_SIGNER });
+        }
+        match tbs.get_extension::<BasicConstraints>() {
+            Ok(None | Some((_, BasicConstraints { ca: false, .. }))) => Ok(()),
+            _ => Err(CertificateError::Authority),
+        }
+    }
+
+    /// Checks that `other` has another key.
+    pub(super) fn must_not_share_its_key_with(&self, other: &Self) -> Result<(), CertificateError> {
+        if self.key == other.key { Err(CertificateError::SharedKey) } else { Ok(()) }
+    }
+
+    /// SHA-256 of the key.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(&self.key).into()
     }
 
     /// Checks that `issuer` signed it (RFC 5280, 4.1.1.3), and that it names that issuer.

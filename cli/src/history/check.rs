@@ -1,12 +1,16 @@
 //! Whether a history is true, as far as anybody can tell who was not there.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use contrast_manifest::{NO_TRANSITION, transition_hash};
+use contrast_manifest::{ManifestDocument, NO_TRANSITION, transition_hash};
 
 use super::{
     CaGeneration, Event, History, HistoryError, ManifestSet, Record,
     certificates::{CertificateError, DigestKey, P384Certificate},
+    record::Cause,
 };
 
 #[cfg(test)]
@@ -27,6 +31,8 @@ pub(crate) enum Contents {
 pub(crate) struct Checked {
     /// The latest transition.
     pub(crate) latest_transition: [u8; 32],
+    /// SHA-256 of the root CA's key.
+    pub(crate) root_fingerprint: [u8; 32],
     /// SHA-256 of the current manifest.
     pub(crate) current_manifest: [u8; 32],
     /// The current CA generation.
@@ -42,12 +48,15 @@ impl History {
             .map_err(about("root CA"))?;
         let signer = certificate("transition signer", &self.anchors.transition_signer, now)?;
         signer.must_be_signed_by(&root, "the root CA").map_err(about("transition signer"))?;
+        signer.must_be_transition_signer().map_err(about("transition signer"))?;
         let key = signer.digest_key().map_err(about("transition signer"))?;
         let mut run = Run {
             history: self,
             contents,
             root,
+            signer,
             key,
+            awaited: None,
             transition: NO_TRANSITION,
             manifest: None,
             generation: 0,
@@ -64,10 +73,13 @@ struct Run<'a> {
     history: &'a History,
     contents: Contents,
     root: P384Certificate,
+    signer: P384Certificate,
     key: DigestKey,
     transition: [u8; 32],
     manifest: Option<[u8; 32]>,
     generation: u64,
+    /// Why a CA generation must come next.
+    awaited: Option<Cause>,
 }
 
 impl Run<'_> {
@@ -79,12 +91,14 @@ impl Run<'_> {
         match &record.event {
             Event::ManifestSet(set) => self.manifest_set(position, set),
             Event::CaGenerationStarted(started) => self.ca_generation(record, started),
-            Event::Recovered { transition, .. } if *transition == self.transition => Ok(()),
-            Event::Recovered { .. } => Err(HistoryError::RecoveredTransition { position }),
+            Event::Recovered { transition, .. } => self.recovered(position, transition),
         }
     }
 
     fn manifest_set(&mut self, position: u64, set: &ManifestSet) -> Result<(), HistoryError> {
+        if self.awaited.is_some() {
+            return Err(HistoryError::Order { position });
+        }
         if set.previous != self.transition {
             return Err(HistoryError::PreviousTransition { position });
         }
@@ -99,14 +113,43 @@ impl Run<'_> {
             if let Some(digest) = referred.find(|digest| !self.history.contents.contains_key(*digest)) {
                 return Err(HistoryError::MissingContent { position, digest: *digest });
             }
+            self.policies_of_manifest(position, set)?;
         }
         self.transition = set.transition;
         self.manifest = Some(set.manifest);
+        self.awaited = Some(Cause::ManifestSet);
+        Ok(())
+    }
+
+    /// The signature covers the manifest, and only the manifest says which policies belong to it.
+    fn policies_of_manifest(&self, position: u64, set: &ManifestSet) -> Result<(), HistoryError> {
+        let bytes = self.history.contents.get(&set.manifest).map_or(&[][..], Vec::as_slice);
+        let document = ManifestDocument::parse(bytes)
+            .map_err(|source| HistoryError::Manifest { position, source: Box::new(source) })?;
+        let listed: BTreeSet<_> = set.policies.iter().collect();
+        if !document.manifest().policies.keys().eq(listed) {
+            return Err(HistoryError::Policies { position });
+        }
+        Ok(())
+    }
+
+    fn recovered(&mut self, position: u64, transition: &[u8; 32]) -> Result<(), HistoryError> {
+        if self.manifest.is_none() {
+            return Err(HistoryError::Order { position });
+        }
+        if *transition != self.transition {
+            return Err(HistoryError::RecoveredTransition { position });
+        }
+        // Also where a CA generation is due: a Coordinator accepts a log that was cut between the two.
+        self.awaited = Some(Cause::Recovery);
         Ok(())
     }
 
     fn ca_generation(&mut self, record: &Record, started: &CaGeneration) -> Result<(), HistoryError> {
         let position = record.position;
+        if self.awaited != Some(started.cause) {
+            return Err(HistoryError::Order { position });
+        }
         let expected = self.generation + 1;
         if started.generation != expected {
             return Err(HistoryError::Generation { position, expected, found: started.generation });
@@ -123,15 +166,20 @@ impl Run<'_> {
         let intermediate = certificate("intermediate CA", &started.intermediate_ca, then)?;
         intermediate.must_be_authority().map_err(about("intermediate CA"))?;
         intermediate.must_be_signed_by(&self.root, "the root CA").map_err(about("intermediate CA"))?;
+        self.signer.must_not_share_its_key_with(&intermediate).map_err(about("transition signer"))?;
         let mesh = certificate("mesh CA", &started.mesh_ca, then)?;
         mesh.must_be_signed_by(&mesh, "itself").map_err(about("mesh CA"))?;
         mesh.must_match(&intermediate).map_err(about("mesh CA"))?;
         self.generation = expected;
+        self.awaited = None;
         Ok(())
     }
 
     fn finish(self) -> Result<Checked, HistoryError> {
         let current_manifest = self.manifest.ok_or(HistoryError::Empty)?;
+        if self.awaited.is_some() {
+            return Err(HistoryError::Order { position: self.history.records.len() as u64 });
+        }
         let generations = self.history.records.iter().rev().filter_map(|record| match &record.event {
             Event::CaGenerationStarted(started) => Some(started),
             _ => None,
@@ -140,7 +188,12 @@ impl Run<'_> {
         if latest.mesh_ca != self.history.anchors.mesh_ca {
             return Err(HistoryError::OtherCertificate { name: "mesh CA" });
         }
-        Ok(Checked { latest_transition: self.transition, current_manifest, ca_generation: self.generation })
+        Ok(Checked {
+            latest_transition: self.transition,
+            root_fingerprint: self.root.fingerprint(),
+            current_manifest,
+            ca_generation: self.generation,
+        })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use contrast_manifest::ManifestErrors;
+
 use super::certificates::CertificateError;
 use crate::failure::Advice;
 
@@ -41,6 +43,17 @@ pub(crate) enum HistoryError {
     /// A recovery speaks of another state than the one that was recovered.
     #[error("the recovery of event {position} speaks of another transition than the latest one before it")]
     RecoveredTransition { position: u64 },
+    /// A manifest of the history is not valid.
+    #[error("the manifest of event {position} is not one: {source}")]
+    Manifest { position: u64, source: Box<ManifestErrors> },
+    /// An event lists other policies than its manifest.
+    #[error("event {position} does not have exactly the policies that its manifest lists")]
+    Policies { position: u64 },
+    /// An event stands where no Coordinator would have written it.
+    #[error(
+        "the order of events is wrong at event {position}: a CA generation follows each manifest and each recovery, and nothing else"
+    )]
+    Order { position: u64 },
     /// CA generations do not follow each other.
     #[error("event {position} starts CA generation {found} where generation {expected} belongs")]
     Generation { position: u64, expected: u64, found: u64 },

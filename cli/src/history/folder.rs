@@ -129,7 +129,7 @@ mod tests {
 
     fn written() -> (tempfile::TempDir, History) {
         let dir = tempfile::tempdir().unwrap();
-        let history = Scribe::of(&["{\"first\": 1}", "{\"second\": 2}"]);
+        let history = Scribe::of(&["first", "second"]);
         let checked = history.check(Contents::Required, SystemTime::now()).unwrap();
         write_folder(dir.path(), &history, &checked).unwrap();
         (dir, history)

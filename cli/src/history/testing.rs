@@ -9,6 +9,7 @@ use p384::{
     pkcs8::EncodePrivateKey,
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -19,10 +20,11 @@ use super::{
 /// Builds a history event by event.
 pub(crate) struct Scribe {
     root: Issuer<'static, KeyPair>,
-    signer: SigningKey,
+    secret: SecretKey,
     pub(crate) history: History,
     transition: [u8; 32],
     generation: u64,
+    one_key_for_all: bool,
 }
 
 pub(crate) const NOBODY: Author = Author { proof: Proof::None, key: None };
@@ -33,35 +35,53 @@ impl Scribe {
         let root_key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
         let root_ca = root_params.self_signed(&root_key).unwrap().pem().into_bytes();
         let root = Issuer::new(root_params, root_key);
-        let secret = SecretKey::from_slice(&[7; 48]).unwrap();
-        let signer_key = secret.to_pkcs8_der().unwrap();
-        let signer_key = KeyPair::from_pkcs8_der_and_sign_algo(
-            &signer_key.as_bytes().to_vec().into(),
-            &PKCS_ECDSA_P384_SHA384,
-        )
-        .unwrap();
-        let signer = params("system:coordinator:transitions", false).signed_by(&signer_key, &root).unwrap();
-        let anchors = Anchors { root_ca, transition_signer: signer.pem().into_bytes(), mesh_ca: Vec::new() };
+        let anchors = Anchors { root_ca, transition_signer: Vec::new(), mesh_ca: Vec::new() };
         let history = History { anchors, records: Vec::new(), contents: BTreeMap::new() };
-        Self { root, signer: SigningKey::from(&secret), history, transition: NO_TRANSITION, generation: 0 }
+        let secret = SecretKey::from_slice(&[7; 48]).unwrap();
+        let mut scribe =
+            Self { root, secret, history, transition: NO_TRANSITION, generation: 0, one_key_for_all: false };
+        scribe.replace_signer("system:coordinator:transitions", false);
+        scribe
     }
 
-    /// A history of some manifests, with a recovery at its end.
+    /// Another certificate for the key that signs transitions.
+    pub(crate) fn replace_signer(&mut self, name: &str, authority: bool) {
+        let certificate = params(name, authority).signed_by(&self.signer_key(), &self.root).unwrap();
+        self.history.anchors.transition_signer = certificate.pem().into_bytes();
+    }
+
+    /// From here on, mesh CAs have the key that signs transitions.
+    pub(crate) fn use_the_signers_key_for_the_mesh_ca(&mut self) {
+        self.one_key_for_all = true;
+    }
+
+    fn signer_key(&self) -> KeyPair {
+        let der = self.secret.to_pkcs8_der().unwrap().as_bytes().to_vec();
+        KeyPair::from_pkcs8_der_and_sign_algo(&der.into(), &PKCS_ECDSA_P384_SHA384).unwrap()
+    }
+
+    /// A history of some manifests, told apart by a label, with a recovery at its end.
     pub(crate) fn of(manifests: &[&str]) -> History {
         let mut author = Self::new();
         for manifest in manifests {
-            author.set(manifest.as_bytes(), &[b"package policy"]);
+            author.set(&manifest_of(manifest, &["package policy"]), &["package policy"]);
         }
         author.recover();
         author.history
     }
 
-    pub(crate) fn set(&mut self, manifest: &[u8], policies: &[&[u8]]) {
-        let manifest = self.content(manifest);
-        let policies = policies.iter().map(|policy| self.content(policy)).collect();
+    /// A new certificate of the root CA, for the same key.
+    pub(crate) fn renewed_root_ca(&self) -> Vec<u8> {
+        let params = params("system:coordinator:root", true);
+        params.self_signed(self.root.key()).unwrap().pem().into_bytes()
+    }
+
+    pub(crate) fn set(&mut self, manifest: &str, policies: &[&str]) {
+        let manifest = self.content(manifest.as_bytes());
+        let policies = policies.iter().map(|policy| self.content(policy.as_bytes())).collect();
         let previous = self.transition;
         self.transition = transition_hash(manifest, previous);
-        let signature: Signature = self.signer.sign_prehash(&self.transition).unwrap();
+        let signature: Signature = SigningKey::from(&self.secret).sign_prehash(&self.transition).unwrap();
         let signature: DerSignature = signature.to_der();
         self.add(Event::ManifestSet(ManifestSet {
             manifest,
@@ -81,7 +101,10 @@ impl Scribe {
     }
 
     fn start_generation(&mut self, cause: Cause) {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
+        let key = match self.one_key_for_all {
+            true => self.signer_key(),
+            false => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap(),
+        };
         let ca = params("system:coordinator:intermediate", true);
         let intermediate_ca = ca.signed_by(&key, &self.root).unwrap().pem().into_bytes();
         let mesh_ca = ca.self_signed(&key).unwrap().pem().into_bytes();
@@ -107,6 +130,22 @@ impl Scribe {
         let time_unix_ms = 1_800_000_000_000 + i64::try_from(position).unwrap() * 60_000;
         self.history.records.push(Record { position, log_digest: [0; 32], time_unix_ms, event });
     }
+}
+
+/// A valid manifest of some policies.
+pub(crate) fn manifest_of(label: &str, policies: &[&str]) -> String {
+    let entries: serde_json::Map<_, _> = policies
+        .iter()
+        .map(|policy| {
+            (hex::encode(Sha256::digest(policy)), json!({ "SANs": [label], "Role": "coordinator" }))
+        })
+        .collect();
+    let simulated = json!({
+        "Root": "00".repeat(32), "ProductName": "Milan", "TrustedMeasurement": "00".repeat(48),
+        "MinimumTCB": { "BootloaderVersion": 0, "TEEVersion": 0, "SNPVersion": 0, "MicrocodeVersion": 0 },
+        "GuestPolicy": { "SMT": true },
+    });
+    json!({ "Policies": entries, "ReferenceValues": { "simulated": [simulated] } }).to_string()
 }
 
 /// Everything is checked, at a time when the certificates are valid.

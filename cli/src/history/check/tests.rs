@@ -1,8 +1,8 @@
 use super::*;
-use crate::history::testing::{Scribe, check};
+use crate::history::testing::{Scribe, check, manifest_of};
 
 fn history() -> History {
-    Scribe::of(&["{\"first\": 1}", "{\"second\": 2}"])
+    Scribe::of(&["first", "second"])
 }
 
 /// The manifest events of a history, to be changed.
@@ -157,4 +157,90 @@ fn certificates_are_not_accepted_after_their_time() {
     let later = SystemTime::now() + Duration::from_secs(60 * 60 * 24 * 365 * 10_000 / 4);
     let error = history().check(Contents::Required, later).unwrap_err();
     assert!(matches!(error, HistoryError::Certificate { source: CertificateError::Expired, .. }), "{error}");
+}
+
+#[test]
+fn an_event_with_other_policies_than_its_manifest_is_refused() {
+    let mut left_out = Scribe::new();
+    left_out.set(&manifest_of("one", &["a", "b"]), &["a"]);
+    let mut added = Scribe::new();
+    added.set(&manifest_of("one", &["a"]), &["a", "b"]);
+    for scribe in [left_out, added] {
+        assert!(matches!(check(&scribe.history), Err(HistoryError::Policies { position: 0 })));
+        assert!(scribe.history.check(Contents::Absent, SystemTime::now()).is_ok());
+    }
+}
+
+#[test]
+fn a_manifest_that_is_none_is_refused() {
+    let mut scribe = Scribe::new();
+    scribe.set("{}", &[]);
+    assert!(matches!(check(&scribe.history), Err(HistoryError::Manifest { position: 0, .. })));
+}
+
+#[test]
+fn events_in_an_order_that_no_coordinator_writes_are_refused() {
+    let swap = |history: &mut History, one: usize, other: usize| {
+        history.records.swap(one, other);
+        for (position, record) in history.records.iter_mut().enumerate() {
+            record.position = position as u64;
+        }
+    };
+    // A manifest, its CA generation, a manifest, its CA generation, a recovery, its CA generation.
+    let error = error_after(|history| swap(history, 0, 1));
+    assert!(matches!(error, HistoryError::Order { position: 0 }), "{error}");
+    let error = error_after(|history| swap(history, 1, 2));
+    assert!(matches!(error, HistoryError::Order { position: 1 }), "{error}");
+    let error = error_after(|history| drop(history.records.pop()));
+    assert!(matches!(error, HistoryError::Order { position: 5 }), "{error}");
+    let error = error_after(|history| generations(history)[2].cause = Cause::ManifestSet);
+    assert!(matches!(error, HistoryError::Order { position: 5 }), "{error}");
+    let error = error_after(|history| {
+        history.records.drain(..4);
+        history.records.iter_mut().zip(0..).for_each(|(record, position)| record.position = position);
+    });
+    assert!(matches!(error, HistoryError::Order { position: 0 }), "{error}");
+}
+
+#[test]
+fn a_recovery_of_a_log_that_was_cut_before_its_ca_generation_is_accepted() {
+    let mut scribe = Scribe::new();
+    scribe.set(&manifest_of("one", &["a"]), &["a"]);
+    scribe.recover();
+    let mut history = scribe.history;
+    history.records.remove(3);
+    let mut generations = generations(&mut history);
+    generations[0].cause = Cause::Recovery;
+    history.anchors.mesh_ca = generations[0].mesh_ca.clone();
+    history.records.swap(1, 2);
+    history.records.iter_mut().zip(0..).for_each(|(record, position)| record.position = position);
+    check(&history).unwrap();
+}
+
+#[test]
+fn a_transition_signer_that_could_be_something_else_is_refused() {
+    let refusal = |name: &str, authority: bool| {
+        let mut scribe = Scribe::new();
+        scribe.replace_signer(name, authority);
+        scribe.set(&manifest_of("one", &["a"]), &["a"]);
+        match check(&scribe.history) {
+            Err(HistoryError::Certificate { name: "transition signer", source }) => Some(source),
+            other => other.map(|_| None).unwrap(),
+        }
+    };
+    assert_eq!(refusal("system:coordinator:transitions", false), None);
+    assert!(matches!(refusal("shop", false), Some(CertificateError::Name { .. })));
+    assert_eq!(refusal("system:coordinator:transitions", true), Some(CertificateError::Authority));
+}
+
+#[test]
+fn a_transition_signer_with_the_key_of_an_intermediate_ca_is_refused() {
+    let mut scribe = Scribe::new();
+    scribe.use_the_signers_key_for_the_mesh_ca();
+    scribe.set(&manifest_of("one", &["a"]), &["a"]);
+    let error = check(&scribe.history).unwrap_err();
+    assert!(
+        matches!(error, HistoryError::Certificate { source: CertificateError::SharedKey, .. }),
+        "{error}"
+    );
 }
