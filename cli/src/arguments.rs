@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use contrast_attestation::collateral::{Address, Proxy};
 
 use crate::logging::LogLevel;
@@ -67,6 +67,7 @@ pub(crate) struct SourceOptions {
 }
 
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("follows").multiple(true))]
 pub(crate) struct SetOptions {
     #[command(flatten)]
     pub(crate) target: Target,
@@ -74,15 +75,16 @@ pub(crate) struct SetOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) workload_owner_key: Option<PathBuf>,
     /// Change the manifest only if the latest transition is the one that `verify` or `set` saw last.
-    #[arg(long)]
+    #[arg(long, group = "follows")]
     pub(crate) atomic: bool,
     /// The transition that must be the latest one, in hexadecimal [default: verify/latest-transition].
-    #[arg(long, value_name = "HEX", requires = "atomic")]
-    pub(crate) latest_transition: Option<String>,
-    /// Signature of a workload owner over the transition (ASN.1 DER).
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, value_name = "HEX", value_parser = transition, requires = "follows")]
+    pub(crate) latest_transition: Option<[u8; 32]>,
+    /// Signature of a workload owner over the transition (ASN.1 DER). It holds after one transition only, so
+    /// this implies --atomic.
+    #[arg(long, short, value_name = "FILE", group = "follows")]
     pub(crate) signature: Option<PathBuf>,
-    /// Seconds to wait for a Coordinator that cannot be reached yet.
+    /// Seconds for everything, waiting for a Coordinator that cannot be reached yet included.
     #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds)]
     pub(crate) timeout: Duration,
     /// Resource files, or folders of them, with the policies of all pods.
@@ -144,8 +146,8 @@ pub(crate) struct SignOptions {
     #[arg(long, value_name = "FILE", conflicts_with = "prepare")]
     pub(crate) workload_owner_key: Option<PathBuf>,
     /// The transition that the manifest follows, in hexadecimal [default: verify/latest-transition].
-    #[arg(long, value_name = "HEX")]
-    pub(crate) latest_transition: Option<String>,
+    #[arg(long, value_name = "HEX", value_parser = transition)]
+    pub(crate) latest_transition: Option<[u8; 32]>,
     /// Write what has to be signed (ECDSA with SHA-256 over this file), for keys that cannot be read from a file.
     #[arg(long)]
     pub(crate) prepare: bool,
@@ -211,6 +213,17 @@ pub(crate) enum SimulatorCommand {
         #[arg(long, value_name = "NAME", default_value = "Genoa", value_parser = ["Milan", "Genoa", "Turin"])]
         product: String,
     },
+}
+
+/// A transition hash.
+fn transition(text: &str) -> Result<[u8; 32], String> {
+    let mut hash = [0; 32];
+    match hex::decode_to_slice(text.trim(), &mut hash) {
+        Ok(()) => Ok(hash),
+        Err(_) => Err(format!(
+            "`{text}` is not a transition hash: 64 hexadecimal digits, as in verify/latest-transition"
+        )),
+    }
 }
 
 /// Six bytes.

@@ -58,8 +58,8 @@ impl Coordinator {
         with_progress(&message, async |_| Self::attempt(address).await).await
     }
 
-    /// [`Self::connect`], and then `call`, again and again until the Coordinator can be reached or `patience`
-    /// is over. A Coordinator that is not accepted, or that refuses, ends it at once.
+    /// [`Self::connect`], and then `call`, again and again until the Coordinator can be reached. `patience` bounds
+    /// everything, a call that is under way included. A Coordinator that is not accepted, or that refuses, ends it at once.
     pub(crate) async fn connect_patiently<T>(
         address: &Address,
         patience: Duration,
@@ -70,7 +70,11 @@ impl Coordinator {
             let deadline = Instant::now() + patience;
             let mut reported = false;
             loop {
-                let outcome = async { call(&mut Self::attempt(address).await?).await }.await;
+                let attempt = async { call(&mut Self::attempt(address).await?).await };
+                let outcome = tokio::time::timeout_at(deadline.into(), attempt).await.unwrap_or_else(|_| {
+                    let address = address.host_port.clone();
+                    Err(CoordinatorError::TooSlow { address, seconds: patience.as_secs() })
+                });
                 match outcome {
                     Err(error) if error.is_transient() && Instant::now() + RETRY_PAUSE < deadline => {
                         say_why(progress, &message, &error, &mut reported);

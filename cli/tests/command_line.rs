@@ -65,6 +65,8 @@ fn wrong_usage_ends_with_2_and_shows_how_it_is_meant() {
         &["verify"],
         &["verify", "-c", "https://c"],
         &["set", "-c", "c", "--latest-transition", "00", "x"],
+        &["set", "-c", "c", "--atomic", "--latest-transition", "00", "x"],
+        &["sign", "--out", "o", "--latest-transition", "zz"],
         &["history"],
         &["history", "--offline", "d", "-c", "c"],
         &["history", "--offline", "d", "--diff", "1"],
@@ -169,6 +171,16 @@ fn a_workload_owner_key_that_is_named_must_exist() {
     let arguments = ["set", "-c", "c", "--workload-owner-key", "absent.pem", pod.to_str().unwrap()];
     let output = contrast(dir.path(), &arguments);
     assert!(stderr(&output).contains("cannot read absent.pem"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_empty_signature_is_refused_before_anything_is_sent() {
+    let dir = workspace();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("signature"), "").unwrap();
+    let output = contrast(dir.path(), &["set", "-c", "c", "-s", &path("signature"), &path("pod.yaml")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("signature is empty"), "{}", stderr(&output));
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! gRPC over an attested connection, for clients.
 
-use std::{io, sync::Mutex, sync::PoisonError};
+use std::{
+    io,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -12,6 +16,10 @@ use crate::Claims;
 
 /// The largest message that either side takes, in bytes. A manifest comes with all of its policies.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long a connection is silent before the server is asked whether it is still there, and how long it has to
+/// answer then (HTTP/2 PING, RFC 9113, 6.7).
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// A gRPC channel, and what is known about the server at its other end.
 #[derive(Clone, Debug)]
@@ -108,6 +116,9 @@ async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport:
     // The scheme of requests is that of the stream; to tonic the stream is bytes.
     Endpoint::from_static("http://coordinator")
         .origin(Uri::from_static("https://coordinator"))
+        // A call may take long; a server that is gone must not be waited for.
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
         .connect_with_connector(once)
         .await
 }

@@ -3,6 +3,8 @@
 mod error;
 mod transition;
 
+use std::path::Path;
+
 use contrast_manifest::{ManifestDocument, SeedShares, WorkloadOwnerKey};
 use contrast_proto::userapi::{SeedShareDocument, SetManifestRequest, SetManifestResponse};
 use tonic::Code;
@@ -10,13 +12,15 @@ use tonic::Code;
 pub(super) use self::transition::given_or_remembered;
 use self::{
     error::{Authority, SetError},
-    transition::{previous_transition, remember},
+    transition::{previous_transition, refuse_other_history},
 };
 use super::coordinator_of;
 use crate::{
     arguments::SetOptions,
     coordinator::Coordinator,
+    deployment::Known,
     failure::Failure,
+    history::key_fingerprint,
     inputs, output, policies,
     workspace::{self, Workspace},
 };
@@ -28,12 +32,9 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
     warn_of_lockout(&document, key.as_ref());
     let workloads = policies::find(&options.paths)?;
     let policies = policies::of_manifest(&workloads, document.manifest())?;
-    let remembered = workspace.latest_transition()?;
-    let previous = previous_transition(&options, remembered)?;
-    let signature = match &options.signature {
-        Some(path) => workspace::read(path)?,
-        None => Vec::new(),
-    };
+    let known = Known::read(workspace)?;
+    let previous = previous_transition(&options, known.transition());
+    let signature = signature(options.signature.as_deref())?;
     let authority = Authority::of(!signature.is_empty(), key.is_some());
 
     let identity = inputs::owner_identity(key.as_ref())?;
@@ -45,16 +46,40 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
         previous_transition_hash: previous.map(Vec::from).unwrap_or_default(),
         signature,
     };
-    let call = async |coordinator: &mut Coordinator| coordinator.set_manifest(request.clone()).await;
+    let call = async |coordinator: &mut Coordinator| {
+        let outcome = coordinator.set_manifest(request.clone()).await;
+        // What follows one transition only cannot be set twice. Anything else could undo what another owner set since.
+        outcome.map_err(|error| if previous.is_some() { error } else { error.with_unknown_outcome() })
+    };
     let response = match Coordinator::connect_patiently(&address, options.timeout, call).await {
         Err(error) if error.refusal_code() == Some(Code::PermissionDenied) => {
             return Err(SetError::NotPermitted { source: error, authority }.into());
         }
         other => other?,
     };
+    let fingerprint = key_fingerprint(&response.root_ca).map_err(|source| SetError::RootCa { source })?;
+    known.refuse_other_root(fingerprint)?;
+    let said = said_transition(&response);
+    refuse_other_history(&known, &address, document.digest(), said, response.seed_shares_doc.is_some())
+        .await?;
     output::success("The manifest is set.");
+    known.introduce(fingerprint);
     keep(workspace, &response)?;
-    remember(workspace, &address, document.digest(), said_transition(&response), remembered).await
+    if let Some(said) = said {
+        workspace.remember(&said)?;
+        output::success(&format!("The latest transition is {}.", hex::encode(said)));
+    }
+    Ok(())
+}
+
+/// The detached signature in a file; empty if none is given.
+fn signature(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    let Some(path) = path else { return Ok(Vec::new()) };
+    let signature = workspace::read(path)?;
+    if signature.is_empty() {
+        return Err(SetError::EmptySignature { path: path.to_owned() }.into());
+    }
+    Ok(signature)
 }
 
 /// Tells of owners that could regret this manifest.

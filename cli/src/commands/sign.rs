@@ -38,7 +38,7 @@ impl Advice for SignError {
 pub(crate) fn sign(workspace: &Workspace, options: &SignOptions) -> Result<(), Failure> {
     let document = inputs::manifest(workspace, options.manifest.as_deref())?;
     let remembered = workspace.latest_transition()?;
-    let previous = given_or_remembered(options.latest_transition.as_deref(), remembered)?;
+    let previous = given_or_remembered(options.latest_transition, remembered);
     let transition = transition_hash(document.digest(), previous);
     if options.prepare {
         workspace::write(&options.out, hex::encode(transition).as_bytes())?;

@@ -24,6 +24,24 @@ pub(crate) enum CoordinatorError {
         /// What the transport says.
         source: Status,
     },
+    /// The connection broke during a call that must not be made twice.
+    #[error(
+        "the connection to the Coordinator at {address} broke after the manifest was sent, so whether it is set now is not known"
+    )]
+    OutcomeUnknown {
+        /// Where it is.
+        address: String,
+        /// What the transport says.
+        source: Status,
+    },
+    /// The time was over.
+    #[error("the Coordinator at {address} did not do it within {seconds} seconds")]
+    TooSlow {
+        /// Where it is.
+        address: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The Coordinator is there, but cannot serve yet.
     #[error("the Coordinator at {address} is not available: {reason}")]
     Unavailable {
@@ -66,12 +84,23 @@ impl CoordinatorError {
         }
     }
 
+    /// For a call that must not be made again by itself when nobody knows whether it was done.
+    pub(crate) fn with_unknown_outcome(self) -> Self {
+        match self {
+            Self::Broken { address, source } => Self::OutcomeUnknown { address, source },
+            other => other,
+        }
+    }
+
     /// Whether the same call may succeed a little later, without anyone changing anything.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Connect(error) => error.is_transient(),
             Self::Broken { .. } | Self::Unavailable { .. } => true,
-            Self::TooOld { .. } | Self::Refused { .. } => false,
+            Self::OutcomeUnknown { .. }
+            | Self::TooSlow { .. }
+            | Self::TooOld { .. }
+            | Self::Refused { .. } => false,
         }
     }
 
@@ -116,6 +145,10 @@ impl Advice for CoordinatorError {
                 "check that the address is that of a Coordinator's user API (port 1313)".into()
             }
             Self::Broken { .. } | Self::Unavailable { .. } => "try again".into(),
+            Self::OutcomeUnknown { .. } | Self::TooSlow { .. } => {
+                "run `contrast verify` to see whether the manifest is the current one; if not, set it again"
+                    .into()
+            }
             Self::TooOld { .. } => "use the release of this program that came with the Coordinator".into(),
             Self::Refused { code, reason, .. } => return refusal_advice(*code, reason),
         })
@@ -205,6 +238,18 @@ mod tests {
         {
             assert!(!CoordinatorError::from_status("c", status).is_transient());
         }
+    }
+
+    #[test]
+    fn a_set_whose_connection_broke_is_not_repeated() {
+        let broken = Status::from_error(Box::new(io::Error::from(io::ErrorKind::ConnectionReset)));
+        let broken = CoordinatorError::from_status("c", broken);
+        assert!(broken.is_transient());
+        let unknown = broken.with_unknown_outcome();
+        assert!(!unknown.is_transient());
+        assert!(unknown.advice().unwrap().contains("contrast verify"));
+        let starting = CoordinatorError::from_status("c", Status::unavailable("starting"));
+        assert!(starting.with_unknown_outcome().is_transient());
     }
 
     #[test]

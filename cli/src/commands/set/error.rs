@@ -1,15 +1,32 @@
 //! What can go wrong with `set` beyond files and connection.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::PathBuf};
 
-use crate::{coordinator::CoordinatorError, failure::Advice};
+use crate::{coordinator::CoordinatorError, failure::Advice, history::CertificateError};
 
 /// Why a manifest was not set.
 #[derive(thiserror::Error, Debug)]
 pub(crate) enum SetError {
-    /// `--latest-transition` is no transition hash.
-    #[error("--latest-transition must be a transition hash of 64 hexadecimal digits")]
-    Transition,
+    /// There is nothing in the file with the signature.
+    #[error("the file {} with the signature is empty", path.display())]
+    EmptySignature {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The Coordinator's certificate cannot be used.
+    #[error("the Coordinator answered with a root CA that cannot be used: {source}")]
+    RootCa {
+        /// What is wrong with it.
+        source: CertificateError,
+    },
+    /// It is set, and nobody knows whether on the deployment that was seen before.
+    #[error(
+        "the manifest is set, but whether on the deployment that this workspace knows could not be checked: {reason}"
+    )]
+    Unrecognised {
+        /// Why not.
+        reason: String,
+    },
     /// The Coordinator does not accept the caller as an owner.
     #[error("{source}")]
     NotPermitted {
@@ -50,7 +67,9 @@ impl Authority {
 impl Advice for SetError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         Some(match self {
-            Self::Transition => "take it from verify/latest-transition".into(),
+            Self::EmptySignature { .. } => "make it with `contrast sign`".into(),
+            Self::RootCa { .. } => "look at the Coordinator's log".into(),
+            Self::Unrecognised { .. } => "nothing was overwritten here; run `contrast verify`".into(),
             Self::NotPermitted { authority: Authority::Signature, .. } => {
                 "check that a workload owner of the current manifest signed exactly this manifest after the current transition".into()
             }
