@@ -4,13 +4,16 @@
 //! snapshot and never wait for a writer.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use contrast_attestation::Verifier;
 use contrast_manifest::{Audience, ManifestDocument};
-use contrast_store::{Append, EmptyLog, LockedLog, LogReader, Opened, SealedLog};
+use contrast_store::{Append, EmptyLog, LockedLog, LogReader, Opened, SealedLog, StoreError};
 use prost::Message;
 use tokio::sync::watch;
 
@@ -29,6 +32,8 @@ use crate::{
 pub struct Authority {
     writer: Mutex<Writer>,
     published: watch::Sender<Phase>,
+    /// The log is in a state that only a restart can clear up.
+    broken: AtomicBool,
 }
 
 /// Where a Coordinator is in its life. Cheap to clone.
@@ -58,12 +63,15 @@ pub struct Active {
     pub lasting: LastingCertificates,
     /// The seed, encrypted for its owners.
     pub seed_shares: Arc<SeedShareDocument>,
-    /// Reads the log.
+    /// Reads the log, which may have grown since: this state is made of its first [`Self::events`].
     pub history: LogReader,
+    /// Number of events that this state is made of.
+    pub events: u64,
     keys: DerivedKeys,
 }
 
-/// The log in one of its forms. It is only `Moving` while the writer is locked.
+/// The log in one of its forms. It is `Moving` while the writer works on it, and afterwards only if that went wrong
+/// in a way that leaves open what is on the disk.
 enum Writer {
     Empty(EmptyLog),
     Locked(LockedLog),
@@ -84,7 +92,11 @@ impl Authority {
                 (Writer::Locked(log), Phase::Locked(Arc::new(shares)))
             }
         };
-        Ok(Arc::new(Self { writer: Mutex::new(writer), published: watch::Sender::new(phase) }))
+        Ok(Arc::new(Self {
+            writer: Mutex::new(writer),
+            published: watch::Sender::new(phase),
+            broken: AtomicBool::new(false),
+        }))
     }
 
     /// The present snapshot.
@@ -105,6 +117,12 @@ impl Authority {
         }
     }
 
+    /// Whether only a restart can help.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+
     /// Latest transition hash of the snapshot; zeros before the first manifest.
     #[must_use]
     pub fn latest_transition(&self) -> Digest {
@@ -119,7 +137,11 @@ impl Authority {
     /// # Errors
     /// A refusal; nothing has changed then. After a failed append the store says whether it goes on.
     pub fn set_manifest(&self, set: SetManifest) -> Result<Arc<Active>, Refusal> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody has to wait for a long recovery to hear this.
+        if let Phase::Locked(_) = self.phase() {
+            return Err(Refusal::Locked);
+        }
+        let mut writer = self.writer();
         match self.phase() {
             Phase::Locked(_) => Err(Refusal::Locked),
             Phase::Uninitialised => self.set_first(&mut writer, set),
@@ -132,15 +154,16 @@ impl Authority {
     /// # Errors
     /// A refusal; the Coordinator stays locked then.
     pub fn recover(&self, request: RecoveryRequest) -> Result<Arc<Active>, Refusal> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.writer();
         let shares = match self.phase() {
-            Phase::Uninitialised => return Err(Refusal::NoManifest),
+            Phase::Uninitialised => return Err(recovery::nothing_to_recover(request.expected_transition)),
             Phase::Active(_) => return Err(Refusal::AlreadyActive),
             Phase::Locked(shares) => shares,
         };
         recovery::check_request(&request, &shares)?;
-        let Writer::Locked(log) = std::mem::replace(&mut *writer, Writer::Moving) else {
-            return Err(Refusal::Interrupted);
+        let log = match std::mem::replace(&mut *writer, Writer::Moving) {
+            Writer::Locked(log) => log,
+            other => return Err(self.unexpected(&mut writer, other)),
         };
         let seed = request.seed.clone();
         let (mut log, replayed) = match recovery::replay(log, &request) {
@@ -158,6 +181,17 @@ impl Authority {
         result
     }
 
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The log is not in the form that belongs to the phase: an earlier command broke off in the middle.
+    fn unexpected(&self, writer: &mut Writer, found: Writer) -> Refusal {
+        *writer = found;
+        self.broken.store(true, Ordering::Release);
+        Refusal::Broken
+    }
+
     fn set_first(&self, writer: &mut Writer, set: SetManifest) -> Result<Arc<Active>, Refusal> {
         let now = SystemTime::now();
         let seed = Seed::generate()?;
@@ -170,12 +204,19 @@ impl Authority {
         let command = Command::SetManifest(set);
         let events = decide(standing, &command, &means(now, &keys, &ca, &lasting))?;
         let Command::SetManifest(set) = command else { return Err(Refusal::Interrupted) };
-        let Writer::Empty(log) = std::mem::replace(writer, Writer::Moving) else {
-            return Err(Refusal::Interrupted);
+        let log = match std::mem::replace(writer, Writer::Moving) {
+            Writer::Empty(log) => log,
+            other => return Err(self.unexpected(writer, other)),
         };
         let header = shares.encode_to_vec();
         let log = match log.initialize(seed.secret(), seed.salt(), header, append(&events, &set)) {
             Ok(log) => log,
+            // The seed is on its way out of memory; only the disk knows whether a log was begun under it.
+            Err((_, StoreError::Backend(error))) if error.leaves_doubt() => {
+                tracing::error!(%error, "it is not known whether the first manifest was stored");
+                self.broken.store(true, Ordering::Release);
+                return Err(Refusal::Broken);
+            }
             Err((log, error)) => {
                 *writer = Writer::Empty(log);
                 return Err(error.into());
@@ -192,6 +233,7 @@ impl Authority {
             ca,
             lasting,
             seed_shares: Arc::new(shares),
+            events: history.head().events,
             history,
             keys,
         }))
@@ -203,7 +245,10 @@ impl Authority {
         active: &Arc<Active>,
         set: SetManifest,
     ) -> Result<Arc<Active>, Refusal> {
-        let Writer::Open(log) = writer else { return Err(Refusal::Interrupted) };
+        let Writer::Open(log) = writer else {
+            self.broken.store(true, Ordering::Release);
+            return Err(Refusal::Broken);
+        };
         let now = SystemTime::now();
         let ca = MeshCa::generate(&active.keys, now)?;
         let standing = Standing { state: &active.state, manifest: Some(&active.manifest) };
@@ -225,6 +270,7 @@ impl Authority {
             seed: active.seed.clone(),
             lasting: active.lasting.clone(),
             seed_shares: Arc::clone(&active.seed_shares),
+            events: log.reader().head().events,
             history: log.reader(),
             keys: active.keys.clone(),
         }))
@@ -254,6 +300,7 @@ impl Authority {
             ca,
             lasting,
             seed_shares,
+            events: log.reader().head().events,
             history: log.reader(),
             keys,
         }))

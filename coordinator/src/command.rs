@@ -80,7 +80,7 @@ pub fn decide(standing: Standing<'_>, command: &Command, means: &Means<'_>) -> R
 }
 
 fn set_manifest(standing: Standing<'_>, set: &SetManifest, means: &Means<'_>) -> Result<Vec<Event>, Refusal> {
-    if is_repetition(standing.state, set) {
+    if is_repetition(standing, set) {
         return Ok(Vec::new());
     }
     let previous = standing.state.latest_transition().unwrap_or_default();
@@ -94,7 +94,7 @@ fn set_manifest(standing: Standing<'_>, set: &SetManifest, means: &Means<'_>) ->
     }
     let transition = transition_hash(set.manifest.digest(), previous);
     let author = match standing.manifest {
-        None => Author::Anyone,
+        None => first_author(set),
         Some(current) => authorise(current, set, transition)?,
     };
     let policies = referenced_policies(set)?;
@@ -130,15 +130,34 @@ fn recover(standing: Standing<'_>, caller: Digest, means: &Means<'_>) -> Result<
 
 /// Whether this very request was carried out before: its sender did not get the answer.
 ///
-/// That is certain for the first manifest, which nobody needs to sign for, and for an atomic update,
-/// which names the transition that it wants to follow.
-fn is_repetition(state: &State, set: &SetManifest) -> bool {
-    let Some(latest) = &state.latest else { return false };
+/// That is certain for the first manifest, which nobody needs to sign for, and for an atomic update by the
+/// same author, which names the transition that it wants to follow.
+fn is_repetition(standing: Standing<'_>, set: &SetManifest) -> bool {
+    let (Some(latest), Some(current)) = (&standing.state.latest, standing.manifest) else { return false };
     latest.manifest == set.manifest.digest()
         && match set.expected_previous {
-            Some(expected) => expected == latest.previous,
-            None => state.manifests == 1,
+            None => standing.state.manifests == 1,
+            Some(expected) if expected != latest.previous => false,
+            Some(_) => match latest.author {
+                Author::Anyone => true,
+                Author::TlsKey(key) => standing.state.manifests == 1 || set.caller == Some(key),
+                Author::Signature(key) => {
+                    let owners = &current.manifest().workload_owners;
+                    let signer =
+                        set.signature.as_ref().and_then(|sig| owners.signer(&latest.transition, sig));
+                    signer.is_some_and(|owner| owner.digest() == key)
+                }
+            },
         }
+}
+
+/// Anybody may set the first manifest; if it was one of its own owners, the history says so.
+fn first_author(set: &SetManifest) -> Author {
+    let owners = &set.manifest.manifest().workload_owners;
+    match set.caller {
+        Some(caller) if owners.iter().any(|owner| owner.digest() == caller) => Author::TlsKey(caller),
+        _ => Author::Anyone,
+    }
 }
 
 fn authorise(current: &ManifestDocument, set: &SetManifest, transition: Digest) -> Result<Author, Refusal> {

@@ -4,14 +4,9 @@ use std::collections::HashSet;
 
 use contrast_proto::{
     events::v1 as wire,
-    userapi::{
-        GetHistoryRequest, HistoryAnchors, HistoryContent, HistoryItem, HistoryRecord, history_item::Item,
-    },
+    userapi::{GetHistoryRequest, HistoryAnchors, HistoryContent, HistoryRecord, history_item::Item},
 };
-use contrast_store::LogReader;
 use prost::Message;
-use tokio::sync::mpsc;
-use tonic::Status;
 
 use crate::{
     authority::Active,
@@ -32,11 +27,12 @@ pub struct Contents {
     pub policies: Vec<Vec<u8>>,
 }
 
-/// Reads all manifests and policies.
+/// Reads all manifests and policies of a state.
 ///
 /// # Errors
 /// When the log does not verify, or the contents are too large for one answer.
-pub fn contents(log: &LogReader) -> Result<Contents, Refusal> {
+pub fn contents(active: &Active) -> Result<Contents, Refusal> {
+    let log = &active.history;
     let mut left = MAX_CONTENTS;
     let mut load = |digest: &Digest| {
         let content = log.blob(digest)?;
@@ -44,7 +40,7 @@ pub fn contents(log: &LogReader) -> Result<Contents, Refusal> {
         Ok::<_, Refusal>(content)
     };
     let (mut manifests, mut policies, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    for record in log.read(0..log.head().events) {
+    for record in log.read(0..active.events) {
         let record = record?;
         let event = Event::decode(&record.event).map_err(|error| bad_event(record.position, error))?;
         if let EventKind::ManifestSet(set) = event.kind {
@@ -63,8 +59,8 @@ pub fn contents(log: &LogReader) -> Result<Contents, Refusal> {
 ///
 /// # Errors
 /// When the log does not verify.
-pub fn contains(log: &LogReader, transition: &Digest) -> Result<bool, Refusal> {
-    for record in log.read(0..log.head().events) {
+pub fn contains(active: &Active, transition: &Digest) -> Result<bool, Refusal> {
+    for record in active.history.read(0..active.events) {
         let record = record?;
         let event = Event::decode(&record.event).map_err(|error| bad_event(record.position, error))?;
         if matches!(event.kind, EventKind::ManifestSet(set) if set.transition == *transition) {
@@ -74,18 +70,16 @@ pub fn contains(log: &LogReader, transition: &Digest) -> Result<bool, Refusal> {
     Ok(false)
 }
 
-/// Sends the whole history, until the end or until nobody listens any more.
+/// Sends the history of a state through `send`, until the end or until that returns false: nobody listens.
 ///
 /// # Errors
 /// When the log does not verify.
 pub fn stream(
     active: &Active,
     request: &GetHistoryRequest,
-    items: &mpsc::Sender<Result<HistoryItem, Status>>,
+    send: impl Fn(Item) -> bool,
 ) -> Result<(), Refusal> {
-    let log = &active.history;
-    let events = log.head().events;
-    let send = |item| items.blocking_send(Ok(HistoryItem { item: Some(item) })).is_ok();
+    let (log, events) = (&active.history, active.events);
     let anchors = HistoryAnchors {
         root_ca: active.lasting.root_ca.clone().into_bytes(),
         transition_signer: active.lasting.transition_signer.clone().into_bytes(),

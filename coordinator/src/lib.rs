@@ -7,6 +7,7 @@
 pub mod authority;
 pub mod ca;
 pub mod command;
+pub mod crowd;
 pub mod event;
 pub mod history;
 pub mod listener;

@@ -1,7 +1,7 @@
 //! Accepts TCP connections, does the attested TLS handshake, and hands the result to gRPC.
 //!
 //! A connection that says nothing costs a file descriptor and a few KiB until the handshake times out.
-//! Connections in their handshake and established ones are limited apart, so that 2,000 silent ones
+//! Connections in their handshake and established ones are bounded apart, so that thousands of either kind
 //! do not keep an honest client out.
 
 use std::{
@@ -11,19 +11,23 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use contrast_attestation::atls::{Accepted, Acceptor, ClientPolicy, Peer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{Semaphore, mpsc},
 };
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-use crate::authority::{Active, Authority, Phase};
+use crate::{
+    authority::{Active, Authority, Phase},
+    crowd::{Crowd, Member},
+};
 
 /// Most connections in their handshake, for each API.
 const MAX_HANDSHAKES: usize = 4096;
@@ -46,15 +50,12 @@ pub struct ConnectionInfo {
     pub peer: Peer,
     /// The state by which the peer was judged; all calls of the connection are answered from it.
     pub active: Option<Arc<Active>>,
-    /// Where it comes from.
-    pub remote: SocketAddr,
 }
 
 /// An established connection.
 pub struct Connection {
-    stream: TlsStream<TcpStream>,
+    stream: Member<TlsStream<TcpStream>>,
     info: ConnectionInfo,
-    _place: OwnedSemaphorePermit,
 }
 
 /// Accepts until the receiver is dropped.
@@ -65,7 +66,8 @@ pub fn incoming(
     clients: Clients,
 ) -> ReceiverStream<Result<Connection, Infallible>> {
     let (established, receiver) = mpsc::channel(16);
-    tokio::spawn(accept_all(listener, Door { acceptor, authority, clients, established }));
+    let crowd = Arc::new(Crowd::new(MAX_CONNECTIONS));
+    tokio::spawn(accept_all(listener, Door { acceptor, authority, clients, crowd, established }));
     ReceiverStream::new(receiver)
 }
 
@@ -75,12 +77,12 @@ struct Door {
     acceptor: Arc<Acceptor>,
     authority: Arc<Authority>,
     clients: Clients,
+    crowd: Arc<Crowd>,
     established: mpsc::Sender<Result<Connection, Infallible>>,
 }
 
 async fn accept_all(listener: TcpListener, door: Door) {
     let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     while let Ok(handshaking) = Arc::clone(&handshakes).acquire_owned().await {
         let (tcp, remote) = tokio::select! {
             () = door.established.closed() => return,
@@ -92,10 +94,10 @@ async fn accept_all(listener: TcpListener, door: Door) {
                 }
             },
         };
-        let (door, connections) = (door.clone(), Arc::clone(&connections));
+        let door = door.clone();
         tokio::spawn(async move {
             let _handshaking = handshaking;
-            door.handshake(tcp, remote, connections).await;
+            door.handshake(tcp, remote).await;
         });
     }
 }
@@ -105,12 +107,12 @@ async fn accept_all(listener: TcpListener, door: Door) {
 async fn pause_after(error: &io::Error) {
     if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
         tracing::warn!(%error, "cannot accept a connection; trying again in a moment");
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 impl Door {
-    async fn handshake(&self, tcp: TcpStream, remote: SocketAddr, connections: Arc<Semaphore>) {
+    async fn handshake(&self, tcp: TcpStream, remote: SocketAddr) {
         let _ = tcp.set_nodelay(true);
         let active = match self.authority.phase() {
             Phase::Active(active) if self.clients == Clients::Pods => Some(active),
@@ -124,9 +126,9 @@ impl Door {
         };
         match self.acceptor.accept(tcp, policy).await {
             Ok(Accepted { stream, peer }) => {
-                let Ok(place) = connections.acquire_owned().await else { return };
-                let info = ConnectionInfo { peer, active, remote };
-                let _ = self.established.send(Ok(Connection { stream, info, _place: place })).await;
+                let stream = self.crowd.admit(stream);
+                let info = ConnectionInfo { peer, active };
+                let _ = self.established.send(Ok(Connection { stream, info })).await;
             }
             Err(error) => tracing::info!(%remote, %error, "handshake failed"),
         }

@@ -15,7 +15,8 @@ fn main() -> ExitCode {
     let result = match options.command {
         Some(Command::Store(StoreCommand::Check(check))) => {
             log_to_stderr(LevelFilter::WARN);
-            store_check::run(&check, &mut std::io::stdout().lock()).map_err(Box::from)
+            store_check::run(&check, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
+                .map_err(Box::from)
         }
         None => {
             log_to_stderr(options.serve.log_level);

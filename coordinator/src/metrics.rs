@@ -14,8 +14,7 @@ const BUCKETS: [f64; 11] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 
 /// All metrics of a Coordinator.
 pub struct Metrics {
     registry: Registry,
-    /// Number of manifests in the history; 0 before the first and while locked.
-    pub manifest_generation: IntGauge,
+    manifest_generation: IntGauge,
     /// Pods whose evidence was refused.
     pub attestation_failures: IntCounter,
     started: IntCounterVec,
@@ -81,11 +80,13 @@ impl Metrics {
         })
     }
 
-    /// The text that Prometheus scrapes (exposition format 0.0.4).
+    /// The text that Prometheus scrapes (exposition format 0.0.4), with the number of manifests in the history: 0
+    /// before the first and while locked.
     ///
     /// # Errors
     /// Never with these metrics; the library cannot know that.
-    pub fn render(&self) -> Result<String, prometheus::Error> {
+    pub fn render(&self, manifests: u64) -> Result<String, prometheus::Error> {
+        self.manifest_generation.set(i64::try_from(manifests).unwrap_or(i64::MAX));
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 

@@ -2,10 +2,7 @@
 //!
 //! Everything that it says is public. A probe's body says in words what the status code means.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -13,12 +10,18 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::IntoResponse,
     routing::get,
+    serve::Listener,
 };
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
     authority::{Authority, Phase},
+    crowd::{Crowd, Member},
     metrics::Metrics,
 };
+
+/// Most connections at one time. Kubernetes and Prometheus need one each.
+const MAX_CONNECTIONS: usize = 64;
 
 /// What the handlers look at. Cheap to clone.
 #[derive(Clone)]
@@ -27,25 +30,55 @@ pub struct Ops {
     pub authority: Arc<Authority>,
     /// What `/metrics` shows; `None`: it is switched off.
     pub metrics: Option<Arc<Metrics>>,
-    /// Set once both gRPC APIs listen.
-    pub listening: Arc<AtomicBool>,
 }
 
-/// The routes of the ops API.
+/// The routes of the ops API. It is served only when both gRPC APIs listen, so that any answer means: started.
 pub fn router(ops: Ops) -> Router {
     Router::new()
         .route("/probe/startup", get(started))
-        .route("/probe/liveness", get(started))
+        .route("/probe/liveness", get(alive))
         .route("/probe/readiness", get(ready))
         .route("/metrics", get(metrics))
         .with_state(ops)
 }
 
-async fn started(State(ops): State<Ops>) -> (StatusCode, &'static str) {
-    if ops.listening.load(Ordering::Acquire) {
-        (StatusCode::OK, "the user API and the mesh API are listening\n")
+/// Accepts connections and bounds their number.
+pub struct OpsListener {
+    tcp: TcpListener,
+    crowd: Crowd,
+}
+
+impl OpsListener {
+    /// Accepts what comes in on `tcp`.
+    #[must_use]
+    pub fn new(tcp: TcpListener) -> Self {
+        Self { tcp, crowd: Crowd::new(MAX_CONNECTIONS) }
+    }
+}
+
+impl Listener for OpsListener {
+    type Io = Member<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, remote) = Listener::accept(&mut self.tcp).await;
+        (self.crowd.admit(stream), remote)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.tcp.local_addr()
+    }
+}
+
+async fn started() -> &'static str {
+    "the user API and the mesh API are listening\n"
+}
+
+async fn alive(State(ops): State<Ops>) -> (StatusCode, &'static str) {
+    if ops.authority.is_broken() {
+        (StatusCode::SERVICE_UNAVAILABLE, "a command broke off in the middle; a restart is needed\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the APIs are not listening yet\n")
+        (StatusCode::OK, "alive\n")
     }
 }
 
@@ -67,10 +100,17 @@ async fn metrics(State(ops): State<Ops>) -> impl IntoResponse {
             StatusCode::NOT_FOUND,
             "metrics are off: start with CONTRAST_METRICS=1 or --metrics\n".to_owned(),
         ),
-        Some(metrics) => match metrics.render() {
+        Some(metrics) => match metrics.render(manifests(&ops.authority)) {
             Ok(text) => (StatusCode::OK, text),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         },
     };
     (status, [(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+}
+
+fn manifests(authority: &Authority) -> u64 {
+    match authority.phase() {
+        Phase::Active(active) => active.state.manifests,
+        Phase::Uninitialised | Phase::Locked(_) => 0,
+    }
 }

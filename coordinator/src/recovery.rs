@@ -34,6 +34,17 @@ pub struct Replayed {
     pub keys: DerivedKeys,
 }
 
+/// There is no history, although the caller may remember one.
+#[must_use]
+pub fn nothing_to_recover(expected_transition: Option<Digest>) -> Refusal {
+    match expected_transition {
+        Some(expected) if expected != Digest::default() => {
+            Refusal::RolledBack { expected, latest: Digest::default() }
+        }
+        _ => Refusal::NoManifest,
+    }
+}
+
 /// Refuses what can be refused before anything is decrypted.
 ///
 /// # Errors
@@ -99,6 +110,6 @@ fn load_current(log: &SealedLog, state: State, seed: &Seed) -> Result<Replayed, 
 
 /// The seal already proves who wrote the event; the signature is what outsiders will check.
 fn check_signature(latest: &ManifestSet, key: &VerifyingKey) -> Result<(), Refusal> {
-    let signature = Signature::from_der(&latest.signature).map_err(|_| Refusal::WrongSeed)?;
-    key.verify_prehash(&latest.transition, &signature).map_err(|_| Refusal::WrongSeed)
+    let signature = Signature::from_der(&latest.signature).map_err(|_| Refusal::BadTransition)?;
+    key.verify_prehash(&latest.transition, &signature).map_err(|_| Refusal::BadTransition)
 }

@@ -140,6 +140,19 @@ pub enum Refusal {
     /// A certificate could not be made.
     #[error(transparent)]
     Certificate(#[from] CaError),
+    /// The latest transition is not signed by the key that the seed leads to.
+    #[error(
+        "the latest transition of the history is not signed by this deployment's key; restore the volume from a backup"
+    )]
+    BadTransition,
+    /// An earlier command broke off in the middle, so that it is not known what is on the disk.
+    #[error(
+        "an earlier command failed in a way that leaves open what was stored; restart the Coordinator, and if it is locked then, run `contrast recover`"
+    )]
+    Broken,
+    /// Too many clients read the history at this moment.
+    #[error("too many clients are reading the history; try again in a moment")]
+    Busy,
     /// The transition could not be signed.
     #[error("the transition could not be signed; restart the Coordinator and recover it")]
     SigningFailed,
@@ -197,7 +210,9 @@ impl Refusal {
             Self::InvalidManifest(_)
             | Self::PoliciesMissing(_)
             | Self::FieldLength { .. }
-            | Self::Seed(_)
+            | Self::Seed(
+                SeedError::TooShort { .. } | SeedError::TooLong { .. } | SeedError::SaltLength { .. },
+            )
             | Self::SeedShares(_)
             | Self::WrongSeed
             | Self::WrongSalt => Code::InvalidArgument,
@@ -210,9 +225,22 @@ impl Refusal {
             | Self::Evidence(_)
             | Self::UnknownPolicy(_)
             | Self::NotACoordinator => Code::PermissionDenied,
-            Self::HistoryTooLarge { .. } => Code::ResourceExhausted,
-            Self::BadEvent { .. } | Self::BadSeedShares(_) => Code::DataLoss,
-            Self::Store(_) | Self::Certificate(_) | Self::SigningFailed | Self::Interrupted => Code::Internal,
+            Self::HistoryTooLarge { .. } | Self::Busy => Code::ResourceExhausted,
+            Self::BadEvent { .. }
+            | Self::BadSeedShares(_)
+            | Self::BadTransition
+            | Self::Store(
+                StoreError::Unverified { .. }
+                | StoreError::BlobMissing { .. }
+                | StoreError::BlobUnverified { .. }
+                | StoreError::Header(_),
+            ) => Code::DataLoss,
+            Self::Store(_)
+            | Self::Seed(_)
+            | Self::Certificate(_)
+            | Self::SigningFailed
+            | Self::Broken
+            | Self::Interrupted => Code::Internal,
         }
     }
 }

@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 pub const SEED_LEN: usize = 64;
 /// Fewest bytes that a seed may have.
 pub const MIN_SEED_LEN: usize = 32;
+/// Most bytes that a seed may have; far below what HKDF can give.
+pub const MAX_SEED_LEN: usize = 1024;
 /// Bytes of a salt.
 pub const SALT_LEN: usize = 32;
 
@@ -41,6 +43,14 @@ pub enum SeedError {
         "the seed has {found} bytes, but at least {MIN_SEED_LEN} are needed; send the whole decrypted seed"
     )]
     TooShort {
+        /// Bytes given.
+        found: usize,
+    },
+    /// More bytes than [`MAX_SEED_LEN`].
+    #[error(
+        "the seed has {found} bytes, but no seed has more than {MAX_SEED_LEN}; send the decrypted seed alone"
+    )]
+    TooLong {
         /// Bytes given.
         found: usize,
     },
@@ -85,6 +95,9 @@ impl Seed {
     pub fn from_parts(secret: Zeroizing<Vec<u8>>, salt: &[u8]) -> Result<Self, SeedError> {
         if secret.len() < MIN_SEED_LEN {
             return Err(SeedError::TooShort { found: secret.len() });
+        }
+        if secret.len() > MAX_SEED_LEN {
+            return Err(SeedError::TooLong { found: secret.len() });
         }
         let salt = salt.try_into().map_err(|_| SeedError::SaltLength { found: salt.len() })?;
         Ok(Self { secret, salt })

@@ -4,10 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,13 +17,17 @@ use tokio::{
     sync::watch,
 };
 use tonic::transport::Server;
+use tower::{
+    layer::util::{Identity, Stack},
+    limit::GlobalConcurrencyLimitLayer,
+};
 
 use crate::{
     authority::{Authority, Phase},
     listener::{self, Clients},
     mesh_api::MeshService,
     metrics::Metrics,
-    ops_api::{self, Ops},
+    ops_api::{self, Ops, OpsListener},
     options::ServeOptions,
     process,
     refusal::Refusal,
@@ -39,6 +40,12 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Clients connect for one or two calls; whoever stays longer is asked to connect again.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
+/// After that the connection is cut, also in the middle of a call.
+const MAX_CONNECTION_AGE_GRACE: Duration = Duration::from_secs(300);
+/// Most requests in the making at one time, for each API: together with [`MAX_REQUEST`] a bound on memory.
+const MAX_REQUESTS: usize = 32;
+/// Longest time from the first byte of a request to the first of its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
 /// Largest request; the limit that present clients have for manifests.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
@@ -101,12 +108,10 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     }
     let authority = open(options.state_dir.clone()).await?;
     let metrics = Arc::new(Metrics::new()?);
-    let listening = Arc::new(AtomicBool::new(false));
     let user_tcp = listen("user API", options.user_api_addr, "user-api-addr").await?;
     let mesh_tcp = listen("mesh API", options.mesh_api_addr, "mesh-api-addr").await?;
     let ops_tcp = listen("ops API", options.ops_addr, "ops-addr").await?;
     log_start(&authority, &options.state_dir, [&user_tcp, &mesh_tcp, &ops_tcp]);
-    listening.store(true, Ordering::Release);
 
     let stopping = stop_signal()?;
     let acceptor = Arc::new(Acceptor::new(attester, HANDSHAKE_TIMEOUT));
@@ -120,12 +125,12 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let ops = Ops {
         authority,
         metrics: (options.metrics || std::env::var_os("CONTRAST_METRICS").is_some()).then_some(metrics),
-        listening,
     };
 
     let user = grpc_server().add_service(user_api).serve_with_incoming_shutdown(user_in, stopped(&stopping));
     let mesh = grpc_server().add_service(mesh_api).serve_with_incoming_shutdown(mesh_in, stopped(&stopping));
-    let ops = axum::serve(ops_tcp, ops_api::router(ops)).with_graceful_shutdown(stopped(&stopping));
+    let ops = axum::serve(OpsListener::new(ops_tcp), ops_api::router(ops))
+        .with_graceful_shutdown(stopped(&stopping));
     let all = async {
         tokio::try_join!(
             async { user.await.map_err(|source| ServeError::Transport { api: "user API", source }) },
@@ -170,12 +175,15 @@ fn log_start(authority: &Authority, state_dir: &Path, listeners: [&TcpListener; 
     tracing::info!(user_api, mesh_api, ops, state_dir = %state_dir.display(), phase, "serving");
 }
 
-fn grpc_server() -> Server {
+fn grpc_server() -> Server<Stack<GlobalConcurrencyLimitLayer, Identity>> {
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_connection_age(MAX_CONNECTION_AGE)
-        .max_concurrent_streams(64)
+        .max_connection_age_grace(MAX_CONNECTION_AGE_GRACE)
+        .max_concurrent_streams(8)
+        .timeout(REQUEST_TIMEOUT)
+        .layer(GlobalConcurrencyLimitLayer::new(MAX_REQUESTS))
 }
 
 /// Turns true on SIGTERM or SIGINT.

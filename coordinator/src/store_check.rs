@@ -35,16 +35,26 @@ pub enum CheckError {
         "{0} of the events verify but cannot follow the events before them; restore the volume from a backup"
     )]
     Inconsistent(u64),
+    /// The last event asks for another one.
+    #[error(
+        "the log ends in the middle of what belongs together, so its end was cut off; restore the volume from a backup"
+    )]
+    CutOff,
+    /// There was no seed to verify with.
+    #[error(
+        "nothing was verified, because that takes the seed; give the file that holds it with --seed-file"
+    )]
+    NotVerified,
     /// Standard output is closed.
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
 }
 
-/// Prints a summary and, with the seed, every event as one JSON line.
+/// Prints a summary and, with the seed, every event as one JSON line to `out` (then the summary goes to `notes`).
 ///
 /// # Errors
-/// Unless the whole log verifies (without a seed: as far as it can be judged).
-pub fn run(options: &CheckOptions, out: &mut impl Write) -> Result<(), CheckError> {
+/// Unless the whole log verifies. Without the seed it never does: nothing can be verified then.
+pub fn run(options: &CheckOptions, out: &mut impl Write, notes: &mut impl Write) -> Result<(), CheckError> {
     let seed = options.seed_file.as_ref().map(read_seed).transpose()?;
     let mut state = State::default();
     let mut inconsistent = 0;
@@ -68,16 +78,22 @@ pub fn run(options: &CheckOptions, out: &mut impl Write) -> Result<(), CheckErro
     if let Some(error) = broken_pipe {
         return Err(error.into());
     }
-    let verified = match (summary.verified, inconsistent) {
-        (true, 0) => "yes",
-        (true, _) => "no",
-        (false, _) => "not checked (no --seed-file)",
-    };
-    writeln!(out, "format version: {}", summary.format_version)?;
-    writeln!(out, "events:         {}", summary.events)?;
-    writeln!(out, "head digest:    {}", hex::encode(summary.head_digest))?;
-    writeln!(out, "verified:       {verified}")?;
-    if inconsistent > 0 { Err(CheckError::Inconsistent(inconsistent)) } else { Ok(()) }
+    // With the seed, standard output is for the events alone.
+    let to: &mut dyn Write = if seed.is_some() { notes } else { out };
+    writeln!(to, "format version: {}", summary.format_version)?;
+    writeln!(to, "events:         {}", summary.events)?;
+    writeln!(to, "head digest:    {}", hex::encode(summary.head_digest))?;
+    if inconsistent > 0 {
+        return Err(CheckError::Inconsistent(inconsistent));
+    }
+    if summary.verified && state.awaited.is_some() {
+        return Err(CheckError::CutOff);
+    }
+    if !summary.verified {
+        return Err(CheckError::NotVerified);
+    }
+    writeln!(to, "verified:       yes")?;
+    Ok(())
 }
 
 fn read_seed(path: &PathBuf) -> Result<Zeroizing<Vec<u8>>, CheckError> {

@@ -1,6 +1,6 @@
 //! The user API: what the CLI can ask for.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use contrast_manifest::ManifestDocument;
 use contrast_proto::userapi::{
@@ -9,7 +9,10 @@ use contrast_proto::userapi::{
     SetManifestResponse, user_api_server::UserApi,
 };
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
@@ -21,26 +24,34 @@ use crate::{
     history::{self, Contents},
     listener::ConnectionInfo,
     metrics::{Method, Metrics},
-    recovery::RecoveryRequest,
+    recovery::{self, RecoveryRequest},
     refusal::Refusal,
     seed::Seed,
 };
 
 /// Readers of the whole history at one time; each costs memory and disk reads, and anybody may ask.
 const MAX_HISTORY_READERS: usize = 4;
+/// Longest wait for a place to read, and longest wait of a place for its reader.
+const READER_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Serves [`UserApi`].
 pub struct UserService {
     authority: Arc<Authority>,
     metrics: Arc<Metrics>,
     history_readers: Arc<Semaphore>,
+    writers: Arc<Semaphore>,
 }
 
 impl UserService {
     /// Serves what the authority publishes, and hands it the commands.
     #[must_use]
     pub fn new(authority: Arc<Authority>, metrics: Arc<Metrics>) -> Self {
-        Self { authority, metrics, history_readers: Arc::new(Semaphore::new(MAX_HISTORY_READERS)) }
+        Self {
+            authority,
+            metrics,
+            history_readers: Arc::new(Semaphore::new(MAX_HISTORY_READERS)),
+            writers: Arc::new(Semaphore::new(1)),
+        }
     }
 }
 
@@ -89,20 +100,18 @@ impl UserService {
         let request = request.into_inner();
         let expected_previous = optional_digest(&request.previous_transition_hash, "PreviousTransitionHash")?;
         let authority = Arc::clone(&self.authority);
-        let metrics = Arc::clone(&self.metrics);
+        let turn = self.turn_to_write().await?;
         // Parsing, signing and syncing block; and a client that hangs up must not stop them half-way.
         let active = blocking(move || {
-            let set = SetManifest {
+            let _turn = turn;
+            authority.set_manifest(SetManifest {
                 manifest: ManifestDocument::parse(request.manifest)?,
                 policies: by_digest(request.policies),
                 seen,
                 expected_previous,
                 caller,
                 signature: (!request.signature.is_empty()).then_some(request.signature),
-            };
-            let active = authority.set_manifest(set)?;
-            metrics.manifest_generation.set(i64::try_from(active.state.manifests).unwrap_or(i64::MAX));
-            Ok(active)
+            })
         })
         .await;
         let active = match active {
@@ -122,51 +131,45 @@ impl UserService {
     /// A client that expects another latest transition was either overtaken, or has seen a history that this
     /// Coordinator does not have any more.
     async fn mismatch_or_rollback(&self, expected: Digest, latest: Digest) -> Refusal {
-        let look = async {
-            let active = self.authority.active()?;
-            let _place = self.history_readers.acquire().await.map_err(|_| Refusal::Interrupted)?;
-            blocking(move || history::contains(&active.history, &expected)).await
-        };
-        match look.await {
-            Ok(false) if expected != Digest::default() => Refusal::RolledBack { expected, latest },
-            Ok(_) => Refusal::TransitionMismatch { expected, latest },
+        match self.read_history(move |active| history::contains(active, &expected)).await {
+            Ok(false) | Err(Refusal::NoManifest) if expected != Digest::default() => {
+                Refusal::RolledBack { expected, latest }
+            }
+            Ok(_) | Err(Refusal::NoManifest) => Refusal::TransitionMismatch { expected, latest },
             Err(refusal) => refusal,
         }
     }
 
     async fn manifests(&self) -> Result<GetManifestsResponse, Refusal> {
-        let active = self.authority.active()?;
-        let _place = self.history_readers.acquire().await.map_err(|_| Refusal::Interrupted)?;
-        blocking(move || {
-            let Contents { manifests, policies } = history::contents(&active.history)?;
+        self.read_history(|active| {
+            let Contents { manifests, policies } = history::contents(active)?;
             Ok(GetManifestsResponse {
                 manifests,
                 policies,
                 root_ca: active.lasting.root_ca.clone().into_bytes(),
                 mesh_ca: active.ca.certificates().mesh_ca.clone().into_bytes(),
-                latest_transition: latest_transition(&active),
+                latest_transition: latest_transition(active),
             })
         })
         .await
     }
 
     async fn unlock(&self, request: Request<RecoverRequest>) -> Result<RecoverResponse, Refusal> {
-        // Said first, so that nobody sends a seed for nothing.
+        let expected_transition =
+            optional_digest(&request.get_ref().expected_transition, "expected_transition")?;
         match self.authority.phase() {
-            Phase::Uninitialised => return Err(Refusal::NoManifest),
+            Phase::Uninitialised => return Err(recovery::nothing_to_recover(expected_transition)),
             Phase::Active(_) => return Err(Refusal::AlreadyActive),
             Phase::Locked(_) => {}
         }
         let caller = caller(&request).ok_or(Refusal::NotASeedShareOwner)?;
         let request = request.into_inner();
         let seed = Seed::from_parts(Zeroizing::new(request.seed), &request.salt)?;
-        let expected_transition = optional_digest(&request.expected_transition, "expected_transition")?;
         let authority = Arc::clone(&self.authority);
-        let metrics = Arc::clone(&self.metrics);
+        let turn = self.turn_to_write().await?;
         let active = blocking(move || {
-            let active = authority.recover(RecoveryRequest { seed, expected_transition, caller })?;
-            metrics.manifest_generation.set(i64::try_from(active.state.manifests).unwrap_or(i64::MAX));
-            Ok(active)
+            let _turn = turn;
+            authority.recover(RecoveryRequest { seed, expected_transition, caller })
         })
         .await?;
         tracing::info!(manifests = active.state.manifests, "recovered");
@@ -177,17 +180,48 @@ impl UserService {
         &self,
         request: GetHistoryRequest,
     ) -> Result<ReceiverStream<Result<HistoryItem, Status>>, Refusal> {
+        let place = self.place_to_read().await?;
         let active = self.authority.active()?;
-        let place =
-            Arc::clone(&self.history_readers).acquire_owned().await.map_err(|_| Refusal::Interrupted)?;
-        let (items, receiver) = tokio::sync::mpsc::channel(8);
+        let (items, receiver) = mpsc::channel(8);
+        let runtime = Handle::current();
         tokio::task::spawn_blocking(move || {
             let _place = place;
-            if let Err(refusal) = history::stream(&active, &request, &items) {
-                let _ = items.blocking_send(Err(refusal.into()));
+            // A reader that takes nothing for so long would keep others out.
+            let send = |item| runtime.block_on(items.send_timeout(item, READER_PATIENCE)).is_ok();
+            let streamed =
+                history::stream(&active, &request, |item| send(Ok(HistoryItem { item: Some(item) })));
+            if let Err(refusal) = streamed {
+                send(Err(refusal.into()));
             }
         });
         Ok(ReceiverStream::new(receiver))
+    }
+
+    /// Reads the history of the present state. The work goes on, and its place stays taken, if the client hangs up.
+    async fn read_history<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Active) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = self.place_to_read().await?;
+        let active = self.authority.active()?;
+        blocking(move || {
+            let _place = place;
+            read(&active)
+        })
+        .await
+    }
+
+    async fn place_to_read(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let place = Arc::clone(&self.history_readers).acquire_owned();
+        tokio::time::timeout(READER_PATIENCE, place)
+            .await
+            .map_err(|_| Refusal::Busy)?
+            .map_err(|_| Refusal::Interrupted)
+    }
+
+    /// One command at a time may take a thread: those that wait for the authority would take all others'.
+    async fn turn_to_write(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        Arc::clone(&self.writers).acquire_owned().await.map_err(|_| Refusal::Interrupted)
     }
 
     fn seed_shares(&self) -> Result<SeedShareDocument, Refusal> {

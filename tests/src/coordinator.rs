@@ -73,8 +73,10 @@ impl Coordinator {
     /// When it serves instead.
     #[must_use]
     pub fn refuses_to_start(mut command: Command) -> (ExitStatus, String) {
-        let output = command.output().expect("the Coordinator can be started");
-        (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
+        let mut process = command.spawn().expect("the Coordinator can be started");
+        let printed = Printed::collect(process.stderr.take().expect("its standard error is a pipe"));
+        printed.wait_until_end_without("serving");
+        (process.wait().expect("it is our process"), printed.all())
     }
 
     /// Waits for a line of its log that contains `text`.
@@ -100,6 +102,21 @@ impl Coordinator {
         rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it is our process");
         let status = self.process.wait().expect("it is our process");
         (status, self.printed.all())
+    }
+
+    /// How many files, sockets among them, it has open.
+    ///
+    /// # Panics
+    /// When the kernel does not say.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).expect("the process runs").count()
+    }
+
+    /// Number of its process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Bytes of memory that it has resident.

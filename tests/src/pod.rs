@@ -38,6 +38,7 @@ impl Pod {
             .env("CONTRAST_ATTESTER", "simulated")
             .env("CONTRAST_SIMULATOR_DIR", simulator)
             .env("CONTRAST_SIMULATOR_POLICY", policy)
+            .env("CONTRAST_LOG_LEVEL", "trace")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -92,6 +92,19 @@ impl Printed {
         .unwrap_or_else(|all| panic!("the program never printed `{last}` after `{first}`, but:\n{all}"))
     }
 
+    /// Waits until the program ends, if it does so without printing `text`.
+    ///
+    /// # Panics
+    /// When it prints it.
+    pub(crate) fn wait_until_end_without(&self, text: &str) {
+        let printed = self.wait_until(|lines| lines.iter().find(|line| line.contains(text)).cloned());
+        assert!(
+            printed.is_err(),
+            "the program was expected to end, but it printed:\n{}",
+            printed.unwrap_or_default()
+        );
+    }
+
     /// Waits until `found` finds something in the lines so far; all lines if it never does.
     fn wait_until<T>(&self, found: impl Fn(&[String]) -> Option<T>) -> Result<T, String> {
         let (state, changed) = &*self.0;

@@ -4,7 +4,7 @@ use std::{
     io::Write,
     net::TcpListener,
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use crate::programs::Printed;
@@ -46,7 +46,7 @@ pub fn mutual_tls(server: &Path, client: &Path, anchor: &str) -> MutualTls {
         .expect("openssl is installed");
     let heard = Printed::collect(listening.stdout.take().expect("a pipe"));
     let complaints = Printed::collect(listening.stderr.take().expect("a pipe"));
-    wait_for_listener(port);
+    wait_for_listener(port, &mut listening);
     let mut speaking = openssl("s_client", client, anchor)
         .args(["-connect", &address, "-verify_return_error", "-verify", "2"])
         .stdin(Stdio::piped())
@@ -87,9 +87,10 @@ fn openssl(program: &str, files: &Path, anchor: &str) -> Command {
 }
 
 /// Looks into the kernel's table of sockets, since a connection would use up the only one that is accepted.
-fn wait_for_listener(port: u16) {
+fn wait_for_listener(port: u16, server: &mut Child) {
     let pattern = format!(":{port:04X} 00000000:0000 0A");
     while !std::fs::read_to_string("/proc/net/tcp").expect("Linux has this").contains(&pattern) {
+        assert!(server.try_wait().expect("it is our process").is_none(), "openssl s_server ended at once");
         std::thread::yield_now();
     }
 }

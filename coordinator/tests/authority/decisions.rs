@@ -106,7 +106,7 @@ fn an_atomic_update_for_another_history_is_refused() {
     let mut request = set(manifest("b"), &authority);
     request.expected_previous = Some([5; 32]);
     let refused = authority.set_manifest(request).err().unwrap();
-    assert!(matches!(refused, Refusal::TransitionMismatch { .. } | Refusal::RolledBack { .. }), "{refused}");
+    assert!(matches!(refused, Refusal::TransitionMismatch { .. }), "{refused}");
 }
 
 #[test]
@@ -155,4 +155,24 @@ fn an_owner_who_sets_the_current_manifest_again_gets_a_new_ca_generation() {
     let last = active.history.read(active.history.head().events - 1..u64::MAX).next().unwrap().unwrap();
     let event = contrast_coordinator::event::Event::decode(&last.event).unwrap();
     assert!(matches!(event.kind, EventKind::CaGenerationStarted(started) if started.generation == 3));
+}
+
+#[test]
+fn an_atomic_set_by_somebody_else_is_no_repetition() {
+    let authority = start(&Medium::new()).unwrap();
+    authority.set_manifest(first_set(manifest("a"))).unwrap();
+    authority.set_manifest(set(manifest("b"), &authority)).unwrap();
+    let mut stranger = set(manifest("b"), &authority);
+    stranger.expected_previous = Some(transition_hash(manifest("a").digest(), Digest::default()));
+    stranger.caller = Some([9; 32]);
+    let refused = authority.set_manifest(stranger).err().unwrap();
+    assert!(matches!(refused, Refusal::TransitionMismatch { .. }), "{refused}");
+}
+
+#[test]
+fn the_history_says_who_began_it_if_that_was_an_owner() {
+    let authority = start(&Medium::new()).unwrap();
+    let active = authority.set_manifest(first_set(manifest("a"))).unwrap();
+    let owner = digest(workload_owner().spki_der());
+    assert_eq!(active.state.latest.as_ref().unwrap().author, Author::TlsKey(owner));
 }

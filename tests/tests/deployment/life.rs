@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+
 use contrast_tests::{Deployment, Pod, mutual_tls, policy_digest};
 
 #[test]
@@ -29,17 +31,31 @@ fn a_pod_waits_for_the_manifest_and_then_gets_its_files() {
 }
 
 #[test]
-fn the_initializer_logs_no_secret() {
+fn neither_initializer_nor_coordinator_log_a_secret_however_much_they_log() {
     let deployment = Deployment::new();
-    let coordinator = deployment.start();
+    let mut command = deployment.coordinator_command();
+    command.env("CONTRAST_LOG_LEVEL", "trace");
+    let coordinator = contrast_tests::Coordinator::start(command);
     deployment.contrast(&coordinator, "set", &[]).success();
     let pod = deployment.pod(&coordinator, "web");
     let tls_dir = pod.tls_dir.clone();
     let log = pod.finish().log;
-    let secret = fs::read_to_string(tls_dir.join("workload-secret-seed")).unwrap();
-    assert!(!log.contains(&secret[..16]), "{log}");
     let coordinator_log = coordinator.stop().1;
-    assert!(!coordinator_log.contains(&secret[..16]), "{coordinator_log}");
+    let hex_text = fs::read_to_string(tls_dir.join("workload-secret-seed")).unwrap();
+    let secret = hex::decode(&hex_text).unwrap();
+    let key = fs::read_to_string(tls_dir.join("key.pem")).unwrap();
+    let list = format!("{:?}", &secret[..4]);
+    let forms = [
+        &hex_text[..16],
+        list.trim_matches(['[', ']']),
+        &BASE64_STANDARD.encode(&secret)[..16],
+        key.lines().nth(1).unwrap(),
+    ];
+    for (program, log) in [("initializer", log), ("coordinator", coordinator_log)] {
+        for form in forms {
+            assert!(!log.contains(form), "the {program} logs {form}");
+        }
+    }
 }
 
 #[test]

@@ -16,19 +16,25 @@ const APPENDS: usize = 400;
 /// Sizes of the two events that a `set` leads to: the manifest event, and the certificates of a CA generation.
 pub(crate) const EVENT_SIZES: [usize; 2] = [360, 1500];
 
-/// Appends the events of a `set`, in turn with the plain writes, so that both meet the same disk.
+/// Bytes of a manifest, which a `set` stores as a blob.
+const MANIFEST_BYTES: usize = 3000;
+
+/// Appends the events and the manifest of a `set`, in turn with the plain writes, so that both meet the same disk.
 pub(crate) fn durable_append(directory: &Path) -> Row {
     let backend = SledBackend::open(directory.join("append")).expect("the directory is empty");
     let Ok(Opened::Empty(empty)) = contrast_store::open(backend) else { panic!("the store is new") };
     let first = Append::event(vec![0; 100]);
     let mut log = empty.initialize(&[1; 64], [2; 32], Vec::new(), first).expect("there is room");
     let mut plain = File::create(directory.join("plain")).expect("the directory can be written");
-    let bytes = vec![7; EVENT_SIZES.iter().map(|size| size + SEALING_OVERHEAD).sum()];
+    let sealed = EVENT_SIZES.iter().chain(&[MANIFEST_BYTES]).map(|size| size + SEALING_OVERHEAD);
+    let bytes = vec![7; sealed.sum()];
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..APPENDS {
+    for number in 0..APPENDS {
+        let mut manifest = number.to_string().into_bytes();
+        manifest.resize(MANIFEST_BYTES, b' ');
         let events = EVENT_SIZES.map(|size| vec![7; size]).to_vec();
         ours.push(timed(|| {
-            log.append(Append { events, blobs: Vec::new() }).expect("there is room");
+            log.append(Append { events, blobs: vec![&manifest] }).expect("there is room");
         }));
         theirs.push(timed(|| {
             plain.write_all(&bytes).expect("there is room");

@@ -16,16 +16,27 @@ mod table;
 
 use std::process::ExitCode;
 
+/// What can be measured; all of it, unless some are named as arguments.
+const PARTS: [&str; 4] = ["append", "replay", "mesh", "memory"];
+
 fn main() -> ExitCode {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !PARTS.contains(&name.as_str())) {
+        eprintln!("Error: there is no measurement `{unknown}`; there are {}", PARTS.join(", "));
+        return ExitCode::from(2);
+    }
     let directory = tempfile::tempdir_in(contrast_tests::workspace_root().join("target"))
         .or_else(|_| tempfile::tempdir())
         .expect("there is room for temporary files");
     eprintln!("measuring; this takes a few minutes");
-    let mut rows = vec![append::durable_append(directory.path())];
-    for events in [10_000, 100_000] {
-        rows.extend(replay::replay(events));
+    let mut rows = Vec::new();
+    for part in PARTS.iter().filter(|part| wanted.is_empty() || wanted.iter().any(|name| name == *part)) {
+        match *part {
+            "append" => rows.push(append::durable_append(directory.path())),
+            "replay" => rows.extend(replay::replays()),
+            "mesh" => rows.push(mesh::certificates()),
+            _ => rows.push(memory::idle()),
+        }
     }
-    rows.push(mesh::certificates());
-    rows.push(memory::idle());
     table::print(&rows)
 }
