@@ -11,7 +11,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use contrast_attestation::Verifier;
+use contrast_attestation::{CollateralSource, Verifier, collateral::Collaterals};
 use contrast_manifest::{Audience, ManifestDocument};
 use contrast_store::{Append, EmptyLog, LockedLog, LogReader, Opened, SealedLog, StoreError};
 use prost::Message;
@@ -32,6 +32,8 @@ use crate::{
 pub struct Authority {
     writer: Mutex<Writer>,
     published: watch::Sender<Phase>,
+    /// What vendors publish about the hardware that pods may run on.
+    collaterals: Collaterals,
     /// The log is in a state that only a restart can clear up.
     broken: AtomicBool,
 }
@@ -80,11 +82,11 @@ enum Writer {
 }
 
 impl Authority {
-    /// Starts from an opened store.
+    /// Starts from an opened store. What the verifiers of pods need of vendors comes from `collaterals`.
     ///
     /// # Errors
     /// When the header of the store holds no seed shares.
-    pub fn new(opened: Opened) -> Result<Arc<Self>, Refusal> {
+    pub fn new(opened: Opened, collaterals: Collaterals) -> Result<Arc<Self>, Refusal> {
         let (writer, phase) = match opened {
             Opened::Empty(log) => (Writer::Empty(log), Phase::Uninitialised),
             Opened::Locked(log) => {
@@ -95,6 +97,7 @@ impl Authority {
         Ok(Arc::new(Self {
             writer: Mutex::new(writer),
             published: watch::Sender::new(phase),
+            collaterals,
             broken: AtomicBool::new(false),
         }))
     }
@@ -227,7 +230,7 @@ impl Authority {
         apply_all(&mut state, &events, 0)?;
         Ok(self.publish(Active {
             state,
-            verifiers: set.manifest.manifest().verifiers(Audience::AnyPod),
+            verifiers: self.verifiers(&set.manifest),
             manifest: set.manifest,
             seed,
             ca,
@@ -264,7 +267,7 @@ impl Authority {
         apply_all(&mut state, &events, position)?;
         Ok(self.publish(Active {
             state,
-            verifiers: set.manifest.manifest().verifiers(Audience::AnyPod),
+            verifiers: self.verifiers(&set.manifest),
             manifest: set.manifest,
             ca,
             seed: active.seed.clone(),
@@ -294,7 +297,7 @@ impl Authority {
         apply_all(&mut state, &events, position)?;
         Ok(self.publish(Active {
             state,
-            verifiers: manifest.manifest().verifiers(Audience::AnyPod),
+            verifiers: self.verifiers(&manifest),
             manifest,
             seed,
             ca,
@@ -304,6 +307,14 @@ impl Authority {
             history: log.reader(),
             keys,
         }))
+    }
+
+    /// Judges of pods by this manifest; what they need of vendors is kept fresh from now on.
+    fn verifiers(&self, manifest: &ManifestDocument) -> Arc<[Box<dyn Verifier>]> {
+        let manifest = manifest.manifest();
+        self.collaterals.keep_fresh(manifest.needed_collateral());
+        let source: Arc<dyn CollateralSource> = Arc::new(self.collaterals.clone());
+        manifest.verifiers_with(Audience::AnyPod, &source)
     }
 
     fn publish(&self, active: Active) -> Arc<Active> {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use contrast_attestation::AttesterKind;
+use contrast_attestation::{AttesterKind, collateral::Proxy};
 
 /// Verifier and certificate authority of a confidential deployment.
 #[derive(Parser, Debug)]
@@ -61,6 +61,12 @@ pub struct ServeOptions {
     /// What makes the Coordinator's own evidence: auto, snp, tdx or simulated.
     #[arg(long, value_name = "KIND", env = "CONTRAST_ATTESTER", default_value_t = AttesterKind::Auto)]
     pub attester: AttesterKind,
+    /// Bundle of what AMD and Intel publish, made by `contrast collateral fetch`. They are then not asked.
+    #[arg(long, value_name = "FILE", env = "CONTRAST_COLLATERAL")]
+    pub collateral: Option<PathBuf>,
+    /// Server that is asked for collateral instead of AMD and Intel.
+    #[arg(long, value_name = "URL", env = "CONTRAST_COLLATERAL_PROXY")]
+    pub collateral_proxy: Option<Proxy>,
     /// Serve `/metrics`. Also switched on by any value of the environment variable CONTRAST_METRICS.
     #[arg(long)]
     pub metrics: bool,

@@ -8,7 +8,12 @@ use std::{
     time::Duration,
 };
 
-use contrast_attestation::{AttestError, EvidenceType, atls::Acceptor, detect};
+use contrast_attestation::{
+    AttestError, EvidenceType,
+    atls::Acceptor,
+    collateral::{Collaterals, Sources, SourcesError},
+    detect_with,
+};
 use contrast_proto::{meshapi::mesh_api_server::MeshApiServer, userapi::user_api_server::UserApiServer};
 use contrast_store::{SledBackend, StoreError};
 use tokio::{
@@ -53,6 +58,9 @@ const MAX_REQUEST: usize = 16 * 1024 * 1024;
 /// Why the program stops.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// The collateral bundle cannot be used.
+    #[error("{0}; make a bundle with `contrast collateral fetch`")]
+    Collateral(#[from] SourcesError),
     /// There is nothing that makes evidence.
     #[error(transparent)]
     Attester(#[from] AttestError),
@@ -102,11 +110,17 @@ pub enum ServeError {
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     process::forbid_core_dumps().map_err(system("switch core dumps off"))?;
     process::allow_many_connections().map_err(system("raise the limit of open files"))?;
-    let attester = detect(options.attester)?;
+    let (collaterals, refresher) =
+        Sources { bundle: options.collateral, proxy: options.collateral_proxy, ..Sources::default() }
+            .open()?;
+    if let Some(refresher) = refresher {
+        tokio::spawn(async move { refresher.run().await });
+    }
+    let attester = detect_with(options.attester, Arc::new(collaterals.clone()))?;
     if attester.evidence_type() == EvidenceType::Simulated {
         tracing::warn!("running on SIMULATED hardware: nothing is confidential");
     }
-    let authority = open(options.state_dir.clone()).await?;
+    let authority = open(options.state_dir.clone(), collaterals).await?;
     let metrics = Arc::new(Metrics::new()?);
     let user_tcp = listen("user API", options.user_api_addr, "user-api-addr").await?;
     let mesh_tcp = listen("mesh API", options.mesh_api_addr, "mesh-api-addr").await?;
@@ -150,9 +164,9 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     Ok(())
 }
 
-async fn open(state_dir: PathBuf) -> Result<Arc<Authority>, ServeError> {
+async fn open(state_dir: PathBuf, collaterals: Collaterals) -> Result<Arc<Authority>, ServeError> {
     let opened = tokio::task::spawn_blocking(move || contrast_store::open(SledBackend::open(&state_dir)?));
-    Ok(Authority::new(opened.await.map_err(|_| Refusal::Interrupted)??)?)
+    Ok(Authority::new(opened.await.map_err(|_| Refusal::Interrupted)??, collaterals)?)
 }
 
 async fn listen(

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use contrast_attestation::collateral::Collaterals;
 use contrast_coordinator::{
     authority::{Active, Authority, Phase},
     command::SetManifest,
@@ -77,7 +78,7 @@ pub(crate) fn first_set(manifest: ManifestDocument) -> SetManifest {
 
 /// Opens a Coordinator on a medium, as at a start.
 pub(crate) fn start(medium: &Medium) -> Result<Arc<Authority>, Refusal> {
-    Authority::new(contrast_store::open(medium.open())?)
+    Authority::new(contrast_store::open(medium.open())?, Collaterals::offline())
 }
 
 /// The request of the seed share owner, from the shares that a locked Coordinator hands out.
