@@ -1,6 +1,6 @@
 //! A log whose seed is not known.
 
-use super::replay::{Step, replay};
+use super::replay::{replay, replay_events};
 use super::shared::{Progress, Shared};
 use super::{Replayed, SealedLog};
 use crate::backend::Backend;
@@ -8,7 +8,6 @@ use crate::chain::Digest;
 use crate::error::{StoreError, UnlockError};
 use crate::header::Header;
 use crate::keys::Keys;
-use crate::record::open_record;
 use std::sync::Arc;
 
 /// A log before it was unlocked. Its header can be read, its records can be counted and chained.
@@ -92,15 +91,19 @@ impl LockedLog {
         }
         let mut progress = Progress::new(self.start.origin, []);
         let range = 0..self.events;
-        replay(self.backend.as_ref(), range, self.start.origin, |step| -> Result<(), UnlockError<E>> {
-            let Step { position, previous, digest, sealed } = step;
-            let event = open_record(&keys, &self.start.header, position, &previous, sealed)
-                .map_err(|_| StoreError::Unverified { position })?;
-            on_event(Replayed { position, digest, event })
-                .map_err(|reason| UnlockError::Event { position, reason })?;
-            progress.push(digest);
-            Ok(())
-        })?;
+        let with = (&keys, &self.start.header);
+        replay_events(
+            self.backend.as_ref(),
+            range,
+            self.start.origin,
+            with,
+            |replayed| -> Result<(), UnlockError<E>> {
+                let Replayed { position, digest, .. } = replayed;
+                on_event(replayed).map_err(|reason| UnlockError::Event { position, reason })?;
+                progress.push(digest);
+                Ok(())
+            },
+        )?;
         Ok((keys, progress))
     }
 }

@@ -1,6 +1,6 @@
 //! An open log: the readers.
 
-use super::replay::{Step, replay};
+use super::replay::replay_events;
 use super::shared::Shared;
 use super::{Head, OwnedReplayed, Replayed};
 use crate::backend::{Address, RecordBatch};
@@ -86,14 +86,18 @@ impl LogReader {
         let head = self.head();
         let (_, origin) = self.shared.noted_before(0);
         let mut digest = origin;
-        replay(backend.as_ref(), 0..head.events, origin, |step| -> Result<(), StoreError> {
-            let Step { position, previous, digest: with, sealed } = step;
-            let event = open_record(keys, header, position, &previous, sealed)
-                .map_err(|_| StoreError::Unverified { position })?;
-            on_event(Replayed { position, digest: with, event });
-            digest = with;
-            Ok(())
-        })?;
+        let with = (keys, header);
+        replay_events(
+            backend.as_ref(),
+            0..head.events,
+            origin,
+            with,
+            |replayed| -> Result<(), StoreError> {
+                digest = replayed.digest;
+                on_event(replayed);
+                Ok(())
+            },
+        )?;
         if digest != head.digest {
             return Err(StoreError::Unverified { position: head.events.saturating_sub(1) });
         }

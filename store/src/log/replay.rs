@@ -1,8 +1,12 @@
 //! Walking over stored records in order, reading and chaining ahead on a second thread.
 
+use super::Replayed;
 use crate::backend::{Backend, RecordBatch};
 use crate::chain::{self, Digest};
 use crate::error::StoreError;
+use crate::header::Header;
+use crate::keys::Keys;
+use crate::record::open_record;
 use std::ops::Range;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -21,6 +25,23 @@ pub(super) struct Step<'a> {
     /// Chain digest with it.
     pub(super) digest: Digest,
     pub(super) sealed: &'a mut [u8],
+}
+
+/// Hands out the events of `range`, authenticated; `origin` is the chain digest before the first.
+/// Stops at the first error, of either side.
+pub(super) fn replay_events<E: From<StoreError>>(
+    backend: &dyn Backend,
+    range: Range<u64>,
+    origin: Digest,
+    (keys, header): (&Keys, &Header),
+    mut on_event: impl FnMut(Replayed<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    replay(backend, range, origin, |step| {
+        let Step { position, previous, digest, sealed } = step;
+        let event = open_record(keys, header, position, &previous, sealed)
+            .map_err(|_| StoreError::Unverified { position })?;
+        on_event(Replayed { position, digest, event })
+    })
 }
 
 /// Hands out the records of `range` with their chain digests; `origin` is the digest before the first.
