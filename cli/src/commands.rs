@@ -8,6 +8,8 @@ mod sign;
 mod simulator;
 mod verify;
 
+use std::time::SystemTime;
+
 use contrast_attestation::atls::Identity;
 use contrast_manifest::{Audience, ManifestDocument};
 
@@ -23,6 +25,9 @@ use crate::{
     arguments::SourceOptions,
     collateral::{Collateral, CollateralError},
     coordinator::Address,
+    failure::Failure,
+    history::{Checked, Contents, History},
+    output::with_progress,
 };
 
 /// The Coordinator at `host_port`, which must be one that the manifest describes. What its appraisal needs of AMD
@@ -37,6 +42,27 @@ async fn coordinator_of(
     let collateral = Collateral::prepare(sources, manifest).await?;
     let verifiers = manifest.verifiers_with(Audience::Coordinator, &collateral.source());
     Ok(Address { host_port, verifiers, identity, collateral })
+}
+
+/// Checks a history. It may be long.
+async fn check(history: History, contents: Contents) -> Result<(History, Checked), Failure> {
+    aside("Checking the history", move || {
+        let checked = history.check(contents, SystemTime::now())?;
+        Ok((history, checked))
+    })
+    .await
+}
+
+/// Does what keeps a processor or a disk busy on a thread of its own, so that a spinner can turn and an
+/// interruption is noticed.
+async fn aside<T: Send + 'static>(
+    message: &str,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let outcome = with_progress(message, async |_| tokio::task::spawn_blocking(work).await).await;
+    outcome.unwrap_or_else(|error| {
+        Err(Failure::from_system("a part of the program ended too early", error.into()))
+    })
 }
 
 /// The digits of a hash that tell it from others.

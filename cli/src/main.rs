@@ -12,6 +12,7 @@ mod inputs;
 mod logging;
 mod output;
 mod policies;
+mod process;
 mod workspace;
 
 use std::process::ExitCode;
@@ -28,6 +29,10 @@ const INTERRUPTED: u8 = 130;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(arguments.log_level);
+    if let Err(error) = process::forbid_core_dumps() {
+        output::failure(&Failure::from_system("the program cannot switch core dumps off", error));
+        return ExitCode::FAILURE;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use contrast_attestation::{Claims, EvidenceType};
+use contrast_manifest::Manifest;
 
 pub(crate) use progress::{Progress, with_progress};
 
@@ -39,6 +40,13 @@ pub(crate) fn warn_of_simulation(claims: Option<&Claims>) {
     static SAID: Once = Once::new();
     if claims.is_some_and(|claims| claims.evidence_type == EvidenceType::Simulated) {
         SAID.call_once(|| warning("the Coordinator runs on SIMULATED hardware. Nothing is confidential."));
+    }
+}
+
+/// Says so in plain sight if a manifest trusts hardware that is not confidential.
+pub(crate) fn warn_of_simulated_manifest(manifest: &Manifest) {
+    if !manifest.reference_values.simulated.is_empty() {
+        warning("the manifest lists SIMULATED hardware. Nothing is confidential in its deployment.");
     }
 }
 

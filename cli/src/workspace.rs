@@ -10,7 +10,7 @@ use std::{
 
 use crate::failure::Advice;
 
-pub(crate) use file::{read, set_aside, write};
+pub(crate) use file::{read, remove_where, set_aside, write, write_all};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const WORKLOAD_OWNER_KEY: &str = "workload-owner.pem";
@@ -36,6 +36,9 @@ pub(crate) enum WorkspaceError {
     /// Writing failed; the file is as it was before.
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    /// Removing failed.
+    #[error("cannot remove files from {}", path.display())]
+    Remove { path: PathBuf, source: io::Error },
     /// The file does not hold a transition hash.
     #[error("{} must hold a transition hash, 64 hexadecimal digits, and does not", path.display())]
     NoTransition { path: PathBuf },
@@ -47,7 +50,7 @@ impl Advice for WorkspaceError {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("check the path; --workspace-dir names the folder of the default files".into())
             }
-            Self::Read { .. } | Self::Write { .. } => None,
+            Self::Read { .. } | Self::Write { .. } | Self::Remove { .. } => None,
             Self::NoTransition { path } => Some(
                 format!(
                     "restore {}, or remove it to begin anew without protection from rollbacks",

@@ -272,6 +272,29 @@ fn an_interrupted_command_ends_at_once_with_130() {
 }
 
 #[test]
+fn core_dumps_are_off_while_the_program_runs() {
+    let dir = workspace();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let mut child = command(dir.path(), &["verify", "-c", &address]).stderr(Stdio::null()).spawn().unwrap();
+    let _connection = silent.accept().unwrap();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"]);
+}
+
+#[test]
+fn a_simulated_manifest_is_not_signed_in_silence() {
+    let dir = workspace();
+    let out = dir.path().join("text");
+    let output = contrast(dir.path(), &["sign", "--prepare", "--out", out.to_str().unwrap()]);
+    assert!(output.status.success());
+    assert!(stderr(&output).contains("SIMULATED"), "{}", stderr(&output));
+}
+
+#[test]
 fn something_that_is_no_history_is_refused_offline() {
     let dir = tempfile::tempdir().unwrap();
     let output = contrast(dir.path(), &["history", "--offline", dir.path().to_str().unwrap()]);

@@ -10,6 +10,7 @@ mod fetch;
 mod files;
 mod key;
 mod options;
+mod process;
 mod run;
 
 use std::process::ExitCode;

@@ -7,12 +7,15 @@ use std::{
 
 use clap::{Parser, builder::NonEmptyStringValueParser};
 use contrast_attestation::AttesterKind;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// The port of every Coordinator's mesh API.
 const MESH_API_PORT: u16 = 7777;
 
-/// Fetches the certificate, the key and the secret of this pod from the Coordinator.
+/// Fetches the certificate, the key and the secret of this pod from the Coordinator, writes them and ends.
+///
+/// Containers that need the files must start after this one. It neither closes the pod's network meanwhile, nor leaves
+/// a marker file when it is done: both come with the pods' runtime.
 #[derive(Parser, Debug)]
 #[command(name = "initializer", version)]
 pub(crate) struct Options {
@@ -64,9 +67,14 @@ impl Options {
             .with_writer(stderr)
             .with_ansi(stderr().is_terminal())
             .with_target(false)
-            .with_max_level(self.log_level)
+            .with_env_filter(own_crates(self.log_level))
             .init();
     }
+}
+
+/// What this project's crates say at this level; libraries below stay silent.
+fn own_crates(level: LevelFilter) -> EnvFilter {
+    EnvFilter::new(format!("off,initializer={level},contrast_attestation={level}"))
 }
 
 #[cfg(test)]
@@ -83,6 +91,13 @@ mod tests {
         assert_eq!(mesh_api(&["--coordinator-host", "10.0.0.1"]), "10.0.0.1:7777");
         assert_eq!(mesh_api(&["--coordinator-host", "fd00::1"]), "[fd00::1]:7777");
         assert_eq!(mesh_api(&["--coordinator-host", "[fd00::1]"]), "[fd00::1]:7777");
+    }
+
+    #[test]
+    fn libraries_below_stay_silent() {
+        let filter = own_crates(LevelFilter::TRACE).to_string();
+        assert!(filter.contains("initializer=trace") && filter.contains("off"), "{filter}");
+        assert!(!filter.contains("rustls") && !filter.contains("h2"), "{filter}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::{
     files::{self, FilesError},
     key::{NoKey, PodKey},
     options::Options,
+    process,
 };
 
 /// Why the program ends without certificates.
@@ -35,6 +36,9 @@ pub(crate) enum Failure {
     /// Somebody ended it.
     #[error("ended by {0} before there was a certificate; start the pod again")]
     Ended(&'static str),
+    /// Secrets could end up in a core dump.
+    #[error("cannot switch core dumps off: {0}")]
+    CoreDumps(#[source] io::Error),
     /// The asynchronous runtime cannot be started.
     #[error("cannot start: {0}")]
     Runtime(#[from] io::Error),
@@ -45,6 +49,7 @@ pub(crate) enum Failure {
 /// # Errors
 /// See [`Failure`]. A Coordinator that does not serve is not one: it is waited for.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    process::forbid_core_dumps().map_err(Failure::CoreDumps)?;
     let attester = detect(options.attester)?;
     if attester.evidence_type() == EvidenceType::Simulated {
         warn!("evidence of this pod is simulated: nothing in it is confidential");

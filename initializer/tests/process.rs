@@ -123,6 +123,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut child = initializer(&coordinator.address, directory.path()).spawn().unwrap();
         wait_for(&mut child, "holds no certificate");
+        let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().nth(5), Some("0"), "core dumps are off: {core}");
         end(&child);
         child.wait().unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);

@@ -211,10 +211,14 @@ fn a_repeated_key_is_an_error_wherever_it_stands() {
         text.replacen("\"ProductName\":", "\"ProductName\":\"Milan\",\"ProductName\":", 1),
         text.replacen(&format!("\"{SHOP}\":"), &format!("\"{SHOP}\":{{}},\"{SHOP}\":"), 1),
     ];
-    for text in twice {
+    let paths = twice.map(|text| {
         let error = ManifestDocument::parse(text.into_bytes()).unwrap_err();
-        assert_eq!(error.faults()[0].problem, Problem::DuplicateKey, "{error}");
-    }
+        let fault = &error.faults()[0];
+        assert_eq!(fault.problem, Problem::DuplicateKey, "{error}");
+        fault.path.as_str().to_owned()
+    });
+    let entry = format!("Policies[\"{SHOP}\"]");
+    assert_eq!(paths, ["Policies", "ReferenceValues.simulated[0].ProductName", &entry]);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! `contrast history`: what happened in a deployment, after checking that it did.
 
-use std::{borrow::Cow, path::PathBuf, time::SystemTime};
+use std::{borrow::Cow, path::PathBuf};
 
 use contrast_attestation::atls::Identity;
+use contrast_manifest::ManifestDocument;
 use serde_json::Value;
 
-use super::coordinator_of;
+use super::{check, coordinator_of};
 use crate::{
     arguments::{Format, HistoryOptions, SourceOptions},
     coordinator::{Coordinator, Extent},
@@ -48,9 +49,13 @@ pub(crate) async fn history(workspace: &Workspace, options: HistoryOptions) -> R
             fetch(workspace, options.manifest, coordinator.unwrap_or_default(), options.sources).await?
         }
     };
-    let checked = history.check(Contents::Required, SystemTime::now())?;
+    let (history, checked) = check(history, Contents::Required).await?;
     known.refuse_other(&history, &checked)?;
     if offline {
+        let current = history.contents.get(&checked.current_manifest).map_or(&[][..], Vec::as_slice);
+        if let Ok(document) = ManifestDocument::parse(current) {
+            output::warn_of_simulated_manifest(document.manifest());
+        }
         // Whoever changed the folder may have changed what the workspace remembers too.
         output::note(&format!(
             "Root CA key (SHA-256): {}\nLatest transition:     {}\nCompare both with what you know from elsewhere.",

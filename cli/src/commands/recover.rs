@@ -4,14 +4,13 @@ use std::{
     borrow::Cow,
     io,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 use contrast_manifest::{SALT_LEN, SeedShareError, SeedShareOwnerKey, SeedShares};
 use contrast_proto::userapi::RecoverRequest;
 use zeroize::Zeroizing;
 
-use super::{coordinator_of, set::seed_shares};
+use super::{check, coordinator_of, set::seed_shares};
 use crate::{
     arguments::RecoverOptions,
     coordinator::{Coordinator, Extent},
@@ -91,7 +90,7 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
 /// root CA has to tell.
 async fn recognise(coordinator: &mut Coordinator, known: &Known) -> Result<(), Failure> {
     let history = coordinator.history(Extent::EventsOnly).await?;
-    let checked = history.check(Contents::Absent, SystemTime::now())?;
+    let (history, checked) = check(history, Contents::Absent).await?;
     known.refuse_other(&history, &checked)?;
     if !known.has_root() {
         output::warning(

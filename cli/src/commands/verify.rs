@@ -1,11 +1,11 @@
 //! `contrast verify`: what an outsider needs to trust a deployment.
 
-use std::{borrow::Cow, path::PathBuf, time::SystemTime};
+use std::{borrow::Cow, path::PathBuf};
 
 use contrast_attestation::atls::Identity;
 use contrast_manifest::ManifestDocument;
 
-use super::{coordinator_of, short};
+use super::{aside, check, coordinator_of, short};
 use crate::{
     arguments::VerifyOptions,
     coordinator::{Coordinator, Extent},
@@ -62,11 +62,18 @@ pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Res
         }
         (outcome, _) => outcome?,
     };
-    let checked = history.check(Contents::Required, SystemTime::now())?;
+    let (history, checked) = check(history, Contents::Required).await?;
     known.refuse_other(&history, &checked)?;
 
     let folder = workspace.verify_dir();
-    write_folder(&folder, &history, &checked)?;
+    let (history, checked) = aside("Writing the history", {
+        let folder = folder.clone();
+        move || {
+            write_folder(&folder, &history, &checked)?;
+            Ok((history, checked))
+        }
+    })
+    .await?;
     output::success(&format!(
         "The history holds together and every transition is signed (events: {}, manifests: {}, policies: {}).",
         history.records.len(),

@@ -48,26 +48,31 @@ impl Advice for FolderError {
     }
 }
 
-/// Writes a checked history. The latest transition comes last: it vouches for the rest.
+/// Writes a checked history, and removes what an older one left there. The latest transition comes last, when
+/// everything else is on disk: it vouches for the rest.
 pub(crate) fn write_folder(dir: &Path, history: &History, checked: &Checked) -> Result<(), WorkspaceError> {
     let put = |name: &str, content: &[u8]| workspace::write(&dir.join(name), content);
-    put(ROOT_CA, &history.anchors.root_ca)?;
-    put(MESH_CA, &history.anchors.mesh_ca)?;
-    put(TRANSITION_SIGNER, &history.anchors.transition_signer)?;
+    let mut files = BTreeMap::new();
     for (number, set) in history.manifests().enumerate() {
-        put(&manifest_name(number), history.contents.get(&set.manifest).map_or(&[][..], Vec::as_slice))?;
+        let manifest = history.contents.get(&set.manifest).map_or(&[][..], Vec::as_slice);
+        files.insert(manifest_name(number), manifest);
     }
     for (digest, policy) in history.policies() {
         let name = if is_initdata(policy) { initdata_name(&digest) } else { rego_name(&digest) };
-        put(&name, policy)?;
+        files.insert(name, policy);
     }
+    workspace::write_all(dir, &files)?;
+    put(ROOT_CA, &history.anchors.root_ca)?;
+    put(MESH_CA, &history.anchors.mesh_ca)?;
+    put(TRANSITION_SIGNER, &history.anchors.transition_signer)?;
     let mut events = String::new();
     for record in &history.records {
         // Writing to a string does not fail.
         let _ = writeln!(events, "{}", line(record));
     }
     put(EVENTS, events.as_bytes())?;
-    put(LATEST_TRANSITION, hex::encode(checked.latest_transition).as_bytes())
+    put(LATEST_TRANSITION, hex::encode(checked.latest_transition).as_bytes())?;
+    workspace::remove_where(dir, |name| is_content_name(name) && !files.contains_key(name))
 }
 
 /// Reads a history that [`write_folder`] wrote. Nothing in it is checked yet; a content that is not what its
@@ -110,6 +115,15 @@ pub(crate) fn read_folder(dir: &Path) -> Result<History, FolderError> {
 
 fn manifest_name(number: usize) -> String {
     format!("manifest.{number}.json")
+}
+
+/// Whether a file can only be a manifest or policy of a history.
+fn is_content_name(name: &str) -> bool {
+    let between = |prefix, suffix| name.strip_prefix(prefix)?.strip_suffix(suffix);
+    let digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    between("manifest.", ".json").is_some_and(|number: &str| number.parse::<usize>().is_ok())
+        || between("policy.", ".rego").is_some_and(digest)
+        || between("initdata.", ".toml").is_some_and(digest)
 }
 
 fn rego_name(digest: &[u8; 32]) -> String {
@@ -167,6 +181,22 @@ mod tests {
                 "transition-signer.pem",
             ]
         );
+    }
+
+    #[test]
+    fn what_an_older_history_left_is_removed_and_nothing_else() {
+        let (dir, _) = written();
+        let old_policy = format!("policy.{}.rego", "ab".repeat(32));
+        for name in [&*old_policy, "notes.txt", "manifest.mine.json"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let history = Scribe::of(&["only"]);
+        let checked = history.check(Contents::Required, SystemTime::now()).unwrap();
+        write_folder(dir.path(), &history, &checked).unwrap();
+        let is_there = |name: &str| dir.path().join(name).exists();
+        assert!(!is_there("manifest.1.json") && !is_there(&old_policy));
+        assert!(is_there("manifest.0.json") && is_there("notes.txt") && is_there("manifest.mine.json"));
+        assert_eq!(read_folder(dir.path()).unwrap().contents, history.contents);
     }
 
     #[test]

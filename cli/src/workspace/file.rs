@@ -1,6 +1,7 @@
 //! Whole files: read at once, replaced at once.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
@@ -44,13 +45,65 @@ pub(crate) fn set_aside(path: &Path, content: &[u8]) -> Result<Option<PathBuf>, 
     Ok(Some(kept))
 }
 
+/// Replaces many files in a folder. All of them are on disk afterwards; a power cut before can leave some of them
+/// empty, so they must be such that their loss is noticed and can be made good.
+pub(crate) fn write_all(folder: &Path, files: &BTreeMap<String, &[u8]>) -> Result<(), WorkspaceError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| WorkspaceError::Write { path, source }
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    for (name, content) in files {
+        let path = folder.join(name);
+        // A history only grows, so most of it is there already.
+        if fs::read(&path).is_ok_and(|old| old == **content) {
+            continue;
+        }
+        put(&path, content, Durable::Later).map_err(failed(&path))?;
+    }
+    File::open(folder).and_then(|opened| Ok(rustix::fs::syncfs(opened)?)).map_err(failed(folder))
+}
+
+/// Removes the files of a folder whose names are `unwanted`.
+pub(crate) fn remove_where(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<(), WorkspaceError> {
+    let remove = || {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(&unwanted) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    remove().map_err(|source| WorkspaceError::Remove { path: folder.to_owned(), source })
+}
+
+/// When a new file has to be on disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    Now,
+    /// The caller sees to it.
+    Later,
+}
+
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder_of(path))?;
+    put(path, content, Durable::Now)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn put(path: &Path, content: &[u8], durable: Durable) -> io::Result<()> {
+    let folder = folder_of(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let draft = Draft(folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id())));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(PUBLIC).open(&draft.0)?;
     file.write_all(content)?;
+    if durable == Durable::Later {
+        return fs::rename(&draft.0, path);
+    }
     file.sync_all()?;
     fs::rename(&draft.0, path)?;
     File::open(folder)?.sync_all()

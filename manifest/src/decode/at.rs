@@ -26,7 +26,7 @@ impl<'a> At<'a> {
 
     /// The members of an object that may have the members `known` only.
     pub(super) fn object(&self, known: &[&'static str], faults: &mut Faults) -> Option<Members<'a>> {
-        let members = self.members(faults)?;
+        let members = self.members(JsonPath::field, faults)?;
         for (name, _) in members {
             if !known.contains(&name.as_str()) {
                 faults.add(
@@ -40,7 +40,7 @@ impl<'a> At<'a> {
 
     /// The entries of an object with arbitrary keys.
     pub(super) fn entries(&self, faults: &mut Faults) -> Option<Vec<(&'a str, At<'a>)>> {
-        let members = self.members(faults)?;
+        let members = self.members(JsonPath::key, faults)?;
         let path = self.path.clone();
         Some(
             members
@@ -50,7 +50,12 @@ impl<'a> At<'a> {
         )
     }
 
-    fn members(&self, faults: &mut Faults) -> Option<&'a [(String, Json)]> {
+    /// The members of an object, none of which may be repeated. `spell` makes a member's path.
+    fn members(
+        &self,
+        spell: fn(&JsonPath, &str) -> JsonPath,
+        faults: &mut Faults,
+    ) -> Option<&'a [(String, Json)]> {
         let Json::Object(members) = self.value else { return self.wrong_type("an object", faults) };
         let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
@@ -60,7 +65,7 @@ impl<'a> At<'a> {
             .collect();
         repeated.dedup();
         for name in repeated {
-            faults.add(&self.path.field(name), Problem::DuplicateKey);
+            faults.add(&spell(&self.path, name), Problem::DuplicateKey);
         }
         Some(members)
     }

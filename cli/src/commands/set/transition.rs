@@ -1,10 +1,8 @@
 //! Which transition the new manifest must follow, and which it became.
 
-use std::time::SystemTime;
-
 use contrast_manifest::{NO_TRANSITION, transition_hash};
 
-use super::error::SetError;
+use super::{super::check, error::SetError};
 use crate::{
     arguments::SetOptions,
     coordinator::{Address, Coordinator, Extent},
@@ -89,7 +87,7 @@ async fn look_up(
     said: Option<[u8; 32]>,
 ) -> Result<Result<(), DeploymentError>, Failure> {
     let history = Coordinator::connect(address).await?.history(Extent::EventsOnly).await?;
-    let checked = history.check(Contents::Absent, SystemTime::now())?;
+    let (history, checked) = check(history, Contents::Absent).await?;
     if let Some(said) = said.filter(|said| !history.contains(said)) {
         return Ok(Err(known.rolled_back(said)));
     }
