@@ -127,6 +127,15 @@ impl Event {
         wire::Event::from(self.clone()).encode_to_vec()
     }
 
+    /// SHA-256 of every content that the event refers to: a manifest, then its policies.
+    pub fn contents(&self) -> impl Iterator<Item = Digest> + use<> {
+        let set = match &self.kind {
+            EventKind::ManifestSet(set) => Some([&[set.manifest], set.policies.as_slice()].concat()),
+            EventKind::CaGenerationStarted(_) | EventKind::Recovered(_) => None,
+        };
+        set.into_iter().flatten()
+    }
+
     /// Reads what [`Event::encode`] wrote, now or in an earlier release.
     ///
     /// # Errors

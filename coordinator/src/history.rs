@@ -96,7 +96,7 @@ pub fn stream(
             .map_err(|error| bad_event(record.position, EventError::NotProtobuf(error)))?;
         let event = Event::try_from(wire.clone()).map_err(|error| bad_event(record.position, error))?;
         if !request.events_only {
-            for digest in referenced(&event).filter(|digest| sent.insert(*digest)) {
+            for digest in event.contents().filter(|digest| sent.insert(*digest)) {
                 if !send_content(digest, &log.blob(&digest)?, &send) {
                     return Ok(());
                 }
@@ -125,14 +125,6 @@ fn send_content(digest: Digest, content: &[u8], send: &impl Fn(Item) -> bool) ->
         }
         rest = after;
     }
-}
-
-fn referenced(event: &Event) -> impl Iterator<Item = Digest> {
-    let set = match &event.kind {
-        EventKind::ManifestSet(set) => Some(set),
-        _ => None,
-    };
-    set.into_iter().flat_map(|set| std::iter::once(set.manifest).chain(set.policies.iter().copied()))
 }
 
 fn bad_event(position: u64, error: EventError) -> Refusal {

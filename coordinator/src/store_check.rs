@@ -60,20 +60,16 @@ pub fn run(options: &CheckOptions, out: &mut impl Write, notes: &mut impl Write)
     let mut inconsistent = 0;
     let mut broken_pipe = None;
     let summary = check::inspect(&options.state_dir, seed.as_ref().map(|seed| seed.as_slice()), |record| {
-        let line = match Event::decode(record.event) {
-            Ok(event) => {
-                let place = state.apply(&event).err().map(|fault| fault.to_string());
-                inconsistent += u64::from(place.is_some());
-                line(&record, Some(&event), place)
-            }
-            Err(error) => {
-                inconsistent += 1;
-                line(&record, None, Some(error.to_string()))
-            }
+        let decoded = Event::decode(record.event);
+        let fault = match &decoded {
+            Ok(event) => state.apply(event).err().map(|fault| fault.to_string()),
+            Err(error) => Some(error.to_string()),
         };
-        if let Err(error) = writeln!(out, "{line}") {
+        inconsistent += u64::from(fault.is_some());
+        if let Err(error) = writeln!(out, "{}", line(&record, decoded.as_ref().ok(), fault)) {
             broken_pipe.get_or_insert(error);
         }
+        decoded.iter().flat_map(Event::contents).collect::<Vec<_>>()
     })?;
     if let Some(error) = broken_pipe {
         return Err(error.into());

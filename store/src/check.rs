@@ -5,6 +5,7 @@ use crate::chain::Digest;
 use crate::error::{StoreError, UnlockError};
 use crate::log::{Opened, Replayed, open};
 use crate::sled_backend::{SharedLock, SledBackend};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
@@ -27,7 +28,7 @@ pub struct Summary {
 }
 
 /// Reads the store in `directory`, and verifies all of it if the seed is given. `on_event` gets every event, also
-/// those before an error.
+/// those before an error, and answers which blobs it names by SHA-256: each must be there.
 ///
 /// The engine cannot open a database without writing to it, so a private copy in the directory for temporary files
 /// (`TMPDIR`) is opened; there must be room for it. The store itself is locked against writers, not changed.
@@ -35,10 +36,10 @@ pub struct Summary {
 /// # Errors
 /// Whatever keeps the store from being opened or verified; in use by another process is one of them, an empty
 /// directory another.
-pub fn inspect(
+pub fn inspect<Names: IntoIterator<Item = Digest>>(
     directory: impl AsRef<Path>,
     seed: Option<&[u8]>,
-    mut on_event: impl FnMut(Replayed<'_>),
+    mut on_event: impl FnMut(Replayed<'_>) -> Names,
 ) -> Result<Summary, StoreError> {
     let directory = directory.as_ref();
     let _no_writers = SharedLock::take(directory)?;
@@ -62,8 +63,9 @@ pub fn inspect(
     match seed {
         None => summary.head_digest = locked.head_digest()?,
         Some(seed) => {
+            let mut named = BTreeSet::new();
             let deliver = |replayed: Replayed<'_>| -> Result<(), Infallible> {
-                on_event(replayed);
+                named.extend(on_event(replayed));
                 Ok(())
             };
             let log = locked.unlock(seed, deliver).map_err(|(_, error)| match error {
@@ -72,6 +74,9 @@ pub fn inspect(
             })?;
             summary.head_digest = log.reader().head().digest;
             summary.blobs = Some(log.reader().check_blobs()?);
+            for digest in named {
+                log.reader().blob(&digest)?;
+            }
             summary.verified = true;
         }
     }

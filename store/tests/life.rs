@@ -101,7 +101,7 @@ fn a_blob_is_stored_once_however_many_events_name_it() {
     }
     assert!(size() - once < 60_000, "{} bytes for ten more events", size() - once);
     drop(log);
-    let summary = contrast_store::check::inspect(dir.path(), Some(&SEED), |_| ()).unwrap();
+    let summary = contrast_store::check::inspect(dir.path(), Some(&SEED), |_| None).unwrap();
     assert_eq!(summary.blobs, Some(1));
 }
 

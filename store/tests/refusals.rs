@@ -22,7 +22,7 @@ fn a_store_in_use_is_refused_and_opens_when_it_is_free_again() {
     let dir = tempfile::tempdir().unwrap();
     let log = log_with(SledBackend::open(dir.path()).unwrap(), 2);
     assert!(matches!(refusal(dir.path()), BackendError::InUse { .. }));
-    let error = inspect(dir.path(), None, |_| ()).unwrap_err();
+    let error = inspect(dir.path(), None, |_| None).unwrap_err();
     assert!(matches!(error, StoreError::Backend(BackendError::InUse { .. })), "{error}");
     assert!(error.to_string().contains("stop that process"), "{error}");
     drop(log);
@@ -82,17 +82,24 @@ fn a_check_shows_the_events_and_changes_nothing() {
     let head = log_with(SledBackend::open(dir.path()).unwrap(), 70).reader().head();
     let before = content(dir.path());
 
-    let without = inspect(dir.path(), None, |_| panic!("no event without the seed")).unwrap();
+    let without =
+        inspect(dir.path(), None, |_| -> Option<[u8; 32]> { panic!("no event without the seed") }).unwrap();
     assert!(!without.verified);
     let mut events = Vec::new();
-    let with = inspect(dir.path(), Some(&SEED), |replayed| events.push(replayed.event.to_vec())).unwrap();
+    let with = inspect(dir.path(), Some(&SEED), |replayed| {
+        events.push(replayed.event.to_vec());
+        None
+    })
+    .unwrap();
     assert!(with.verified);
     for summary in [without, with] {
         assert_eq!((summary.format_version, summary.layout_version), (1, 1));
         assert_eq!((summary.events, summary.head_digest), (head.events, head.digest));
     }
     assert_eq!(events, (0..70).map(|number| event(number, 40)).collect::<Vec<_>>());
-    let error = inspect(dir.path(), Some(&[1; 64]), |_| ()).unwrap_err();
+    let error = inspect(dir.path(), Some(&SEED), |_| Some([9; 32])).unwrap_err();
+    assert!(matches!(error, StoreError::BlobMissing { digest } if digest == [9; 32]), "{error}");
+    let error = inspect(dir.path(), Some(&[1; 64]), |_| None).unwrap_err();
     assert!(matches!(error, StoreError::WrongSeed), "{error}");
     assert_eq!(content(dir.path()), before);
 }
@@ -100,7 +107,7 @@ fn a_check_shows_the_events_and_changes_nothing() {
 #[test]
 fn a_check_of_an_empty_directory_says_that_there_is_no_store() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(inspect(dir.path(), None, |_| ()).is_err());
+    assert!(inspect(dir.path(), None, |_| None).is_err());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -112,7 +119,7 @@ fn a_read_only_file_system_is_refused_but_can_be_checked() {
         let error = refusal(mount);
         assert!(matches!(error, BackendError::ReadOnly { .. }), "{error}");
         assert!(error.to_string().contains("mount it writable"), "{error}");
-        assert_eq!(inspect(mount, Some(&SEED), |_| ()).unwrap().events, 3);
+        assert_eq!(inspect(mount, Some(&SEED), |_| None).unwrap().events, 3);
     });
 }
 
