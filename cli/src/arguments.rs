@@ -36,6 +36,8 @@ pub(crate) enum Command {
     History(HistoryOptions),
     /// Approve a manifest with a workload owner's key, for `set --signature`.
     Sign(SignOptions),
+    /// Look at evidence in a file.
+    Attestation(AttestationOptions),
     /// What AMD and Intel publish about hardware, for machines that cannot ask them.
     Collateral(CollateralOptions),
     /// Simulated hardware, for machines without confidential computing.
@@ -162,6 +164,33 @@ pub(crate) enum Format {
     Table,
     /// One JSON object a line.
     Json,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AttestationOptions {
+    #[command(subcommand)]
+    pub(crate) command: AttestationCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum AttestationCommand {
+    /// Say whether a manifest accepts evidence, and if not, everything that does not fit.
+    Check(AttestationCheckOptions),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AttestationCheckOptions {
+    /// The manifest [default: manifest.json in the workspace].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sources: SourceOptions,
+    /// How to print.
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// SNP report, TDX quote, or the document from a certificate's attestation extension.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod attestation;
 mod collateral;
 mod history;
 mod recover;
@@ -13,6 +14,7 @@ use std::time::SystemTime;
 use contrast_attestation::atls::Identity;
 use contrast_manifest::{Audience, ManifestDocument};
 
+pub(crate) use attestation::attestation;
 pub(crate) use collateral::collateral;
 pub(crate) use history::history;
 pub(crate) use recover::recover;
