@@ -2,6 +2,7 @@
 
 mod error;
 mod history_stream;
+mod seed_call;
 
 use std::{
     sync::Arc,
@@ -49,6 +50,7 @@ pub(crate) struct Address {
 pub(crate) struct Coordinator {
     address: String,
     api: UserApiClient<Channel>,
+    channel: Channel,
 }
 
 impl Coordinator {
@@ -96,12 +98,12 @@ impl Coordinator {
         self.read(answer)
     }
 
-    /// `UserAPI.Recover`.
+    /// `UserAPI.Recover`. The seed in the request is wiped once it is encoded.
     pub(crate) async fn recover(
         &mut self,
         request: RecoverRequest,
     ) -> Result<RecoverResponse, CoordinatorError> {
-        let answer = self.api.recover(request).await;
+        let answer = seed_call::recover(self.channel.clone(), request).await;
         self.read(answer)
     }
 
@@ -125,10 +127,10 @@ impl Coordinator {
             outcome => outcome?,
         };
         output::warn_of_simulation(link.claims.as_ref());
-        let api = UserApiClient::new(link.channel)
+        let api = UserApiClient::new(link.channel.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        Ok(Self { address: address.host_port.clone(), api })
+        Ok(Self { address: address.host_port.clone(), api, channel: link.channel })
     }
 
     fn read<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, CoordinatorError> {
