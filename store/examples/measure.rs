@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const SEED: [u8; 64] = [1; 64];
 const EVENT_BYTES: usize = 930;
 const REPETITIONS: usize = 7;
+/// Events of one append: as many as a `set` leads to.
+const TOGETHER: usize = 2;
 
 fn main() {
     let events: usize = std::env::args().nth(1).map_or(100_000, |text| text.parse().unwrap());
@@ -85,8 +87,8 @@ fn begin(store: &Path) -> SealedLog {
 
 fn make(store: &Path, events: usize) {
     let mut log = begin(store);
-    for from in (1..events).step_by(500) {
-        let events = (from..events.min(from + 500)).map(|_| vec![7; EVENT_BYTES]).collect();
+    for from in (1..events).step_by(TOGETHER) {
+        let events = (from..events.min(from + TOGETHER)).map(|_| vec![7; EVENT_BYTES]).collect();
         log.append(Append { events, blobs: Vec::new() }).unwrap();
     }
 }

@@ -24,3 +24,24 @@ impl Poison {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend_error::EngineFailure;
+
+    #[test]
+    fn only_a_failure_that_leaves_doubt_ends_appending() {
+        let poison = Poison::default();
+        poison.guard(|| Err(BackendError::DiskFull)).unwrap_err();
+        poison.guard(|| Ok(())).unwrap();
+        let half_way = || BackendError::Write(EngineFailure::Panicked("in the middle".to_owned()));
+        poison.guard(|| Err(half_way())).unwrap_err();
+        let mut ran = false;
+        let refused = poison.guard(|| {
+            ran = true;
+            Ok(())
+        });
+        assert!(matches!(refused, Err(BackendError::Poisoned)) && !ran);
+    }
+}
