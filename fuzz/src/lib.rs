@@ -9,7 +9,9 @@ mod sealed_record;
 
 use contrast_attestation::{
     atls::parse_peer_certificate,
-    snp::{Report, document},
+    collateral::Bundle,
+    snp::{Report, crl, document},
+    tdx::{self, Collateral, Quote},
 };
 use contrast_manifest::{Audience, ManifestDocument};
 #[cfg(any(feature = "engine", test))]
@@ -35,6 +37,52 @@ pub fn snp_document(bytes: &[u8]) {
     }
 }
 
+/// A TDX quote as hardware makes it: what is accepted is kept byte for byte.
+///
+/// # Panics
+/// If a quote that parses is not written back as it was.
+pub fn tdx_quote(bytes: &[u8]) {
+    if let Ok(quote) = Quote::parse(bytes) {
+        assert_eq!(quote.encode(), bytes);
+    }
+}
+
+/// A TDX quote as it travels: what is accepted says the same after it was written and read again.
+///
+/// # Panics
+/// If it does not.
+pub fn tdx_document(bytes: &[u8]) {
+    if let Ok(read) = tdx::document::parse(bytes) {
+        assert_eq!(tdx::document::parse(&read.encode()), Ok(read));
+    }
+}
+
+/// What Intel publishes about platforms, or a bundle: its parts are enough to make it again.
+///
+/// # Panics
+/// If they are not.
+pub fn collateral(bytes: &[u8]) {
+    if let Ok(collateral) = Collateral::parse(bytes) {
+        let again = Collateral::new(collateral.parts().clone());
+        assert_eq!(again.ok().map(|again| *again.digest()), Some(*collateral.digest()));
+    }
+    if let Ok(bundle) = Bundle::parse(bytes) {
+        let again = bundle.encode().ok().and_then(|bytes| Bundle::parse(&bytes).ok());
+        assert_eq!(again, Some(bundle));
+    }
+}
+
+/// A revocation list of an AMD root key: serial numbers are in the one form in which they are compared.
+///
+/// # Panics
+/// If one has a leading zero.
+pub fn revocation_list(bytes: &[u8]) {
+    if let Ok(list) = crl::parse(bytes) {
+        let _ = (list.this_update(), list.next_update());
+        assert!(list.serials().iter().all(|serial| serial.len() <= 1 || serial.first() != Some(&0)));
+    }
+}
+
 /// A peer's certificate, and the document in it: the bytes are kept as they are.
 ///
 /// # Panics
@@ -45,6 +93,7 @@ pub fn peer_certificate(bytes: &[u8]) {
         let _ = certificate.owner_key_der();
         if let Some(evidence) = certificate.evidence() {
             snp_document(&evidence.document);
+            tdx_document(&evidence.document);
         }
     }
 }
@@ -74,11 +123,15 @@ mod tests {
 
     /// Every target that has a file in `targets`.
     const TARGETS: &[(&str, Target)] = &[
+        ("collateral", collateral),
         ("manifest", manifest),
         ("peer_certificate", peer_certificate),
+        ("revocation_list", revocation_list),
         ("sealed_record", sealed_record),
         ("snp_document", snp_document),
         ("snp_report", snp_report),
+        ("tdx_document", tdx_document),
+        ("tdx_quote", tdx_quote),
     ];
 
     fn files(folder: &str) -> Vec<std::path::PathBuf> {
@@ -118,6 +171,11 @@ mod tests {
     fn each_parser_accepts_a_seed() {
         assert!(seeds("snp_report").iter().any(|seed| Report::parse(seed).is_ok()));
         assert!(seeds("snp_document").iter().any(|seed| document::parse(seed).is_ok()));
+        assert!(seeds("tdx_quote").iter().all(|seed| Quote::parse(seed).is_ok()));
+        assert!(seeds("tdx_document").iter().all(|seed| tdx::document::parse(seed).is_ok()));
+        assert!(seeds("collateral").iter().any(|seed| Collateral::parse(seed).is_ok()));
+        assert!(seeds("collateral").iter().any(|seed| Bundle::parse(seed).is_ok()));
+        assert!(seeds("revocation_list").iter().all(|seed| crl::parse(seed).is_ok()));
         let manifests = seeds("manifest");
         let valid = manifests.iter().filter(|seed| ManifestDocument::parse(seed.as_slice()).is_ok());
         assert_eq!(valid.count(), 2);

@@ -2,7 +2,14 @@
 //!
 //! Everything in them is simulated. Keys are drawn at random, so every run gives other bytes.
 
-use std::{error::Error, fs, path::Path};
+mod tdx;
+
+use std::{
+    error::Error,
+    fs,
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use contrast_attestation::{
     Evidence, EvidenceType, ReportData,
@@ -13,7 +20,14 @@ use rcgen::{CertificateParams, CustomExtension, KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let processor = Processor::new(&Hierarchy::generate(Product::Genoa)?)?;
+    tdx::write_seeds()?;
+    let hierarchy = Hierarchy::generate(Product::Genoa)?;
+    for (name, serials) in [("empty", &[][..]), ("two", &[1, 0x80])] {
+        let day = |days: u64| UNIX_EPOCH + Duration::from_secs(days * 24 * 60 * 60);
+        let list = hierarchy.revocation_list(serials, day(20_000), day(20_365))?;
+        write("revocation_list", name, &list)?;
+    }
+    let processor = Processor::new(&hierarchy)?;
     for version in 2..=5 {
         let report = || processor.report_builder([1; 32], ReportData([2; 64])).version(version);
         write("snp_report", &format!("version-{version}"), &report().sign()?.report.to_bytes())?;
@@ -33,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(
         "manifest",
         "hardware",
-        &manifest(&json!({ "snp": [hardware(&reference_values)], "tdx": [tdx()] }))?,
+        &manifest(&json!({ "snp": [hardware(&reference_values)], "tdx": [tdx_entry()] }))?,
     )?;
     write("manifest", "empty", b"{}")?;
 
@@ -92,7 +106,7 @@ fn hardware(simulated: &Value) -> Value {
     entry
 }
 
-fn tdx() -> Value {
+fn tdx_entry() -> Value {
     json!({
         "Platform": "Metal-QEMU-TDX",
         "MrTd": "44".repeat(48),
