@@ -136,6 +136,27 @@ fn an_emptied_store_is_reported_as_a_rollback_to_who_remembers_a_history() {
     }
 }
 
+#[test]
+fn another_deployment_with_the_same_manifest_is_refused_by_its_root_ca() {
+    let deployment = Deployment::new();
+    let coordinator = deployment.start();
+    deployment.contrast(&coordinator, "set", &[]).success();
+    deployment.contrast(&coordinator, "verify", &[]).success();
+    coordinator.kill();
+    // The host begins anew with what anybody can read: same manifest, same policies, so the same transition.
+    fs::remove_dir_all(&deployment.state_dir).unwrap();
+    let coordinator = deployment.start();
+    contrast_tests::Client::connect(coordinator.user_api, Default::default())
+        .set(deployment.set_request())
+        .unwrap();
+    let before = fingerprint(&deployment.workspace);
+    for command in ["verify", "history", "set"] {
+        let said = deployment.contrast(&coordinator, command, &[]).failure();
+        assert!(said.contains("root CA"), "{command}: {said}");
+    }
+    assert_eq!(before, fingerprint(&deployment.workspace), "what is remembered is kept");
+}
+
 // A read-only directory is a test of `store`, where it takes a mount of its own.
 #[test]
 fn a_state_directory_that_is_none_is_refused() {

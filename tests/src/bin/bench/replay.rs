@@ -244,7 +244,7 @@ impl History {
 /// Every record has a key of its own, which has to be expanded.
 fn cipher(at: usize) -> Aes256Gcm {
     let mut key = [3; 32];
-    key[..8].copy_from_slice(&at.to_le_bytes());
+    key.iter_mut().zip(at.to_le_bytes()).for_each(|(to, from)| *to = from);
     Aes256Gcm::new(&Key::<Aes256Gcm>::from(key))
 }
 
