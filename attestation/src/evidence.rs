@@ -65,10 +65,17 @@ pub struct Evidence {
 
 /// Makes evidence about the environment that it runs in.
 ///
-/// Producing a report can block for milliseconds to seconds: never call it on an async thread.
+/// Producing a report can block for milliseconds to seconds: never call it on an async thread, unless the attester
+/// says that it does not wait.
 pub trait Attester: Send + Sync {
     /// The type of evidence that this attester makes.
     fn evidence_type(&self) -> EvidenceType;
+
+    /// Whether [`Attester::attest`] waits for anything but the processor's own arithmetic: a device, a file, the
+    /// network. An attester that does not say is taken to.
+    fn waits(&self) -> bool {
+        true
+    }
 
     /// Makes evidence bound to `report_data`.
     ///

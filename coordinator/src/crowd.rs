@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::oneshot,
 };
+use tonic::transport::server::Connected;
 
 /// The open connections of one API, oldest first.
 pub struct Crowd {
@@ -25,9 +26,10 @@ pub struct Crowd {
     members: Mutex<VecDeque<oneshot::Sender<Infallible>>>,
 }
 
-/// A stream that ends when it is the oldest of too many.
-pub struct Member<IO> {
+/// A stream that ends when it is the oldest of too many, and what is known about its other end.
+pub struct Member<IO, Info> {
     stream: IO,
+    info: Info,
     cut: oneshot::Receiver<Infallible>,
 }
 
@@ -39,7 +41,7 @@ impl Crowd {
     }
 
     /// Takes a connection in; if that makes one too many, the oldest is cut.
-    pub fn admit<IO>(&self, stream: IO) -> Member<IO> {
+    pub fn admit<IO, Info>(&self, stream: IO, info: Info) -> Member<IO, Info> {
         let (keep, cut) = oneshot::channel();
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         members.push_back(keep);
@@ -49,11 +51,20 @@ impl Crowd {
         if members.len() > self.most {
             members.pop_front();
         }
-        Member { stream, cut }
+        Member { stream, info, cut }
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Member<IO> {
+/// RPC handlers get what is known about the other end.
+impl<IO, Info: Clone + Send + Sync + 'static> Connected for Member<IO, Info> {
+    type ConnectInfo = Info;
+
+    fn connect_info(&self) -> Info {
+        self.info.clone()
+    }
+}
+
+impl<IO: AsyncRead + Unpin, Info: Unpin> AsyncRead for Member<IO, Info> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -66,7 +77,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Member<IO> {
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Member<IO> {
+impl<IO: AsyncWrite + Unpin, Info: Unpin> AsyncWrite for Member<IO, Info> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -102,18 +113,18 @@ mod tests {
     async fn the_oldest_open_connection_is_cut_and_no_other() {
         let crowd = Crowd::new(2);
         let (mut remote, local) = duplex(8);
-        let mut first = crowd.admit(local);
-        let closed = crowd.admit(duplex(8).0);
+        let mut first = crowd.admit(local, ());
+        let closed = crowd.admit(duplex(8).0, ());
         drop(closed);
-        let mut second = crowd.admit(duplex(8).0);
+        let mut second = crowd.admit(duplex(8).0, ());
         remote.write_all(b"a").await.unwrap();
         assert_eq!(first.read_u8().await.unwrap(), b'a', "the closed one does not count");
         let (mut remote, local) = duplex(8);
-        let mut third = crowd.admit(local);
+        let mut third = crowd.admit(local, ());
         assert_eq!(first.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
         remote.write_all(b"b").await.unwrap();
         assert_eq!(third.read_u8().await.unwrap(), b'b');
-        let _newer = crowd.admit(duplex(8).0);
+        let _newer = crowd.admit(duplex(8).0, ());
         assert_eq!(second.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 
@@ -121,10 +132,10 @@ mod tests {
     async fn a_connection_that_waits_is_woken_up_to_be_cut() {
         let crowd = Crowd::new(1);
         let (_remote, local) = duplex(8);
-        let mut waiting = crowd.admit(local);
+        let mut waiting = crowd.admit(local, ());
         let reading = tokio::spawn(async move { waiting.read_u8().await });
         tokio::task::yield_now().await;
-        let _newer = crowd.admit(duplex(8).0);
+        let _newer = crowd.admit(duplex(8).0, ());
         assert_eq!(reading.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 }

@@ -4,7 +4,7 @@
 //! read here and lifted to the present one; the rest of the Coordinator knows only this module's types.
 
 use contrast_proto::events::v1 as wire;
-use prost::Message;
+use prost::{Message, bytes::Bytes};
 
 /// A SHA-256 digest.
 pub type Digest = [u8; 32];
@@ -141,6 +141,8 @@ impl Event {
     /// # Errors
     /// See [`EventError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, EventError> {
+        // The fields of the message are parts of this one copy.
+        let bytes = Bytes::copy_from_slice(bytes);
         wire::Event::decode(bytes).map_err(EventError::NotProtobuf)?.try_into()
     }
 }
@@ -149,16 +151,16 @@ impl From<Event> for wire::Event {
     fn from(event: Event) -> Self {
         let kind = match event.kind {
             EventKind::ManifestSet(set) => wire::event::Kind::ManifestSet(wire::ManifestSet {
-                manifest_digest: set.manifest.to_vec(),
-                policy_digests: set.policies.iter().map(|digest| digest.to_vec()).collect(),
+                manifest_digest: set.manifest.to_vec().into(),
+                policy_digests: set.policies.iter().map(|digest| digest.to_vec().into()).collect(),
                 author: Some(set.author.into()),
-                previous_transition: set.previous.to_vec(),
-                transition: set.transition.to_vec(),
-                signature: set.signature,
+                previous_transition: set.previous.to_vec().into(),
+                transition: set.transition.to_vec().into(),
+                signature: set.signature.into(),
             }),
             EventKind::CaGenerationStarted(started) => {
                 let (root_ca, transition_signer) = match started.lasting {
-                    Some(lasting) => (lasting.root_ca.into_bytes(), lasting.transition_signer.into_bytes()),
+                    Some(lasting) => (lasting.root_ca.into(), lasting.transition_signer.into()),
                     None => Default::default(),
                 };
                 wire::event::Kind::CaGenerationStarted(wire::CaGenerationStarted {
@@ -167,15 +169,15 @@ impl From<Event> for wire::Event {
                         Cause::ManifestSet => wire::Cause::ManifestSet.into(),
                         Cause::Recovery => wire::Cause::Recovery.into(),
                     },
-                    intermediate_ca: started.certificates.intermediate_ca.into_bytes(),
-                    mesh_ca: started.certificates.mesh_ca.into_bytes(),
+                    intermediate_ca: started.certificates.intermediate_ca.into(),
+                    mesh_ca: started.certificates.mesh_ca.into(),
                     root_ca,
                     transition_signer,
                 })
             }
             EventKind::Recovered(recovered) => wire::event::Kind::Recovered(wire::Recovered {
                 author: Some(recovered.author.into()),
-                transition: recovered.transition.to_vec(),
+                transition: recovered.transition.to_vec().into(),
             }),
         };
         Self { time_unix_ms: event.time_unix_ms, kind: Some(kind) }
@@ -214,7 +216,7 @@ impl TryFrom<wire::ManifestSet> for ManifestSet {
             author: author(set.author)?,
             previous: digest(&set.previous_transition, "previous_transition")?,
             transition: digest(&set.transition, "transition")?,
-            signature: set.signature,
+            signature: set.signature.into(),
         })
     }
 }
@@ -251,9 +253,9 @@ impl TryFrom<wire::CaGenerationStarted> for CaGenerationStarted {
 impl From<Author> for wire::Author {
     fn from(author: Author) -> Self {
         let (proof, key_digest) = match author {
-            Author::Anyone => (wire::Proof::None, Vec::new()),
-            Author::TlsKey(digest) => (wire::Proof::TlsKey, digest.to_vec()),
-            Author::Signature(digest) => (wire::Proof::Signature, digest.to_vec()),
+            Author::Anyone => (wire::Proof::None, Bytes::new()),
+            Author::TlsKey(digest) => (wire::Proof::TlsKey, digest.to_vec().into()),
+            Author::Signature(digest) => (wire::Proof::Signature, digest.to_vec().into()),
         };
         Self { proof: proof.into(), key_digest }
     }
@@ -273,8 +275,8 @@ fn digest(bytes: &[u8], field: &'static str) -> Result<Digest, EventError> {
     bytes.try_into().map_err(|_| EventError::Malformed(field))
 }
 
-fn pem(bytes: Vec<u8>, field: &'static str) -> Result<String, EventError> {
-    String::from_utf8(bytes).map_err(|_| EventError::Malformed(field))
+fn pem(bytes: Bytes, field: &'static str) -> Result<String, EventError> {
+    String::from_utf8(bytes.into()).map_err(|_| EventError::Malformed(field))
 }
 
 #[cfg(test)]

@@ -4,25 +4,16 @@
 //! Connections in their handshake and established ones are bounded apart, so that thousands of either kind
 //! do not keep an honest client out.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use contrast_attestation::atls::{Accepted, Acceptor, ClientPolicy, Peer};
+use contrast_attestation::atls::{Accepted, Acceptor, ClientPolicy, Peer, grpc};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::BufWriter,
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
 };
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::Connected;
 
 use crate::{
     authority::{Active, Authority, Phase},
@@ -53,10 +44,7 @@ pub struct ConnectionInfo {
 }
 
 /// An established connection.
-pub struct Connection {
-    stream: Member<TlsStream<TcpStream>>,
-    info: ConnectionInfo,
-}
+pub type Connection = Member<BufWriter<TlsStream<TcpStream>>, ConnectionInfo>;
 
 /// Accepts until the receiver is dropped.
 pub fn incoming(
@@ -126,55 +114,10 @@ impl Door {
         };
         match self.acceptor.accept(tcp, policy).await {
             Ok(Accepted { stream, peer }) => {
-                let stream = self.crowd.admit(stream);
-                let info = ConnectionInfo { peer, active };
-                let _ = self.established.send(Ok(Connection { stream, info })).await;
+                let connection = self.crowd.admit(grpc::buffered(stream), ConnectionInfo { peer, active });
+                let _ = self.established.send(Ok(connection)).await;
             }
             Err(error) => tracing::info!(%remote, %error, "handshake failed"),
         }
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = ConnectionInfo;
-
-    fn connect_info(&self) -> ConnectionInfo {
-        self.info.clone()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }

@@ -57,12 +57,12 @@ impl OpsListener {
 }
 
 impl Listener for OpsListener {
-    type Io = Member<TcpStream>;
+    type Io = Member<TcpStream, ()>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, remote) = Listener::accept(&mut self.tcp).await;
-        (self.crowd.admit(stream), remote)
+        (self.crowd.admit(stream, ()), remote)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {

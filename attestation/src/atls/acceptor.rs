@@ -87,8 +87,8 @@ impl Acceptor {
         }
     }
 
-    /// Does the server's side of a handshake over `io`. Evidence is made and appraised on threads that may
-    /// block.
+    /// Does the server's side of a handshake over `io`. Evidence is made on threads that may block if the attester
+    /// waits for something. The appraisal is arithmetic, like the rest of the handshake, and takes about as long.
     ///
     /// # Errors
     /// See [`HandshakeError`]. The client has been sent an alert where it still listens.
@@ -134,12 +134,15 @@ impl Acceptor {
             }
         };
         let certificate = seen.take().transpose()?;
-        let appraisal = verdict(clients, certificate.clone(), nonce).await?;
+        let appraisal = verdict(&clients, certificate.as_ref(), &nonce)?;
         Ok(Accepted { stream, peer: Peer { certificate, appraisal } })
     }
 
     /// Makes the certificate for one connection.
     async fn present(&self, nonce: Nonce) -> Result<Arc<CertifiedKey>, HandshakeError> {
+        if !self.attester.waits() {
+            return Ok(present(&Identity::Fresh, Some(self.attester.as_ref()), &nonce)?);
+        }
         let turn =
             Arc::clone(&self.attesting).acquire_owned().await.map_err(|_| HandshakeError::Abandoned)?;
         let attester = Arc::clone(&self.attester);
@@ -156,15 +159,14 @@ fn client_nonce(hello: &ClientHello<'_>) -> Result<Nonce, HandshakeError> {
 }
 
 /// Appraises the client, if its policy says so.
-async fn verdict(
-    clients: ClientPolicy,
-    certificate: Option<PeerCertificate>,
-    nonce: Nonce,
+fn verdict(
+    clients: &ClientPolicy,
+    certificate: Option<&PeerCertificate>,
+    nonce: &Nonce,
 ) -> Result<Option<Result<Claims, Refusal>>, HandshakeError> {
     let ClientPolicy::Appraise(verifiers) = clients else { return Ok(None) };
     let certificate = certificate.ok_or(HandshakeError::NoCertificate)?;
-    let verdict = spawn_blocking(move || appraise(&certificate, &nonce, &verifiers, SystemTime::now()));
-    verdict.await.map(Some).map_err(|_| HandshakeError::Abandoned)
+    Ok(Some(appraise(certificate, nonce, verifiers, SystemTime::now())))
 }
 
 /// The configuration of one connection.

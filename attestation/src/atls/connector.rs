@@ -72,8 +72,8 @@ impl Connector {
         self.timeout
     }
 
-    /// Does the client's side of a handshake over `io`, on a thread that may block, because making evidence
-    /// and appraising it can. Dropping the future ends the handshake.
+    /// Does the client's side of a handshake over `io`; on a thread that may block if the attester waits for
+    /// something. Dropping the future ends the handshake.
     ///
     /// In TLS 1.3 a client is done before the server has looked at the client's certificate: that the server
     /// refuses it shows when something is read from the stream.
@@ -84,14 +84,22 @@ impl Connector {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        if !self.attester.as_ref().is_some_and(|attester| attester.waits()) {
+            return self.handshake_in_time(io).await;
+        }
         let connector = self.clone();
-        on_blocking_thread(async move {
-            tokio::time::timeout(connector.timeout, connector.handshake(io))
-                .await
-                .unwrap_or(Err(HandshakeError::TimedOut(connector.timeout)))
-        })
-        .await
-        .unwrap_or(Err(HandshakeError::Abandoned))
+        on_blocking_thread(async move { connector.handshake_in_time(io).await })
+            .await
+            .unwrap_or(Err(HandshakeError::Abandoned))
+    }
+
+    async fn handshake_in_time<IO>(&self, io: IO) -> Result<Connected<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        tokio::time::timeout(self.timeout, self.handshake(io))
+            .await
+            .unwrap_or(Err(HandshakeError::TimedOut(self.timeout)))
     }
 
     async fn handshake<IO>(&self, io: IO) -> Result<Connected<IO>, HandshakeError>

@@ -125,15 +125,15 @@ fn read_event(kind: wire::event::Kind) -> Result<Event, &'static str> {
             author: author(set.author)?,
             previous: hash(&set.previous_transition, "previous transition")?,
             transition: hash(&set.transition, "transition")?,
-            signature: set.signature,
+            signature: set.signature.into(),
         }),
         Kind::CaGenerationStarted(started) => Event::CaGenerationStarted(CaGeneration {
             generation: started.generation,
             cause: cause(started.cause())?,
-            intermediate_ca: started.intermediate_ca,
-            mesh_ca: started.mesh_ca,
-            root_ca: started.root_ca,
-            transition_signer: started.transition_signer,
+            intermediate_ca: started.intermediate_ca.into(),
+            mesh_ca: started.mesh_ca.into(),
+            root_ca: started.root_ca.into(),
+            transition_signer: started.transition_signer.into(),
         }),
         Kind::Recovered(recovered) => Event::Recovered {
             author: author(recovered.author)?,
@@ -150,7 +150,7 @@ fn author(author: Option<wire::Author>) -> Result<Author, &'static str> {
         wire::Proof::Signature => Proof::Signature,
         wire::Proof::Unspecified => return Err("proof of the author"),
     };
-    let key = match author.key_digest.as_slice() {
+    let key = match author.key_digest.as_ref() {
         [] => None,
         digest => Some(hash(digest, "key of the author")?),
     };
