@@ -12,7 +12,6 @@ mod certificate;
 mod claims;
 mod collateral;
 mod collateral_verification;
-mod cursor;
 pub mod document;
 mod enclave_report;
 mod issuer;
