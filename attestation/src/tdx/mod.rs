@@ -15,6 +15,7 @@ mod collateral_verification;
 pub mod document;
 mod enclave_report;
 mod issuer;
+pub mod measurement;
 mod message;
 mod pck;
 mod platform;

@@ -102,3 +102,46 @@ fn put_end(table: &mut Vec<u8>, length: usize, guid: u128) {
     table.extend([d, c, b, a, f, e, h, g]);
     table.extend(rest);
 }
+
+/// A kernel: a bzImage that is a PE image with two sections, in the other order in the file, and bytes after them.
+pub(crate) fn kernel() -> Vec<u8> {
+    let mut file: Vec<u8> = (0..0xC20_usize).map(|at| (at % 241) as u8).collect();
+    file[..0x400].fill(0);
+    let mut put = |offset: usize, bytes: &[u8]| file[offset..offset + bytes.len()].copy_from_slice(bytes);
+    put(0, b"MZ");
+    put(0x3C, &0x40_u32.to_le_bytes());
+    put(0x40, b"PE\0\0");
+    put(0x44, &0x8664_u16.to_le_bytes()); // machine
+    put(0x46, &2_u16.to_le_bytes()); // number of sections
+    put(0x54, &240_u16.to_le_bytes()); // length of the optional header
+    put(0x56, &0x0206_u16.to_le_bytes()); // characteristics
+    let optional = 0x58;
+    put(optional, &0x020B_u16.to_le_bytes()); // PE32+
+    put(optional + 16, &0x1000_u32.to_le_bytes()); // entry point
+    put(optional + 32, &0x1000_u32.to_le_bytes()); // section alignment
+    put(optional + 36, &0x200_u32.to_le_bytes()); // file alignment
+    put(optional + 56, &0x3000_u32.to_le_bytes()); // length of the image
+    put(optional + 60, &0x400_u32.to_le_bytes()); // length of the headers
+    put(optional + 64, &0xDEAD_BEEF_u32.to_le_bytes()); // checksum
+    put(optional + 68, &10_u16.to_le_bytes()); // subsystem: EFI application
+    put(optional + 108, &16_u32.to_le_bytes()); // number of directories
+    let sections = optional + 240;
+    for (index, (name, address, start, length)) in
+        [(b".text\0\0\0", 0x1000_u32, 0x800_u32, 0x400_u32), (b".data\0\0\0", 0x2000, 0x400, 0x400)]
+            .into_iter()
+            .enumerate()
+    {
+        let at = sections + 40 * index;
+        put(at, name);
+        for (offset, word) in [(8, length), (12, address), (16, length), (20, start)] {
+            put(at + offset, &word.to_le_bytes());
+        }
+        put(at + 36, &0x6000_0020_u32.to_le_bytes());
+    }
+    put(0x1F1, &[1]); // sectors of set-up code
+    put(0x1FE, &[0x55, 0xAA]);
+    put(0x202, b"HdrS");
+    put(0x206, &0x020F_u16.to_le_bytes()); // version of the boot protocol
+    put(0x211, &[1]); // loaded high
+    file
+}
