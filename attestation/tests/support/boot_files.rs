@@ -76,7 +76,7 @@ impl Firmware {
         let length = table.len() + 18;
         put_end(&mut table, length, 0x96b582de_1fb2_45f7_baea_a366c55a082d);
         let end = image.len() - RESET_VECTOR;
-        image[end - table.len()..end].copy_from_slice(&table);
+        put(&mut image, end - table.len(), &table);
         image
     }
 }
@@ -88,7 +88,12 @@ fn put_metadata(image: &mut [u8], distance: usize, signature: [u8; 4], count: us
     }
     metadata.extend(body);
     let start = image.len() - distance;
-    image[start..start + metadata.len()].copy_from_slice(&metadata);
+    put(image, start, &metadata);
+}
+
+fn put(file: &mut [u8], offset: usize, bytes: &[u8]) {
+    assert!(offset + bytes.len() <= file.len(), "the file has no room at {offset:#x}");
+    file.iter_mut().skip(offset).zip(bytes).for_each(|(to, from)| *to = *from);
 }
 
 fn put_entry(table: &mut Vec<u8>, guid: u128, data: &[u8]) {
@@ -106,8 +111,8 @@ fn put_end(table: &mut Vec<u8>, length: usize, guid: u128) {
 /// A kernel: a bzImage that is a PE image with two sections, in the other order in the file, and bytes after them.
 pub(crate) fn kernel() -> Vec<u8> {
     let mut file: Vec<u8> = (0..0xC20_usize).map(|at| (at % 241) as u8).collect();
-    file[..0x400].fill(0);
-    let mut put = |offset: usize, bytes: &[u8]| file[offset..offset + bytes.len()].copy_from_slice(bytes);
+    file.iter_mut().take(0x400).for_each(|byte| *byte = 0);
+    let mut put = |offset: usize, bytes: &[u8]| put(&mut file, offset, bytes);
     put(0, b"MZ");
     put(0x3C, &0x40_u32.to_le_bytes());
     put(0x40, b"PE\0\0");
