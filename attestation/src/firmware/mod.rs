@@ -32,6 +32,7 @@ const END: u64 = 1 << 32;
 #[derive(Clone, Debug)]
 pub struct Image<'a> {
     bytes: &'a [u8],
+    address: u64,
     table: Table<'a>,
 }
 
@@ -42,10 +43,12 @@ impl<'a> Image<'a> {
     /// If the image is no whole number of pages, has no table, or the table contradicts itself.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FirmwareError> {
         let length = bytes.len();
-        if length == 0 || !length.is_multiple_of(PAGE_LENGTH) || start(length).is_none() {
-            return Err(FirmwareError::Length { length });
-        }
-        Ok(Self { bytes, table: Table::parse(bytes)? })
+        let address = u64::try_from(length)
+            .ok()
+            .filter(|length| *length > 0 && bytes.len().is_multiple_of(PAGE_LENGTH))
+            .and_then(|length| END.checked_sub(length))
+            .ok_or(FirmwareError::Length { length })?;
+        Ok(Self { bytes, address, table: Table::parse(bytes)? })
     }
 
     /// The whole image.
@@ -57,8 +60,7 @@ impl<'a> Image<'a> {
     /// Guest address of the image's first byte; its end is at 4 GiB.
     #[must_use]
     pub fn address(&self) -> u64 {
-        // `parse` has seen that it is there.
-        start(self.bytes.len()).unwrap_or(END)
+        self.address
     }
 
     /// What the image says about SEV-SNP.
@@ -82,8 +84,4 @@ impl<'a> Image<'a> {
         let start = self.bytes.len().checked_sub(distance.try_into().ok()?)?;
         self.bytes.get(start..)
     }
-}
-
-fn start(length: usize) -> Option<u64> {
-    END.checked_sub(length.try_into().ok()?)
 }

@@ -124,7 +124,7 @@ fn sections_that_no_hypervisor_could_add_are_refused() {
     }
     let unknown = FirmwareError::SectionType { what, index: 0, kind: 5 };
     assert_eq!(sev_section([0x1000, 0x1000, 5]).err(), Some(unknown));
-    let twice = sev(|firmware| firmware.sev = Some(vec![[0x2000, 0x1000, 1], [0x1000, 0x2000, 2 - 1]]));
+    let twice = sev(|firmware| firmware.sev = Some(vec![[0x2000, 0x1000, 1], [0x1000, 0x2000, 1]]));
     assert_eq!(twice.err(), Some(FirmwareError::Overlap { what, address: 0x2000 }));
 
     let what = Structure::TdvfMetadata;

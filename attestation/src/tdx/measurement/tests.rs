@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::firmware::{
     FirmwareError, Image, Structure,
@@ -86,4 +88,18 @@ fn a_kernel_that_qemu_or_uefi_would_not_boot_is_refused() {
     assert_eq!(with(0x40, 0), Err(KernelError::Pe(PeError::NotPe)));
     let length = 1 << 32;
     assert_eq!(rtmr1(&kernel(), 0, length), Err(KernelError::InitrdLength { length }));
+}
+
+proptest! {
+    #[test]
+    fn no_kernel_makes_measuring_panic(
+        changes in prop::collection::vec((0..0x260_usize, any::<u8>()), 0..6),
+        length in 0..=0xC20_usize,
+    ) {
+        let mut file = kernel();
+        for (offset, byte) in changes {
+            file[offset] = byte;
+        }
+        let _ = (rtmr1(&file, 0, 0), rtmr1(&file[..length], 0, 0));
+    }
 }
