@@ -255,6 +255,7 @@ fn options_that_cannot_be_meant_end_with_2() {
         [&SNP[..], &["--initrd", "initrd"]].concat(),
         [&SNP[..], &["--append", "quiet"]].concat(),
         [&TDX[..], &BOOT[..4]].concat(),
+        [&TDX[..], &BOOT[..4], &["--append", "gr\u{fc}n"]].concat(),
         [&TDX[..], &BOOT, &ACPI[..4]].concat(),
         [&TDX[..], &BOOT, &["--initrd-address", "0x100000000"]].concat(),
     ] {

@@ -71,7 +71,7 @@ pub(super) struct TdxOptions {
     #[arg(long, value_name = "FILE")]
     pub(super) initrd: PathBuf,
     /// The kernel's command line, exactly as QEMU gets it.
-    #[arg(long, value_name = "LINE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "LINE", allow_hyphen_values = true, value_parser = ascii)]
     pub(super) append: String,
     /// Guest address of the initrd, which QEMU writes into the kernel before it is measured. The default is what a
     /// QEMU writes that was changed for reproducible measurements.
@@ -119,6 +119,15 @@ fn vcpu_type(text: &str) -> Result<Product, String> {
             "`{text}` is none of EPYC-Milan, EPYC-Genoa and EPYC-Turin, nor a version such as EPYC-Milan-v2"
         )
     })
+}
+
+/// Firmware takes each byte for a character, and what it makes of others is not documented.
+fn ascii(text: &str) -> Result<String, String> {
+    if text.is_ascii() {
+        Ok(text.to_owned())
+    } else {
+        Err("the command line has characters other than ASCII".to_owned())
+    }
 }
 
 fn address(text: &str) -> Result<Address, String> {
