@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use contrast_attestation::collateral::{Address, Proxy};
 
-use crate::logging::LogLevel;
+use crate::{commands::MeasureOptions, logging::LogLevel};
 
 /// The port of the Coordinator's user API.
 const USER_API_PORT: u16 = 1313;
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Attestation(AttestationOptions),
     /// What AMD and Intel publish about hardware, for machines that cannot ask them.
     Collateral(CollateralOptions),
+    /// Compute reference values from firmware, kernel, initrd and command line.
+    Measure(MeasureOptions),
     /// Simulated hardware, for machines without confidential computing.
     Simulator(SimulatorOptions),
 }

@@ -3,6 +3,7 @@
 mod attestation;
 mod collateral;
 mod history;
+mod measure;
 mod recover;
 mod set;
 mod sign;
@@ -17,6 +18,7 @@ use contrast_manifest::{Audience, ManifestDocument};
 pub(crate) use attestation::attestation;
 pub(crate) use collateral::collateral;
 pub(crate) use history::history;
+pub(crate) use measure::{MeasureOptions, measure};
 pub(crate) use recover::recover;
 pub(crate) use set::set;
 pub(crate) use sign::sign;

@@ -1,5 +1,5 @@
 //! The program `contrast`: sets a deployment's manifest, verifies a deployment, recovers a restarted
-//! Coordinator and reads a deployment's history.
+//! Coordinator, reads a deployment's history and computes reference values.
 
 mod arguments;
 mod collateral;
@@ -73,6 +73,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Sign(options) => commands::sign(&workspace, &options),
         Command::Attestation(options) => commands::attestation(&workspace, options).await,
         Command::Collateral(options) => commands::collateral(&workspace, options).await,
+        Command::Measure(options) => commands::measure(options).await,
         Command::Simulator(options) => commands::simulator(options).await,
     }
 }

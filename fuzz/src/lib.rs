@@ -10,8 +10,9 @@ mod sealed_record;
 use contrast_attestation::{
     atls::parse_peer_certificate,
     collateral::Bundle,
+    firmware::{Image, TdvfContent},
     snp::{Report, crl, document},
-    tdx::{self, Collateral, Quote},
+    tdx::{self, Collateral, Quote, measurement},
 };
 use contrast_manifest::{Audience, ManifestDocument};
 #[cfg(any(feature = "engine", test))]
@@ -83,6 +84,42 @@ pub fn revocation_list(bytes: &[u8]) {
     }
 }
 
+/// An OVMF image: sections lie where a guest has memory, and what they are filled with fills them.
+///
+/// # Panics
+/// If they do not, or it does not.
+pub fn firmware(bytes: &[u8]) {
+    const FOUR_GIB: u64 = 1 << 32;
+    let Ok(image) = Image::parse(bytes) else { return };
+    assert_eq!(image.address() + image.bytes().len() as u64, FOUR_GIB);
+    if let Ok(sev) = image.sev() {
+        let total: u64 = sev.sections.iter().map(|section| section.pages.length()).sum();
+        assert!(sev.ap_eip != 0 && sev.hash_table != Some(0) && total <= FOUR_GIB);
+    }
+    if let Ok(sections) = image.tdvf() {
+        let total: u64 = sections.iter().map(|section| section.pages.length()).sum();
+        assert!(total <= FOUR_GIB);
+        for section in sections {
+            if let TdvfContent::Extended(content) | TdvfContent::Added(content) = section.content {
+                assert_eq!(content.len() as u64, section.pages.length());
+            }
+        }
+    }
+}
+
+/// A kernel that a TD boots: what QEMU overwrites in it makes no difference.
+///
+/// # Panics
+/// If it does.
+pub fn kernel(bytes: &[u8]) {
+    if let Ok(register) = measurement::rtmr1(bytes, 0x8000_0000, 1) {
+        let mut other = bytes.to_vec();
+        // Address and length of the initrd.
+        other.iter_mut().skip(0x218).take(8).for_each(|byte| *byte = !*byte);
+        assert_eq!(measurement::rtmr1(&other, 0x8000_0000, 1), Ok(register));
+    }
+}
+
 /// A peer's certificate, and the document in it: the bytes are kept as they are.
 ///
 /// # Panics
@@ -124,6 +161,8 @@ mod tests {
     /// Every target that has a file in `targets`.
     const TARGETS: &[(&str, Target)] = &[
         ("collateral", collateral),
+        ("firmware", firmware),
+        ("kernel", kernel),
         ("manifest", manifest),
         ("peer_certificate", peer_certificate),
         ("revocation_list", revocation_list),
@@ -176,6 +215,10 @@ mod tests {
         assert!(seeds("collateral").iter().any(|seed| Collateral::parse(seed).is_ok()));
         assert!(seeds("collateral").iter().any(|seed| Bundle::parse(seed).is_ok()));
         assert!(seeds("revocation_list").iter().all(|seed| crl::parse(seed).is_ok()));
+        assert!(seeds("firmware").iter().all(|seed| Image::parse(seed).is_ok()));
+        assert!(seeds("firmware").iter().any(|seed| Image::parse(seed).unwrap().sev().is_ok()));
+        assert!(seeds("firmware").iter().any(|seed| Image::parse(seed).unwrap().tdvf().is_ok()));
+        assert!(seeds("kernel").iter().all(|seed| measurement::rtmr1(seed, 0, 0).is_ok()));
         let manifests = seeds("manifest");
         let valid = manifests.iter().filter(|seed| ManifestDocument::parse(seed.as_slice()).is_ok());
         assert_eq!(valid.count(), 2);

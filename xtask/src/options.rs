@@ -15,7 +15,7 @@ Usage: cargo xtask COMMAND
                             run one fuzz target, or each in turn (default 10 seconds each)
   bench [ARGS...]           the benchmark table, built with optimisation
   embed-policies [--check]  write deploy/demo/policies/*.rego into the annotations of deploy/demo/*.yml
-  setup                     install the Debian packages and Rust components that the tests need";
+  setup                     install the Debian packages, Rust components and Python programs that the tests need";
 
 /// One parsed command line.
 #[derive(PartialEq, Eq, Debug)]

@@ -3,12 +3,13 @@
 use std::{
     env,
     os::unix::fs::MetadataExt as _,
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
 use crate::{
     failure::{Failure, Obstacle},
-    process,
+    process, workspace,
 };
 
 /// Something that must be there.
@@ -16,6 +17,8 @@ use crate::{
 pub(crate) enum Need {
     /// A program of a Debian package.
     Program { name: &'static str, package: &'static str },
+    /// A program of a Python package on PyPI, in a folder of its own below `target/python`.
+    PythonProgram { name: &'static str, version: &'static str },
     /// A cargo command of a component of the Rust toolchain.
     CargoCommand { name: &'static str, component: &'static str },
 }
@@ -37,6 +40,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("curl", "curl"),       // reads health and metrics as a cluster does
     program("strace", "strace"),   // records writes and syncs for the crash-state test
     program("c++", "g++"),         // compiles libFuzzer
+    python_program("sev-snp-measure", "0.0.13"), // second opinion on launch digests
 ];
 
 /// Makes sure that everything in `needs` is there, installing what is missing.
@@ -44,13 +48,21 @@ pub(crate) const EVERYTHING: &[Need] = &[
 /// # Errors
 /// When something is missing and cannot be installed; the message names it.
 pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
-    let (mut packages, mut components) = (Vec::new(), Vec::new());
+    let (mut packages, mut components, mut python) = (Vec::new(), Vec::new(), Vec::new());
     for need in needs {
         match *need {
             Need::Program { name, package } if !in_path(name) => packages.push(package),
             Need::CargoCommand { name, component } if !is_cargo_command(name) => components.push(component),
+            Need::PythonProgram { name, version }
+                if !python_folder(name, version)?.join("bin").join(name).is_file() =>
+            {
+                python.push((name, version));
+            }
             _ => {}
         }
+    }
+    if !python.is_empty() && !has_venv() {
+        packages.push("python3-venv");
     }
     if !packages.is_empty() {
         install_packages(packages)?;
@@ -58,11 +70,18 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
     if !components.is_empty() {
         install_components(components)?;
     }
+    for (name, version) in python {
+        install_python_program(name, version)?;
+    }
     Ok(())
 }
 
 const fn program(name: &'static str, package: &'static str) -> Need {
     Need::Program { name, package }
+}
+
+const fn python_program(name: &'static str, version: &'static str) -> Need {
+    Need::PythonProgram { name, version }
 }
 
 const fn cargo_command(name: &'static str, component: &'static str) -> Need {
@@ -86,6 +105,32 @@ fn install_components(missing: Vec<&'static str>) -> Result<(), Failure> {
         return Err(Failure::Components { missing });
     }
     process::run(process::program("rustup").args(["component", "add"]).args(missing))
+}
+
+fn install_python_program(name: &str, version: &str) -> Result<(), Failure> {
+    println!("installing {name} {version}");
+    let folder = python_folder(name, version)?;
+    // Whatever an interrupted attempt left is removed.
+    process::run(python().args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let mut pip = process::program(folder.join("bin").join("python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+    process::run(pip.arg(format!("{name}=={version}")))
+}
+
+/// Tests look for the program in `bin` of this folder.
+fn python_folder(name: &str, version: &str) -> Result<PathBuf, Failure> {
+    Ok(workspace::target()?.join("python").join(format!("{name}-{version}")))
+}
+
+/// Debian's Python has only half of the module; `ensurepip` is what is missing.
+fn has_venv() -> bool {
+    let mut command = python();
+    command.args(["-c", "import ensurepip, venv"]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn python() -> Command {
+    process::program("python3")
 }
 
 fn apt() -> Command {
@@ -131,6 +176,13 @@ mod tests {
     #[test]
     fn a_program_that_every_system_has_needs_no_installing() {
         assert!(provide(&[program("sh", "no-such-package")]).is_ok());
+    }
+
+    #[test]
+    fn programs_of_two_versions_do_not_share_a_folder() {
+        let folder = |version| python_folder("sev-snp-measure", version).ok();
+        assert!(folder("0.0.13").is_some_and(|path| path.ends_with("python/sev-snp-measure-0.0.13")));
+        assert_ne!(folder("0.0.13"), folder("0.0.12"));
     }
 
     #[test]

@@ -24,6 +24,17 @@ pub(crate) fn built(program: &str) -> Result<PathBuf, Failure> {
     Ok(own.with_file_name(program))
 }
 
+/// The folder of everything that is built, `target` unless cargo was told otherwise.
+///
+/// # Errors
+/// As [`built`].
+pub(crate) fn target() -> Result<PathBuf, Failure> {
+    let own = built("")?;
+    // Cargo marks it.
+    let marked = own.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    Ok(marked.map_or_else(|| root().join("target"), Path::to_path_buf))
+}
+
 /// All files below the root with one of these extensions, sorted. Build output and hidden folders are left out.
 ///
 /// # Errors

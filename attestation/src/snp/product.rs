@@ -33,6 +33,18 @@ impl Product {
         Self::ALL.into_iter().find(|product| product.name() == name)
     }
 
+    /// The line of a type of vCPU: `EPYC-Milan`, or a version of it such as `EPYC-Milan-v2`.
+    ///
+    /// The versions of a type differ in CPUID features, not in the signature, so they have the same launch digest.
+    /// QEMU, "QEMU / KVM CPU model configuration".
+    #[must_use]
+    pub fn from_vcpu_type(name: &str) -> Option<Self> {
+        let line = name.strip_prefix("EPYC-")?;
+        let (line, version) = line.split_once("-v").map_or((line, "1"), |(line, version)| (line, version));
+        let is_version = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
+        Self::from_name(line).filter(|_| is_version)
+    }
+
     /// The line that a processor belongs to.
     #[must_use]
     pub fn from_cpuid(cpuid: CpuId) -> Option<Self> {
@@ -122,6 +134,29 @@ mod tests {
             assert_eq!(cpuid.and_then(Product::from_cpuid), Some(product));
         }
         assert_eq!(CpuId::from_leaf_1_eax(0x00B0_0F21), Some(Product::Turin.typical_cpuid()));
+    }
+
+    #[test]
+    fn types_of_vcpus_are_those_of_qemu() {
+        for product in Product::ALL {
+            for name in
+                [format!("EPYC-{product}"), format!("EPYC-{product}-v1"), format!("EPYC-{product}-v2")]
+            {
+                assert_eq!(Product::from_vcpu_type(&name), Some(product), "{name}");
+            }
+        }
+        for name in [
+            "Milan",
+            "EPYC",
+            "EPYC-v4",
+            "EPYC-Rome",
+            "EPYC-milan",
+            "EPYC-Milan-v",
+            "EPYC-Milan-vx",
+            "EPYC-Milan-1",
+        ] {
+            assert_eq!(Product::from_vcpu_type(name), None, "{name}");
+        }
     }
 
     #[test]

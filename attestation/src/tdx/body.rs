@@ -1,6 +1,6 @@
 //! What a quote says about a trust domain (TD).
 
-use super::cursor::{Cursor, Ended};
+use crate::cursor::{Cursor, Ended};
 
 /// `sgx_report2_body_t` of TDX 1.0, 584 bytes, with the fields that TDX 1.5 adds to it.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 //! The report of the quoting enclave (QE), which vouches for the key that signs quotes.
 
-use super::cursor::{Cursor, Ended};
+use crate::cursor::{Cursor, Ended};
 
 /// `sgx_report_body_t` of Intel's "SGX ECDSA Quote Library Reference", 384 bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -2,10 +2,8 @@
 //!
 //! Intel "TDX DCAP Quoting Library API", appendix "Quote format": versions 4 and 5, ECDSA P-256.
 
-use super::{
-    EnclaveReport, TdReport,
-    cursor::{Cursor, Ended},
-};
+use super::{EnclaveReport, TdReport};
+use crate::cursor::{Cursor, Ended};
 
 /// A quote, field by field. Nothing is verified yet.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,7 +1,10 @@
 //! Makes the inputs in `seeds` anew: `cargo run --package contrast-fuzz --example seeds`.
 //!
-//! Everything in them is simulated. Keys are drawn at random, so every run gives other bytes.
+//! Everything in them is simulated. Keys are drawn at random, so every run gives other bytes, except for firmware and
+//! kernel.
 
+#[path = "../../../attestation/tests/support/boot_files.rs"]
+mod boot_files;
 mod tdx;
 
 use std::{
@@ -11,6 +14,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use boot_files::Firmware;
 use contrast_attestation::{
     Evidence, EvidenceType, ReportData,
     simulated::{Hierarchy, Processor},
@@ -21,6 +25,10 @@ use serde_json::{Value, json};
 
 fn main() -> Result<(), Box<dyn Error>> {
     tdx::write_seeds()?;
+    write("firmware", "both", &Firmware::example().build())?;
+    write("firmware", "snp", &Firmware { tdvf: None, ..Firmware::example() }.build())?;
+    write("firmware", "tdx", &Firmware { sev: None, hash_table: None, ..Firmware::example() }.build())?;
+    write("kernel", "bzimage", &boot_files::kernel())?;
     let hierarchy = Hierarchy::generate(Product::Genoa)?;
     for (name, serials) in [("empty", &[][..]), ("two", &[1, 0x80])] {
         let day = |days: u64| UNIX_EPOCH + Duration::from_secs(days * 24 * 60 * 60);
