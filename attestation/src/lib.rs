@@ -6,18 +6,23 @@
 
 pub mod atls;
 mod attest_error;
+mod certificate_facts;
+mod check;
 mod claims;
 pub mod collateral;
 mod collateral_source;
 mod configfs_tsm;
 mod detect;
 mod evidence;
+mod moment;
 pub mod simulated;
 pub mod snp;
 pub mod tdx;
 mod verifier;
 
 pub use attest_error::AttestError;
+pub use certificate_facts::{CertificateFacts, Origin};
+pub use check::Check;
 pub use claims::{ClaimValue, Claims};
 pub use collateral_source::{CollateralSource, Missing, NoCollateral};
 pub use detect::{AttesterKind, UnknownAttesterKind, detect, detect_with};
