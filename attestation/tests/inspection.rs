@@ -8,14 +8,14 @@
 use std::{
     env, fs,
     path::PathBuf,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex},
     time::{Duration, SystemTime},
 };
 
 use contrast_attestation::{
     Check, CollateralSource, Missing, NoCollateral, Origin, ReportData,
-    simulated::{Hierarchy, Processor},
-    snp::{self, Endorsements, InspectionRoot, Product, Report, TcbParts},
+    simulated::{EndorsementTemplate, Hierarchy, Processor},
+    snp::{self, Endorsements, InspectionRoot, Product, Report, SigningKey, TcbParts},
     tdx::{self, Collateral, PckCa, Quote, TrustRoot},
 };
 
@@ -140,6 +140,37 @@ fn a_report_without_its_certificate_is_not_checked_until_somebody_has_that() {
     assert_eq!(snp_outcomes(&later), [V, V, V, F, N], "{later:?}");
 }
 
+#[test]
+fn vendors_are_asked_about_one_product_line_after_the_other() {
+    /// Says of Milan that it is being fetched, or that there is none.
+    struct Asked(Missing, Mutex<Vec<Product>>);
+    impl CollateralSource for Asked {
+        fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
+            Err(Missing::BeingFetched)
+        }
+
+        fn snp_vcek(&self, product: Product, _: &[u8; 64], _: TcbParts) -> Result<Arc<[u8]>, Missing> {
+            self.1.lock().unwrap().push(product);
+            Err(self.0.clone())
+        }
+
+        fn tdx_collateral(&self, _: [u8; 6], _: PckCa) -> Result<Arc<Collateral>, Missing> {
+            Err(Missing::BeingFetched)
+        }
+    }
+    let report = PROCESSOR.report_builder([1; 32], ReportData([7; 64])).version(2).sign().unwrap().report;
+    let document = snp::Document { report, endorsements: Endorsements::default(), product: None };
+    for (answer, expected) in [
+        (Missing::BeingFetched, &[Product::Milan][..]),
+        (Missing::NotFetched { reason: "404".to_owned() }, &[Product::Milan, Product::Genoa]),
+    ] {
+        let source = Asked(answer, Mutex::default());
+        let inspection = at(&document, InspectionRoot::Amd, &source, IN_2024);
+        assert_eq!(snp_outcomes(&inspection), [N; 5], "{inspection:?}");
+        assert_eq!(*source.1.lock().unwrap(), expected);
+    }
+}
+
 /// Making their RSA keys takes seconds.
 static HIERARCHY: LazyLock<Hierarchy> = LazyLock::new(|| Hierarchy::generate(Product::Genoa).unwrap());
 static PROCESSOR: LazyLock<Processor> = LazyLock::new(|| Processor::new(&HIERARCHY).unwrap());
@@ -148,6 +179,63 @@ fn simulated(change: impl FnOnce(&mut Endorsements)) -> snp::Inspection {
     let report = PROCESSOR.report_builder([1; 32], ReportData([7; 64])).endorse(change).sign().unwrap();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     at(&report, InspectionRoot::OfTheEvidence, &NoCollateral, now)
+}
+
+/// The certificate of the processor's key, as it would be after `change`.
+fn reissued(change: impl FnOnce(&mut EndorsementTemplate)) -> Vec<u8> {
+    let mut template = EndorsementTemplate::new(
+        Product::Genoa,
+        PROCESSOR.tcb(),
+        PROCESSOR.chip_id().to_vec(),
+        PROCESSOR.public_key().unwrap(),
+    );
+    change(&mut template);
+    HIERARCHY.issue(&template).unwrap()
+}
+
+#[test]
+fn a_key_of_another_chip_firmware_or_line_does_not_belong_to_the_report() {
+    type Change = fn(&mut EndorsementTemplate);
+    let changes: [(&str, Change); 3] = [
+        ("CHIP_ID", |template| template.hardware_id[0] ^= 1),
+        ("REPORTED_TCB", |template| template.tcb.snp += 1),
+        ("productName", |template| template.product_name = "Milan-B0".to_owned()),
+    ];
+    for (name, change) in changes {
+        let vcek = reissued(change);
+        let inspection = simulated(|endorsements| endorsements.vcek = vcek);
+        assert_eq!(snp_outcomes(&inspection), [N, V, F, V, N], "{inspection:?}");
+        assert!(inspection.belonging.detail().contains(name), "{inspection:?}");
+    }
+}
+
+#[test]
+fn the_key_of_a_provider_is_shown_as_such_and_belongs_to_no_chip() {
+    let vlek = reissued(|template| {
+        template.kind = SigningKey::Vlek;
+        template.hardware_id.clear();
+    });
+    let document = PROCESSOR
+        .report_builder([1; 32], ReportData([7; 64]))
+        .edit(|report| report.signer_info = 1 << 2)
+        .endorse(|endorsements| {
+            endorsements.vcek.clear();
+            endorsements.vlek = vlek;
+            endorsements.ask = HIERARCHY.asvk().unwrap();
+        })
+        .sign()
+        .unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let inspection = at(&document, InspectionRoot::OfTheEvidence, &NoCollateral, now);
+    assert_eq!(snp_outcomes(&inspection), [N, V, V, V, N], "{inspection:?}");
+    let places: Vec<_> = inspection.certificates.iter().map(|it| it.place.as_str()).collect();
+    assert_eq!(places, ["VLEK", "ASVK", "ARK"]);
+    assert_eq!(inspection.endorsement.unwrap().hardware_id, None);
+    // Without it, nobody can be asked for it.
+    let bare = snp::Document { endorsements: Endorsements::default(), ..document };
+    let inspection = at(&bare, InspectionRoot::Amd, &NoCollateral, now);
+    assert_eq!(snp_outcomes(&inspection), [N; 5], "{inspection:?}");
+    assert!(inspection.chain.detail().contains("VLEK"), "{inspection:?}");
 }
 
 #[test]

@@ -196,6 +196,11 @@ fn endorsed(
                 let subject = Subject { kind, product, root, origin: Origin::Collateral };
                 return Ok((subject, Endorsements { vcek: vcek.to_vec(), ..sent.clone() }));
             }
+            // Another line's turn comes when this one has none: vendors are asked for as little as possible.
+            Err(Missing::BeingFetched) => {
+                missing = Missing::BeingFetched;
+                break;
+            }
             Err(reason) => missing = reason,
         }
     }

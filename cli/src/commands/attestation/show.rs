@@ -57,6 +57,9 @@ impl Advice for ShowError {
     }
 }
 
+/// As often as something new can turn out to be missing: a certificate of either of two product lines, a list.
+const ROUNDS: usize = 3;
+
 /// Evidence, and how it came here.
 struct Subject {
     document: Document,
@@ -122,8 +125,8 @@ impl Subject {
     /// Everything to print, and the names of the checks that failed.
     async fn inspect(self, collateral: &Collateral) -> (Fields, Vec<&'static str>) {
         let mut round = self.look(collateral);
-        // A certificate tells which revocation list is needed, so that there can be a second thing to fetch.
-        for _ in 0..2 {
+        // What was fetched tells what else is needed: another line's certificate, or a revocation list.
+        for _ in 0..ROUNDS {
             let fetch = async |_: &_| collateral.fetch_what_was_missing().await;
             if !with_progress("Fetching what AMD or Intel publish about the hardware", fetch).await {
                 break;
