@@ -9,9 +9,11 @@ mod captures;
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpListener,
     path::Path,
     process::{Command, Output, Stdio},
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use contrast_attestation::{
@@ -19,6 +21,7 @@ use contrast_attestation::{
     atls::{Acceptor, ClientPolicy, HANDSHAKE_TIMEOUT},
     simulated::{EndorsementTemplate, Hierarchy, Processor, ReportBuilder},
     snp::{Document, Endorsements, Product, Report},
+    tdx,
 };
 use serde_json::{Value, json};
 
@@ -231,6 +234,7 @@ fn a_captured_report_is_verified_with_its_certificate_and_not_checked_without() 
     // It came without a list, and the bundle has none.
     assert_eq!(outcome(&json, "revocation"), "not_checked");
     assert_eq!(json["certificates"]["vcek"]["productname"], "Milan-B0");
+    assert_eq!(json["certificates"]["vcek"]["serial_number"], "00");
     assert_eq!(json["certificates"]["ark"]["from"], "program");
 }
 
@@ -277,6 +281,58 @@ fn a_captured_quote_is_shown_with_its_platform_and_what_intel_said_then() {
     assert_eq!(outcome(&json, "collateral_validity"), "failed");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(text(&output.stderr).contains("does not hold: collateral validity\n"), "{output:?}");
+}
+
+#[test]
+fn a_quote_of_version_5_has_the_fields_that_tdx_1_5_adds() {
+    let Some(quote) = captured("tdx/quote-v4.bin") else { return };
+    let mut quote = tdx::Document::from_platform(&quote).unwrap().quote;
+    let added = ["TEE_TCB_SVN_2", "MRSERVICETD"];
+    for version in [4, 5] {
+        let is_1_5 = version == 5;
+        quote.header.version = version;
+        quote.body.tdx_1_5 =
+            is_1_5.then_some(tdx::Tdx15Fields { tee_tcb_svn_2: [2; 16], mr_service_td: [3; 48] });
+        let (table, json) = both(&quote.encode());
+        // The change was not signed.
+        assert_eq!(outcome(&json, "quote_signature"), if is_1_5 { "failed" } else { "verified" });
+        assert_eq!(table.status.code(), Some(i32::from(is_1_5)), "{table:?}");
+        let table = text(&table.stdout);
+        assert!(added.iter().all(|name| table.contains(name) == is_1_5), "{table}");
+        assert_eq!(json["header"]["version"], version);
+        let service_td = if is_1_5 { json!("03".repeat(48)) } else { Value::Null };
+        assert_eq!(json["td_report"]["mrservicetd"], service_td);
+        // As a manifest has it.
+        assert_eq!(json["td_report"]["xfam"]["raw"], hex::encode(quote.body.xfam));
+    }
+}
+
+#[test]
+fn what_is_missing_is_asked_for() {
+    let Some(quote) = captured("tdx/quote-v4.bin") else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let vendor = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let log = Arc::clone(&asked);
+    // Ends with the test's process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut line = String::new();
+            BufReader::new(stream.try_clone().unwrap()).read_line(&mut line).unwrap();
+            log.lock().unwrap().extend(line.split(' ').nth(1).map(str::to_owned));
+            stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("quote"), quote).unwrap();
+    let output = show(dir.path(), &["--collateral-proxy", &vendor, "--output", "json", "quote"]);
+    assert!(output.status.success(), "{output:?}");
+    let json = json_of(&output);
+    assert_eq!(outcome(&json, "collateral"), "not_checked");
+    assert!(json["checks"]["collateral"]["detail"].as_str().unwrap().contains("404"), "{json}");
+    let asked = asked.lock().unwrap();
+    assert!(asked.contains(&"/tdx/certification/v4/tcb?fmspc=b0c06f000000".to_owned()), "{asked:?}");
 }
 
 #[test]

@@ -86,7 +86,8 @@ pub struct CollateralFacts {
 /// How current one part of a platform is, as Intel says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TcbFacts {
-    /// The part: `platform TCB status`, `current platform TCB status`, `quoting enclave TCB status`.
+    /// The part: `platform TCB status`, `current platform TCB status`, `quoting enclave TCB status`; if those are all
+    /// up to date, also `TCB status`, that of the whole.
     pub of: &'static str,
     /// `UpToDate`, `OutOfDate`, … (Intel "PCS API", `tcbStatus`).
     pub status: String,
@@ -183,9 +184,9 @@ impl Published {
         match self {
             Self::Faulty(_, finding) => Check::Failed(finding.to_string()),
             _ => match self.signed() {
-                Ok(_) => Check::Verified(
-                    "TCB info, QE identity and revocation lists under Intel's root".to_owned(),
-                ),
+                Ok(_) => {
+                    Check::Verified("TCB info, QE identity and revocation lists under that root".to_owned())
+                }
                 Err(check) => check,
             },
         }
@@ -210,13 +211,17 @@ impl Links<'_> {
 
     fn chain_check(&self) -> Check {
         match self.chain {
-            Ok(chain) => Check::Verified(format!(
-                "PCK under Intel's {} CA under the root that is part of this program",
-                match chain.ca {
-                    PckCa::Processor => "PCK Processor",
-                    PckCa::Platform => "PCK Platform",
-                }
-            )),
+            Ok(chain) => {
+                let ca = match chain.ca {
+                    PckCa::Processor => "PCK Processor CA",
+                    PckCa::Platform => "PCK Platform CA",
+                };
+                let root = match self.root {
+                    TrustRoot::Intel => "Intel's root that is part of this program",
+                    TrustRoot::Other(_) => "a root that is not Intel's",
+                };
+                Check::Verified(format!("PCK under {ca} under {root}"))
+            }
             Err(error) => Check::Failed(error.finding().to_string()),
         }
     }

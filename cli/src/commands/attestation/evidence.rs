@@ -96,6 +96,16 @@ impl Readable {
         Self::parse(&bytes).map_err(|source| EvidenceError::Format { path: path.to_owned(), source })
     }
 
+    /// Reads evidence of a known type.
+    pub(super) fn of(evidence: &Evidence) -> Result<Self, UnknownDocument> {
+        Ok(match evidence.evidence_type {
+            EvidenceType::Snp | EvidenceType::Simulated => {
+                Document::Snp(snp::document::parse(&evidence.document)?).into()
+            }
+            EvidenceType::Tdx => Document::Tdx(tdx::document::parse(&evidence.document)?).into(),
+        })
+    }
+
     /// Reads a report, a quote, or a document.
     fn parse(bytes: &[u8]) -> Result<Self, UnknownFormat> {
         if bytes.len() == Report::LENGTH {
@@ -109,22 +119,21 @@ impl Readable {
             return Ok(Self { document: Document::Tdx(document), form: "TDX quote" });
         }
         match (snp::document::parse(bytes), tdx::document::parse(bytes)) {
-            (Ok(document), _) => Ok(Self { document: Document::Snp(document), form: "SNP document" }),
-            (_, Ok(document)) => Ok(Self { document: Document::Tdx(document), form: "TDX document" }),
+            (Ok(document), _) => Ok(Document::Snp(document).into()),
+            (_, Ok(document)) => Ok(Document::Tdx(document).into()),
             (Err(snp), Err(tdx)) => Err(UnknownFormat::Document { snp, tdx }),
         }
     }
 }
 
-impl Document {
-    /// Reads evidence of a known type.
-    pub(super) fn of(evidence: &Evidence) -> Result<Self, UnknownDocument> {
-        Ok(match evidence.evidence_type {
-            EvidenceType::Snp | EvidenceType::Simulated => {
-                Self::Snp(snp::document::parse(&evidence.document)?)
-            }
-            EvidenceType::Tdx => Self::Tdx(tdx::document::parse(&evidence.document)?),
-        })
+/// What is in a certificate's attestation extension.
+impl From<Document> for Readable {
+    fn from(document: Document) -> Self {
+        let form = match &document {
+            Document::Snp(_) => "SNP document",
+            Document::Tdx(_) => "TDX document",
+        };
+        Self { document, form }
     }
 }
 

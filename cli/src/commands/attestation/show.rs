@@ -114,11 +114,13 @@ impl Subject {
             workspace::write(&path, &evidence.document)?;
             output::note(&format!("The evidence is in {}", path.display()));
         }
-        let document = Document::of(&evidence)
+        let readable = Readable::of(&evidence)
             .map_err(|source| ShowError::Unreadable { address: address.clone(), source })?;
+        let Readable { document, form } = readable;
         let binding = binding(&document, &report_data);
         let mut origin = Fields::default();
         origin.add("coordinator", address);
+        origin.add("form", form);
         Ok(Self { document, evidence_type: evidence.evidence_type, binding, origin })
     }
 

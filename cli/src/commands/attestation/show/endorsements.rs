@@ -12,7 +12,9 @@ pub(super) fn certificate(facts: &CertificateFacts, now: SystemTime) -> Fields {
     fields.add("from", facts.origin.name());
     fields.add("subject", facts.subject.clone());
     fields.add("issuer", facts.issuer.clone());
-    fields.add("serial number", facts.serial.as_slice());
+    // AMD numbers every VCEK certificate 0.
+    let serial = if facts.serial.is_empty() { &[0][..] } else { &facts.serial };
+    fields.add("serial number", serial);
     fields.add("SHA-256", &facts.digest);
     fields.add("not before", facts.not_before);
     fields.add("not after", facts.not_after);

@@ -22,8 +22,8 @@ pub(super) enum Value {
     Check(Check),
     List(Vec<String>),
     Group(Fields),
-    /// A number that consists of parts.
-    Word(u64, Fields),
+    /// A value that consists of parts, and how it is written as a whole.
+    Whole(String, Fields),
     /// There is no value.
     Absent,
     /// What the value is, nobody here can tell.
@@ -57,7 +57,7 @@ impl Fields {
                 false => writeln!(f, "{:indent$}{name:width$}  {line}", "")?,
             }
             match value {
-                Value::Group(parts) | Value::Word(_, parts) => parts.write(f, depth + 1),
+                Value::Group(parts) | Value::Whole(_, parts) => parts.write(f, depth + 1),
                 _ => Ok(()),
             }
         })
@@ -87,7 +87,7 @@ impl Value {
             Self::List(items) => one_line(&items.join(", ")),
             Self::Group(parts) if parts.0.is_empty() => "none".to_owned(),
             Self::Group(_) => String::new(),
-            Self::Word(word, _) => hexadecimal(*word),
+            Self::Whole(whole, _) => whole.clone(),
             Self::Absent => "none".to_owned(),
             Self::Unknown => "unknown".to_owned(),
         }
@@ -103,10 +103,10 @@ impl Value {
             Self::Check(check) => json!({ "outcome": check.outcome(), "detail": check.detail() }),
             Self::List(items) => json!(items),
             Self::Group(parts) => parts.to_json(),
-            Self::Word(word, parts) => {
+            Self::Whole(whole, parts) => {
                 let mut json = parts.to_json();
                 if let Some(members) = json.as_object_mut() {
-                    members.insert("raw".to_owned(), json!(hexadecimal(*word)));
+                    members.insert("raw".to_owned(), json!(whole));
                 }
                 json
             }
@@ -120,7 +120,8 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-fn hexadecimal(word: u64) -> String {
+/// A number of 64 bits whose bits or bytes have a meaning of their own.
+pub(super) fn hexadecimal(word: u64) -> String {
     format!("{word:#018x}")
 }
 
@@ -204,17 +205,15 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// A number whose bits have names. Bits that are set without having one are told, too.
-pub(super) fn flags(word: u64, first: Fields, names: &[(&str, u64)], unnamed: u64) -> Value {
-    let mut parts = first;
+/// The bits that have names. Bits that are set without having one, and are not `others`, are told too.
+pub(super) fn add_flags(parts: &mut Fields, word: u64, names: &[(&str, u64)], others: u64) {
     for (name, bit) in names {
         parts.add(*name, word & bit != 0);
     }
-    let known = names.iter().fold(unnamed, |bits, (_, bit)| bits | bit);
+    let known = names.iter().fold(others, |bits, (_, bit)| bits | bit);
     if word & !known != 0 {
         parts.add("unknown bits", hexadecimal(word & !known));
     }
-    Value::Word(word, parts)
 }
 
 #[cfg(test)]
@@ -229,12 +228,14 @@ mod tests {
 
     #[test]
     fn people_and_programs_read_the_same_list() {
+        let mut bits = Fields::default();
+        add_flags(&mut bits, 0b1101, &[("X87", 1), ("SSE", 2)], 0b1000);
         let fields = list([
             ("HOST_DATA", (&[0xAB, 0xCD]).into()),
             ("PCE-ID", 7_u8.into()),
             ("SGX Type", Value::Code(1, "scalable")),
             ("PIID", None::<bool>.into()),
-            ("XFAM", flags(0b101, Fields::default(), &[("X87", 1), ("SSE", 2)], 0)),
+            ("XFAM", Value::Whole("05".to_owned(), bits)),
             ("not before", SystemTime::UNIX_EPOCH.into()),
         ]);
         let lines = [
@@ -242,7 +243,7 @@ mod tests {
             "PCE-ID      7",
             "SGX Type    1 (scalable)",
             "PIID        none",
-            "XFAM        0x0000000000000005",
+            "XFAM        05",
             "  X87           true",
             "  SSE           false",
             "  unknown bits  0x0000000000000004",
@@ -251,7 +252,7 @@ mod tests {
         assert_eq!(fields.to_string().lines().collect::<Vec<_>>(), lines);
         let json = json!({
             "host_data": "abcd", "pce_id": 7, "sgx_type": 1, "piid": null, "not_before": "1970-01-01T00:00:00Z",
-            "xfam": { "raw": "0x0000000000000005", "x87": true, "sse": false, "unknown_bits": "0x0000000000000004" },
+            "xfam": { "raw": "05", "x87": true, "sse": false, "unknown_bits": "0x0000000000000004" },
         });
         assert_eq!(fields.to_json(), json);
     }

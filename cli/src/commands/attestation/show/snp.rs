@@ -14,7 +14,7 @@ use contrast_attestation::{
 
 use super::{
     endorsements::{certificate, relation},
-    fields::{Fields, Value, flags},
+    fields::{Fields, Value, add_flags, hexadecimal},
 };
 
 /// Bits of the guest policy that are no flags: two bytes with the ABI version, and bit 17, which is always one.
@@ -62,7 +62,7 @@ fn report(report: &Report, products: &[Product]) -> Fields {
     fields.add("VMPL", report.vmpl);
     fields.add("SIGNATURE_ALGO", algorithm(report.signature_algo));
     fields.add("CURRENT_TCB", tcb(report.current_tcb, products));
-    fields.add("PLATFORM_INFO", flags(report.platform_info, Fields::default(), &PlatformInfo::FLAGS, 0));
+    fields.add("PLATFORM_INFO", platform_info(report.platform_info));
     fields.add("KEY_INFO", key_info(report.signer_info));
     fields.add("REPORT_DATA", &report.report_data);
     fields.add("MEASUREMENT", &report.measurement);
@@ -88,8 +88,8 @@ fn report(report: &Report, products: &[Product]) -> Fields {
     }
     fields.add("LAUNCH_TCB", tcb(report.launch_tcb, products));
     if let Some(vectors) = report.mitigations {
-        fields.add("LAUNCH_MIT_VECTOR", Value::Word(vectors.launch, Fields::default()));
-        fields.add("CURRENT_MIT_VECTOR", Value::Word(vectors.current, Fields::default()));
+        fields.add("LAUNCH_MIT_VECTOR", hexadecimal(vectors.launch));
+        fields.add("CURRENT_MIT_VECTOR", hexadecimal(vectors.current));
     }
     fields.add("SIGNATURE", signature_components(&report.signature));
     fields
@@ -97,10 +97,17 @@ fn report(report: &Report, products: &[Product]) -> Fields {
 
 fn guest_policy(bits: u64) -> Value {
     let [minor, major, ..] = bits.to_le_bytes();
-    let mut version = Fields::default();
-    version.add("ABI_MINOR", minor);
-    version.add("ABI_MAJOR", major);
-    flags(bits, version, &GuestPolicy::FLAGS, NO_FLAGS)
+    let mut parts = Fields::default();
+    parts.add("ABI_MINOR", minor);
+    parts.add("ABI_MAJOR", major);
+    add_flags(&mut parts, bits, &GuestPolicy::FLAGS, NO_FLAGS);
+    Value::Whole(hexadecimal(bits), parts)
+}
+
+fn platform_info(bits: u64) -> Value {
+    let mut parts = Fields::default();
+    add_flags(&mut parts, bits, &PlatformInfo::FLAGS, 0);
+    Value::Whole(hexadecimal(bits), parts)
 }
 
 fn algorithm(number: u32) -> Value {
@@ -124,7 +131,8 @@ fn key_info(bits: u32) -> Value {
         _ => "unknown",
     };
     parts.add("SIGNING_KEY", Value::Code(key, name));
-    flags(bits, parts, &[], 0b1_1111)
+    add_flags(&mut parts, bits, &[], 0b1_1111);
+    Value::Whole(hexadecimal(bits), parts)
 }
 
 /// The parts, if all product lines in question have them at the same places.
@@ -134,7 +142,7 @@ fn tcb(raw: u64, products: &[Product]) -> Value {
         Some(Ok(parts)) if layouts.all(|other| other == Ok(parts)) => named_parts(parts),
         _ => Fields::default(),
     };
-    Value::Word(raw, parts)
+    Value::Whole(hexadecimal(raw), parts)
 }
 
 fn named_parts(tcb: TcbParts) -> Fields {

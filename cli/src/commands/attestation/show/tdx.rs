@@ -15,7 +15,7 @@ use contrast_attestation::{
 
 use super::{
     endorsements::{certificate, relation},
-    fields::{Fields, Value, flags},
+    fields::{Fields, Value, add_flags},
 };
 
 /// What was checked.
@@ -105,8 +105,11 @@ fn td_report(body: &TdReport) -> Fields {
     fields
 }
 
+/// As a whole it is written as in a manifest: byte by byte.
 fn bits(little_endian: [u8; 8], names: &[(&str, u64)]) -> Value {
-    flags(u64::from_le_bytes(little_endian), Fields::default(), names, 0)
+    let mut parts = Fields::default();
+    add_flags(&mut parts, u64::from_le_bytes(little_endian), names, 0);
+    Value::Whole(hex::encode(little_endian), parts)
 }
 
 fn signature_data(quote: &Quote) -> Fields {
