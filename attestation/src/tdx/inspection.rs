@@ -175,20 +175,19 @@ impl Published {
         Err(Check::NotChecked(match self {
             Self::Signed(collateral) => return Ok(collateral),
             Self::Faulty(..) => "the collateral does not hold".to_owned(),
-            Self::Missing(missing) => missing.to_string(),
+            Self::Missing(_) => "there is no collateral".to_owned(),
             Self::NotAsked => CHAIN.to_owned(),
         }))
     }
 
     fn check(&self) -> Check {
         match self {
+            Self::Signed(_) => {
+                Check::Verified("TCB info, QE identity and revocation lists under that root".to_owned())
+            }
             Self::Faulty(_, finding) => Check::Failed(finding.to_string()),
-            _ => match self.signed() {
-                Ok(_) => {
-                    Check::Verified("TCB info, QE identity and revocation lists under that root".to_owned())
-                }
-                Err(check) => check,
-            },
+            Self::Missing(missing) => Check::NotChecked(missing.to_string()),
+            Self::NotAsked => Check::NotChecked(CHAIN.to_owned()),
         }
     }
 }
