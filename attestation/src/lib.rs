@@ -6,6 +6,8 @@
 
 pub mod atls;
 mod attest_error;
+mod certificate_facts;
+mod check;
 mod claims;
 pub mod collateral;
 mod collateral_source;
@@ -15,12 +17,15 @@ mod detect;
 mod evidence;
 pub mod firmware;
 mod guid;
+mod moment;
 pub mod simulated;
 pub mod snp;
 pub mod tdx;
 mod verifier;
 
 pub use attest_error::AttestError;
+pub use certificate_facts::{CertificateFacts, Origin};
+pub use check::Check;
 pub use claims::{ClaimValue, Claims};
 pub use collateral_source::{CollateralSource, Missing, NoCollateral};
 pub use detect::{AttesterKind, UnknownAttesterKind, detect, detect_with};

@@ -36,7 +36,7 @@ pub(crate) enum Command {
     History(HistoryOptions),
     /// Approve a manifest with a workload owner's key, for `set --signature`.
     Sign(SignOptions),
-    /// Look at evidence in a file.
+    /// Look at evidence, in a file or of a Coordinator.
     Attestation(AttestationOptions),
     /// What AMD and Intel publish about hardware, for machines that cannot ask them.
     Collateral(CollateralOptions),
@@ -176,8 +176,29 @@ pub(crate) struct AttestationOptions {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum AttestationCommand {
+    /// Print evidence field by field, and whether what endorses it holds. No manifest is needed.
+    Show(AttestationShowOptions),
     /// Say whether a manifest accepts evidence, and if not, everything that does not fit.
     Check(AttestationCheckOptions),
+}
+
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("source").required(true))]
+pub(crate) struct AttestationShowOptions {
+    /// Address of a Coordinator's user API, to show what it presents. The port is 1313 if left out.
+    #[arg(long, short, value_name = "HOST:PORT", value_parser = address, group = "source")]
+    pub(crate) coordinator: Option<String>,
+    /// Write the Coordinator's evidence to this file, for `check` and `show`.
+    #[arg(long, value_name = "FILE", requires = "coordinator", conflicts_with = "file")]
+    pub(crate) save: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sources: SourceOptions,
+    /// How to print.
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// SNP report, TDX quote, or the document from a certificate's attestation extension.
+    #[arg(value_name = "FILE", group = "source")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

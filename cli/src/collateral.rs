@@ -35,6 +35,17 @@ impl Collateral {
         options: SourceOptions,
         manifest: &Manifest,
     ) -> Result<Self, CollateralError> {
+        let this = Self::open(options)?;
+        let needed = manifest.needed_collateral();
+        if !needed.is_empty() {
+            this.collaterals.keep_fresh(needed);
+            with_progress("Fetching revocation lists", async |_| this.fetch_what_was_missing().await).await;
+        }
+        Ok(this)
+    }
+
+    /// Reads the bundle, if there is one. Everything else is fetched when it was asked for in vain.
+    pub(crate) fn open(options: SourceOptions) -> Result<Self, CollateralError> {
         let SourceOptions { collateral, collateral_proxy } = options;
         let sources = Sources {
             bundle: collateral,
@@ -43,13 +54,7 @@ impl Collateral {
             patience: Patience::brief(),
         };
         let (collaterals, refresher) = sources.open()?;
-        let this = Self { collaterals, refresher: refresher.map(Arc::new) };
-        let needed = manifest.needed_collateral();
-        if !needed.is_empty() {
-            this.collaterals.keep_fresh(needed);
-            with_progress("Fetching revocation lists", async |_| this.fetch_what_was_missing().await).await;
-        }
-        Ok(this)
+        Ok(Self { collaterals, refresher: refresher.map(Arc::new) })
     }
 
     /// For verifiers.

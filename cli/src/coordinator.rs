@@ -2,6 +2,7 @@
 
 mod error;
 mod history_stream;
+mod presented;
 mod seed_call;
 
 use std::{
@@ -24,6 +25,7 @@ use tonic::{Response, Status, transport::Channel};
 
 pub(crate) use error::CoordinatorError;
 pub(crate) use history_stream::Extent;
+pub(crate) use presented::{Presented, presented};
 
 use crate::{
     collateral::Collateral,
@@ -126,7 +128,7 @@ impl Coordinator {
             }
             outcome => outcome?,
         };
-        output::warn_of_simulation(link.claims.as_ref());
+        output::warn_of_simulation(link.claims.as_ref().map(|claims| claims.evidence_type));
         let api = UserApiClient::new(link.channel.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);

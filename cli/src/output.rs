@@ -7,7 +7,7 @@ use std::{
     sync::Once,
 };
 
-use contrast_attestation::{Claims, EvidenceType};
+use contrast_attestation::EvidenceType;
 use contrast_manifest::Manifest;
 
 pub(crate) use progress::{Progress, with_progress};
@@ -36,9 +36,9 @@ pub(crate) fn warning(line: &str) {
 }
 
 /// Says so in plain sight, once, if the Coordinator is not confidential.
-pub(crate) fn warn_of_simulation(claims: Option<&Claims>) {
+pub(crate) fn warn_of_simulation(evidence: Option<EvidenceType>) {
     static SAID: Once = Once::new();
-    if claims.is_some_and(|claims| claims.evidence_type == EvidenceType::Simulated) {
+    if evidence == Some(EvidenceType::Simulated) {
         SAID.call_once(|| warning("the Coordinator runs on SIMULATED hardware. Nothing is confidential."));
     }
 }

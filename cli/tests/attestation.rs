@@ -1,6 +1,8 @@
-//! `contrast attestation check`, with evidence of a simulated processor.
+//! `contrast attestation check`, with evidence of a simulated processor and with a captured quote.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod captures;
 
 use std::{
     fs,
@@ -13,8 +15,11 @@ use contrast_attestation::{
     ReportData,
     simulated::{Hierarchy, Processor},
     snp::Product,
+    tdx::Document,
 };
 use serde_json::{Value, json};
+
+use captures::{captured, tdx_bundle};
 
 const HOST_DATA: [u8; 32] = [0xAA; 32];
 
@@ -143,4 +148,77 @@ fn what_is_no_evidence_is_refused_with_the_forms_that_are() {
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.contains(reason) && text.contains("help: give an SNP report"), "{text}");
     }
+}
+
+/// What Intel published about the platform of the captured quote is out of date for ever, and `check` goes by the
+/// clock of the machine. So it always refuses here; which evidence it accepts in time, the library's tests show.
+#[test]
+fn tdx_evidence_is_judged_entry_by_entry_with_places_remedies_and_stale_collateral_told() {
+    let (Some(quote), Some(bundle)) = (captured("tdx/quote-v4.bin"), tdx_bundle()) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("quote"), &quote).unwrap();
+    fs::write(dir.path().join("bundle.json"), bundle.encode().unwrap()).unwrap();
+    fs::write(dir.path().join("none.json"), r#"{"version": 1, "items": []}"#).unwrap();
+    let body = Document::from_platform(&quote).unwrap().quote.body;
+    let fitting = json!({
+        "MrTd": hex::encode(body.mr_td), "MrSeam": hex::encode(body.mr_seam), "Xfam": hex::encode(body.xfam),
+        "Rtmrs": body.rtmrs.map(hex::encode),
+    });
+    let mut far = fitting.clone();
+    far["MrTd"] = "55".repeat(48).into();
+    far["MrSeam"] = "66".repeat(48).into();
+    far["Rtmrs"][2] = "77".repeat(48).into();
+    far["Xfam"] = "e718060000000001".into();
+    far["MinTCBEvaluationDataNumber"] = 18.into();
+    far["AllowedPIIDs"] = json!(["cd".repeat(16)]);
+    far["MemoryIntegrity"] = true.into();
+    far["SMTDisabled"] = true.into();
+    far["StaticPlatform"] = true.into();
+    let policies = json!({ "00".repeat(32): { "SANs": ["coordinator"], "Role": "coordinator" } });
+    let manifest = json!({ "Policies": policies, "ReferenceValues": { "tdx": [far, fitting] } });
+    fs::write(dir.path().join("manifest.json"), manifest.to_string()).unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let verdict = |bundle: &str| -> Value {
+        let arguments = ["--collateral", &path(bundle), "--output", "json", &path("quote")];
+        let output = contrast(dir.path(), &arguments);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+
+    let stale = verdict("bundle.json");
+    assert_eq!(stale["form"], "TDX quote");
+    let [nearest, farther] = &stale["entries"].as_array().unwrap()[..] else { panic!("{stale}") };
+    assert_eq!(nearest["entry"], "ReferenceValues.tdx[1]");
+    // Nothing but dates is against it, and each of them has a remedy.
+    for finding in nearest["findings"].as_array().unwrap() {
+        assert!(finding["field"].as_str().unwrap().ends_with(" validity"), "{finding}");
+        assert_eq!(finding["path"], Value::Null);
+        assert!(finding["remedy"].as_str().unwrap().contains("fetch the collateral again"), "{finding}");
+    }
+    let fields: Vec<_> = nearest["findings"].as_array().unwrap().iter().map(|one| &one["field"]).collect();
+    assert!(fields.contains(&&json!("TCB info validity")), "{fields:?}");
+
+    for (field, value, remedy) in [
+        ("quote field MR_TD", "MrTd", "image"),
+        ("quote field MR_SEAM", "MrSeam", "TDX module"),
+        ("quote field RTMR2", "Rtmrs", "image"),
+        ("quote field XFAM", "Xfam", "runtime"),
+        ("TCB evaluation data number of the collateral", "MinTCBEvaluationDataNumber", "newer collateral"),
+        ("PCK certificate field Platform Instance ID", "AllowedPIIDs", "list"),
+        ("PCK certificate field SGX Type", "MemoryIntegrity", "platform"),
+        ("PCK certificate field SMT Enabled", "SMTDisabled", "platform"),
+        ("PCK certificate field Dynamic Platform", "StaticPlatform", "platform"),
+    ] {
+        let mut findings = farther["findings"].as_array().unwrap().iter();
+        let finding =
+            findings.find(|finding| finding["field"] == field).unwrap_or_else(|| panic!("{farther}"));
+        assert_eq!(finding["path"], format!("ReferenceValues.tdx[0].{value}"), "{finding}");
+        assert!(finding["remedy"].as_str().unwrap().contains(remedy), "{finding}");
+        assert!(!finding["expected"].as_str().unwrap().is_empty(), "{finding}");
+    }
+
+    let without = verdict("none.json");
+    let [finding] = &without["entries"][0]["findings"].as_array().unwrap()[..] else { panic!("{without}") };
+    assert_eq!(finding["field"], "collateral for FMSPC b0c06f000000 (platform CA)");
+    assert!(finding["remedy"].as_str().unwrap().contains("--fmspc"), "{finding}");
 }

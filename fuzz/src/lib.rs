@@ -7,12 +7,15 @@
 #[cfg(any(feature = "engine", test))]
 mod sealed_record;
 
+use std::time::UNIX_EPOCH;
+
 use contrast_attestation::{
+    NoCollateral,
     atls::parse_peer_certificate,
     collateral::Bundle,
     firmware::{Image, TdvfContent},
-    snp::{Report, crl, document},
-    tdx::{self, Collateral, Quote, measurement},
+    snp::{self, InspectionRoot, Report, crl, document},
+    tdx::{self, Collateral, Quote, TrustRoot, measurement},
 };
 use contrast_manifest::{Audience, ManifestDocument};
 #[cfg(any(feature = "engine", test))]
@@ -28,12 +31,15 @@ pub fn snp_report(bytes: &[u8]) {
     }
 }
 
-/// An attestation document: what is accepted says the same after it was written and read again.
+/// An attestation document: what is accepted says the same after it was written and read again, and can be looked at.
 ///
 /// # Panics
 /// If it does not.
 pub fn snp_document(bytes: &[u8]) {
     if let Ok(read) = document::parse(bytes) {
+        for root in [InspectionRoot::Amd, InspectionRoot::OfTheEvidence] {
+            let _ = snp::inspect(&read, root, &NoCollateral, UNIX_EPOCH);
+        }
         assert_eq!(document::parse(&read.encode()), Ok(read));
     }
 }
@@ -48,12 +54,14 @@ pub fn tdx_quote(bytes: &[u8]) {
     }
 }
 
-/// A TDX quote as it travels: what is accepted says the same after it was written and read again.
+/// A TDX quote as it travels: what is accepted says the same after it was written and read again, and can be looked
+/// at.
 ///
 /// # Panics
 /// If it does not.
 pub fn tdx_document(bytes: &[u8]) {
     if let Ok(read) = tdx::document::parse(bytes) {
+        let _ = tdx::inspect(&read.quote, &TrustRoot::Intel, &NoCollateral, UNIX_EPOCH);
         assert_eq!(tdx::document::parse(&read.encode()), Ok(read));
     }
 }

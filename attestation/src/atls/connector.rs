@@ -18,14 +18,15 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     answer::Answer,
+    certificate::PeerCertificate,
     error::HandshakeError,
     key::Identity,
     nonce::{HTTP2, Nonce},
     outcome::Outcome,
     provider::provider,
-    server_certificates::ServerCertificates,
+    server_certificates::{Judged, ServerCertificates},
 };
-use crate::{Attester, Claims, Verifier};
+use crate::{Attester, Claims, ReportData, Verifier};
 
 /// How long a client waits for a connection, from dialling to the server's verdict over evidence.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,6 +46,10 @@ pub struct Connected<IO> {
     pub stream: TlsStream<IO>,
     /// What the appraisal of the server found; `None` where there were no verifiers.
     pub claims: Option<Claims>,
+    /// What the server presented. Where there were no verifiers, nobody has appraised it.
+    pub certificate: PeerCertificate,
+    /// What evidence in the certificate has to be bound to on this connection.
+    pub report_data: ReportData,
 }
 
 impl Connector {
@@ -128,11 +133,7 @@ impl Connector {
         config.resumption = Resumption::disabled();
 
         let handshake = TlsConnector::from(Arc::new(config)).connect(no_name(), io).await;
-        let claims = match verdict.take() {
-            Some(Err(error)) => return Err(error),
-            Some(Ok(claims)) => claims,
-            None => None,
-        };
+        let judged = verdict.take().transpose()?;
         // Even where TLS went on regardless.
         if let Some(error) = unanswered.take() {
             return Err(error);
@@ -141,7 +142,10 @@ impl Connector {
         if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
             return Err(HandshakeError::NoHttp2);
         }
-        Ok(Connected { stream, claims })
+        // There is no handshake without a look at the server's certificate.
+        let Judged { claims, certificate } = judged.ok_or(HandshakeError::Abandoned)?;
+        let report_data = ReportData::for_tls_key(&certificate.spki_der, nonce.as_bytes());
+        Ok(Connected { stream, claims, certificate, report_data })
     }
 }
 

@@ -88,8 +88,26 @@ pub async fn channel(address: &str, connector: &Connector) -> Result<Channel, Co
 /// # Errors
 /// See [`ConnectError`].
 pub async fn link(address: &str, connector: &Connector) -> Result<Link, ConnectError> {
+    in_time(address, connector, establish(address, connector)).await
+}
+
+/// Connects to `address` (`host:port`) and does the handshake, without any gRPC on top: for who only wants to see
+/// what the server presents.
+///
+/// # Errors
+/// See [`ConnectError`]. [`Connector::timeout`] bounds everything, dialling included.
+pub async fn meet(address: &str, connector: &Connector) -> Result<Connected<TcpStream>, ConnectError> {
+    in_time(address, connector, shake_hands(address, connector)).await
+}
+
+/// Ends an attempt that takes too long.
+async fn in_time<T>(
+    address: &str,
+    connector: &Connector,
+    attempt: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
     let timeout = connector.timeout();
-    tokio::time::timeout(timeout, establish(address, connector)).await.unwrap_or_else(|_| {
+    tokio::time::timeout(timeout, attempt).await.unwrap_or_else(|_| {
         Err(ConnectError::Handshake { address: address.to_owned(), cause: HandshakeError::TimedOut(timeout) })
     })
 }
@@ -100,14 +118,18 @@ pub fn buffered<IO: AsyncWrite>(tls: IO) -> BufWriter<IO> {
     BufWriter::new(tls)
 }
 
-async fn establish(address: &str, connector: &Connector) -> Result<Link, ConnectError> {
+async fn shake_hands(address: &str, connector: &Connector) -> Result<Connected<TcpStream>, ConnectError> {
     let dial = |cause| ConnectError::Dial { address: address.to_owned(), cause };
     let tcp = TcpStream::connect(address).await.map_err(dial)?;
     tcp.set_nodelay(true).map_err(dial)?;
-    let Connected { stream, claims } = connector
+    connector
         .connect(tcp)
         .await
-        .map_err(|cause| ConnectError::Handshake { address: address.to_owned(), cause })?;
+        .map_err(|cause| ConnectError::Handshake { address: address.to_owned(), cause })
+}
+
+async fn establish(address: &str, connector: &Connector) -> Result<Link, ConnectError> {
+    let Connected { stream, claims, .. } = shake_hands(address, connector).await?;
     let channel =
         over(stream).await.map_err(|cause| ConnectError::Http2 { address: address.to_owned(), cause })?;
     Ok(Link { channel, claims })

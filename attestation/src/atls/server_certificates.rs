@@ -10,7 +10,7 @@ use rustls::{
 
 use super::{
     appraise::appraise,
-    certificate::parse_peer_certificate,
+    certificate::{PeerCertificate, parse_peer_certificate},
     client_certificates::{alert_for, system_time},
     error::HandshakeError,
     nonce::Nonce,
@@ -25,25 +25,34 @@ pub(super) struct ServerCertificates {
     nonce: Nonce,
     /// Empty: any certificate that is valid now.
     verifiers: Arc<[Box<dyn Verifier>]>,
-    verdict: Outcome<Result<Option<Claims>, HandshakeError>>,
+    verdict: Outcome<Result<Judged, HandshakeError>>,
+}
+
+/// A server's certificate that nothing speaks against.
+pub(super) struct Judged {
+    /// `None` where there were no verifiers.
+    pub(super) claims: Option<Claims>,
+    pub(super) certificate: PeerCertificate,
 }
 
 impl ServerCertificates {
     pub(super) fn new(
         nonce: Nonce,
         verifiers: Arc<[Box<dyn Verifier>]>,
-        verdict: Outcome<Result<Option<Claims>, HandshakeError>>,
+        verdict: Outcome<Result<Judged, HandshakeError>>,
     ) -> Self {
         Self { nonce, verifiers, verdict }
     }
 
-    fn judge(&self, end_entity: &[u8], now: SystemTime) -> Result<Option<Claims>, HandshakeError> {
+    fn judge(&self, end_entity: &[u8], now: SystemTime) -> Result<Judged, HandshakeError> {
         let certificate = parse_peer_certificate(end_entity)?;
         certificate.check(now)?;
         if self.verifiers.is_empty() {
-            return Ok(None);
+            return Ok(Judged { claims: None, certificate });
         }
-        appraise(&certificate, &self.nonce, &self.verifiers, now).map(Some).map_err(HandshakeError::Refused)
+        appraise(&certificate, &self.nonce, &self.verifiers, now)
+            .map(|claims| Judged { claims: Some(claims), certificate })
+            .map_err(HandshakeError::Refused)
     }
 }
 

@@ -5,6 +5,7 @@
 //! facts against [`ReferenceValues`]. [`SnpVerifier`] runs the three, for real and simulated evidence alike.
 
 mod appraisal;
+mod candidates;
 pub(crate) mod certificate;
 pub mod certificate_table;
 pub(crate) mod chain;
@@ -14,6 +15,7 @@ pub mod crl;
 pub mod document;
 pub(crate) mod endorsement;
 pub mod id_block;
+mod inspection;
 mod issuer;
 pub mod measurement;
 pub(crate) mod memo;
@@ -31,6 +33,7 @@ mod vmsa;
 
 pub use chain::TrustAnchor;
 pub use document::{Document, DocumentError, Endorsements};
+pub use inspection::{EndorsementFacts, Inspection, InspectionRoot, RevocationListFacts, inspect};
 pub(crate) use issuer::{Reports, SnpIssuer};
 pub use policy::{GuestPolicy, GuestPolicyError, PlatformInfo, UnknownPlatformInfoBits};
 pub use product::{CpuId, Product};

@@ -52,6 +52,20 @@ pub enum GuestPolicyError {
 }
 
 impl GuestPolicy {
+    /// The flags by their names in the specification, and their bits. The two lowest bytes are no flags, but
+    /// `ABI_MINOR` and `ABI_MAJOR`; bit 17 is reserved and always one.
+    pub const FLAGS: [(&'static str, u64); 9] = [
+        ("SMT", SMT),
+        ("MIGRATE_MA", MIGRATE_MA),
+        ("DEBUG", DEBUG),
+        ("SINGLE_SOCKET", SINGLE_SOCKET),
+        ("CXL_ALLOW", CXL_ALLOW),
+        ("MEM_AES_256_XTS", MEM_AES_256_XTS),
+        ("RAPL_DIS", RAPL_DIS),
+        ("CIPHERTEXT_HIDING_DRAM", CIPHERTEXT_HIDING_DRAM),
+        ("PAGE_SWAP_DISABLE", PAGE_SWAP_DISABLE),
+    ];
+
     const KNOWN: u64 = 0xFFFF
         | SMT
         | ALWAYS_ONE
@@ -139,6 +153,17 @@ pub struct PlatformInfo {
 pub struct UnknownPlatformInfoBits(pub u64);
 
 impl PlatformInfo {
+    /// The flags by their names in the specification, and their bits.
+    pub const FLAGS: [(&'static str, u64); 7] = [
+        ("SMT_EN", 1),
+        ("TSME_EN", 1 << 1),
+        ("ECC_EN", 1 << 2),
+        ("RAPL_DIS", 1 << 3),
+        ("CIPHERTEXT_HIDING_DRAM_EN", 1 << 4),
+        ("ALIAS_CHECK_COMPLETE", 1 << 5),
+        ("TIO_EN", 1 << 7),
+    ];
+
     const KNOWN: u64 = 0b1011_1111;
 
     /// Reads the 64-bit form.
@@ -194,6 +219,13 @@ mod tests {
         for bit in std::iter::once(6).chain(8..64) {
             assert_eq!(PlatformInfo::from_bits(1 << bit), Err(UnknownPlatformInfoBits(1 << bit)));
         }
+    }
+
+    #[test]
+    fn every_defined_bit_has_a_name_and_no_other_bit_has() {
+        let all = |flags: &[(&str, u64)]| flags.iter().fold(0, |bits, (_, bit)| bits | bit);
+        assert_eq!(all(&GuestPolicy::FLAGS) | 0xFFFF | ALWAYS_ONE, GuestPolicy::KNOWN);
+        assert_eq!(all(&PlatformInfo::FLAGS), PlatformInfo::KNOWN);
     }
 
     proptest! {

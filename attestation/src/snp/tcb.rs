@@ -74,6 +74,11 @@ impl TcbParts {
             .collect()
     }
 
+    /// The parts that the product line has, by their names in the specification.
+    pub fn named_parts(&self) -> impl Iterator<Item = (&'static str, u8)> {
+        self.parts().into_iter().skip(usize::from(self.fmc.is_none()))
+    }
+
     fn parts(&self) -> [(&'static str, u8); 5] {
         [
             ("FMC", self.fmc.unwrap_or(0)),

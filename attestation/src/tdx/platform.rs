@@ -225,7 +225,7 @@ impl PlatformError {
 }
 
 /// `dcap-qvl` compares the FMSPC only.
-fn same_platform(chain: &PckChain, collateral: &Collateral) -> Result<(), PlatformError> {
+pub(super) fn same_platform(chain: &PckChain, collateral: &Collateral) -> Result<(), PlatformError> {
     let (expected, found) = (chain.platform.fmspc, collateral.fmspc());
     if expected != found {
         return Err(PlatformError::Fmspc { expected, found });
@@ -248,7 +248,7 @@ fn same_platform(chain: &PckChain, collateral: &Collateral) -> Result<(), Platfo
 }
 
 /// `dcap-qvl` does not look at the second half of the report data.
-fn vouches_for_key(quote: &Quote) -> Result<(), PlatformError> {
+pub(super) fn vouches_for_key(quote: &Quote) -> Result<(), PlatformError> {
     let hash = Sha256::new().chain_update(quote.attestation_key).chain_update(&quote.qe_auth_data).finalize();
     let expected = [&hash[..], &[0; 32]].concat();
     if expected == quote.qe_report.report_data { Ok(()) } else { Err(PlatformError::QeReportData) }

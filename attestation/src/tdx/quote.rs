@@ -217,6 +217,11 @@ impl Quote {
 }
 
 impl Header {
+    /// `Attestation Key Type` of every quote that is read: ECDSA P-256.
+    pub const ATTESTATION_KEY_TYPE: u16 = ATTESTATION_KEY_TYPE;
+    /// `TEE Type` of every quote that is read: TDX.
+    pub const TEE_TYPE: u32 = TEE_TYPE;
+
     fn read(cursor: &mut Cursor<'_>) -> Result<Self, QuoteError> {
         let version = cursor.u16()?;
         if ![4, 5].contains(&version) {

@@ -1,13 +1,8 @@
 //! From when until when something of Intel's may be believed.
 
-use std::{
-    fmt,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, time::SystemTime};
 
-use x509_cert::der::DateTime;
-
-use crate::Finding;
+use crate::{Finding, moment};
 
 /// Something that is valid for a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,8 +59,9 @@ impl Validity {
     pub(super) fn finding(&self, now: SystemTime) -> Option<Finding> {
         let Self { of, not_before, not_after } = *self;
         (now < not_before || now > not_after).then(|| {
-            let expected = format!("the time from {} to {}", seconds(not_before), seconds(not_after));
-            Finding::new(format!("{of} validity"), expected, seconds(now))
+            let expected =
+                format!("the time from {} to {}", moment::text(not_before), moment::text(not_after));
+            Finding::new(format!("{of} validity"), expected, moment::text(now))
         })
     }
 }
@@ -75,11 +71,4 @@ pub(super) fn common_moment<'a>(spans: impl Iterator<Item = &'a Validity> + Clon
     let first = spans.clone().map(|span| span.not_before).max()?;
     let last = spans.map(|span| span.not_after).min()?;
     (first <= last).then_some(first)
-}
-
-/// A moment for messages.
-fn seconds(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    DateTime::from_unix_duration(since)
-        .map_or_else(|_| format!("{} s after 1970", since.as_secs()), |time| time.to_string())
 }

@@ -8,6 +8,7 @@ use std::{
 use contrast_attestation::{
     AttestError, Attester, Evidence, EvidenceType, ReportData,
     atls::{Acceptor, ClientPolicy, HandshakeError, IssueError, NonceError, parse_peer_certificate},
+    snp::document,
 };
 use rustls::{
     AlertDescription, HandshakeKind,
@@ -56,6 +57,19 @@ async fn without_verifiers_any_server_is_accepted_and_nothing_is_claimed() {
             .await;
     assert_eq!(connected.unwrap().claims, None);
     assert!(accepted.unwrap().peer.appraisal.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn without_verifiers_a_client_sees_what_the_server_presents_and_what_that_must_be_bound_to() {
+    for verifiers in [no_verifiers(), verifiers()] {
+        let (_accepted, connected) =
+            meet(&acceptor(), ClientPolicy::Optional, &connector(None, verifiers)).await;
+        let connected = connected.unwrap();
+        let evidence = connected.certificate.evidence().unwrap();
+        assert_eq!(evidence.evidence_type, EvidenceType::Simulated);
+        let report = document::parse(&evidence.document).unwrap().report;
+        assert_eq!(report.report_data, connected.report_data.0);
+    }
 }
 
 #[tokio::test]

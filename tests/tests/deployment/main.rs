@@ -1,11 +1,12 @@
 //! Whole deployments: the real programs on one machine.
 //!
 //! One test binary, so that the processor and the owners' keys are made once. `refusals`, `stores`, `clients` and
-//! `accidents` go through everything that may be wrong or go wrong; `life` and `wire` show what is right.
+//! `accidents` go through everything that may be wrong or go wrong; `life`, `wire` and `evidence` show what is right.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accidents;
 mod clients;
+mod evidence;
 mod life;
 mod refusals;
 mod stores;

@@ -3,18 +3,20 @@
 /// The value of the manifest behind a finding, below its entry, and the next step. `None` where no value of the
 /// manifest has a say.
 pub(super) fn remedy(field: &str) -> (Option<&'static str>, &'static str) {
-    REMEDIES.iter().find(|(part, _, _)| field.contains(part)).map_or(
-        (None, "see docs/attestation.md; do not trust the machine before you know the reason"),
-        |(_, path, step)| (*path, step),
-    )
+    REMEDIES
+        .iter()
+        .find(|(part, _, _)| field.contains(part))
+        .map_or((None, UNKNOWN), |(_, path, step)| (*path, step))
 }
 
+const UNKNOWN: &str = "see docs/attestation.md; do not trust the machine before you know the reason";
 const RELAUNCH: &str = "update the host's firmware, then launch the guest anew";
 const REACH: &str =
     "let the program reach the vendor or a proxy, or use a bundle that `contrast collateral fetch` made";
 const POLICY: &str = "make the manifest from the resource files that are deployed, and deploy them again";
 const IMAGE: &str = "check that the guest's image is of the version that the manifest was made for";
 const RUNTIME: &str = "correct how the runtime launches the guest";
+const MODULE: &str = "check which TDX module the host loads";
 const PRODUCT: &str = "add an entry for this product line";
 const PLATFORM: &str = "use a platform with this property, or change the entry";
 
@@ -62,7 +64,9 @@ const REMEDIES: &[(&str, Option<&str>, &str)] = &[
     ("TCB evaluation data number", Some("MinTCBEvaluationDataNumber"), "fetch newer collateral"),
     ("collateral", None, REACH),
     ("validity", None, "check the clock of this machine, and fetch the collateral again"),
-    ("MR_SEAM", Some("MrSeam"), "check which TDX module the host loads"),
+    ("MR_SEAM", Some("MrSeam"), MODULE),
+    ("MR_SIGNER_SEAM", None, MODULE),
+    ("SEAM_ATTRIBUTES", None, MODULE),
     ("MR_TD", Some("MrTd"), IMAGE),
     ("RTMR", Some("Rtmrs"), IMAGE),
     ("XFAM", Some("Xfam"), RUNTIME),
@@ -96,5 +100,31 @@ mod tests {
         ] {
             assert_eq!(remedy(field).0, path, "{field}");
         }
+    }
+
+    #[test]
+    fn what_can_be_wrong_with_a_tdx_quote_has_a_remedy_of_its_own() {
+        for field in [
+            "quote field MR_CONFIG_ID",
+            "quote field MR_SEAM",
+            "quote field MR_SIGNER_SEAM",
+            "quote field SEAM_ATTRIBUTES",
+            "quote field TD_ATTRIBUTES.DEBUG",
+            "quote field TD_ATTRIBUTES",
+            "quote field XFAM",
+            "quote field MR_TD",
+            "quote field RTMR0",
+            "quote field MR_SERVICE_TD",
+            "quote field SIGNATURE",
+            "platform TCB status",
+            "current platform TCB status",
+            "quoting enclave TCB status",
+            "collateral for FMSPC b0c06f000000 (platform CA)",
+            "QE identity validity",
+            "PCK certificate field SGX Type",
+        ] {
+            assert_ne!(remedy(field).1, UNKNOWN, "{field}");
+        }
+        assert_eq!(remedy("quote").1, UNKNOWN);
     }
 }
