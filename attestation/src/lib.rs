@@ -22,6 +22,7 @@ pub mod simulated;
 pub mod snp;
 pub mod tdx;
 mod verifier;
+mod x509;
 
 pub use attest_error::AttestError;
 pub use certificate_facts::{CertificateFacts, Origin};
@@ -30,4 +31,4 @@ pub use claims::{ClaimValue, Claims};
 pub use collateral_source::{CollateralSource, Missing, NoCollateral};
 pub use detect::{AttesterKind, UnknownAttesterKind, detect, detect_with};
 pub use evidence::{Attester, Evidence, EvidenceType, ReportData};
-pub use verifier::{Finding, Refusal, Rejection, Verifier};
+pub use verifier::{Appraised, Finding, Refusal, Rejection, Verifier};

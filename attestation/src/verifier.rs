@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::{Claims, Evidence, EvidenceType, ReportData};
+use crate::{ClaimValue, Claims, Evidence, EvidenceType, ReportData};
 
 /// Appraises evidence against one entry of reference values.
 pub trait Verifier: Send + Sync {
@@ -11,6 +11,17 @@ pub trait Verifier: Send + Sync {
 
     /// Name of the reference value entry, for messages: `snp-0-MILAN`, `tdx-1`, `simulated-0`.
     fn name(&self) -> &str;
+
+    /// Judges a document of [`Verifier::evidence_type`], which must be bound to `report_data` and valid at `now`.
+    ///
+    /// # Errors
+    /// Everything that does not fit, in the order of the checks.
+    fn judge(
+        &self,
+        document: &[u8],
+        report_data: &ReportData,
+        now: SystemTime,
+    ) -> Result<Appraised, Vec<Finding>>;
 
     /// Judges `evidence`, which must be bound to `report_data` and valid at `now`.
     ///
@@ -21,7 +32,28 @@ pub trait Verifier: Send + Sync {
         evidence: &Evidence,
         report_data: &ReportData,
         now: SystemTime,
-    ) -> Result<Claims, Rejection>;
+    ) -> Result<Claims, Rejection> {
+        let (accepted, found) = (self.evidence_type(), evidence.evidence_type);
+        let judged = if found == accepted {
+            self.judge(&evidence.document, report_data, now)
+        } else {
+            Err(vec![Finding::new("evidence type", accepted.name(), found.name())])
+        };
+        match judged {
+            Ok(Appraised { host_data, values }) => {
+                Ok(Claims { evidence_type: accepted, accepted_by: self.name().to_owned(), host_data, values })
+            }
+            Err(findings) => Err(Rejection { verifier: self.name().to_owned(), findings }),
+        }
+    }
+}
+
+/// What an accepted document says.
+pub struct Appraised {
+    /// See [`Claims::host_data`].
+    pub host_data: [u8; 32],
+    /// See [`Claims::values`].
+    pub values: Vec<(u64, ClaimValue)>,
 }
 
 /// One thing that is wrong with a piece of evidence.

@@ -6,7 +6,7 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use contrast_attestation::atls::{Accepted, Acceptor, ClientPolicy, Peer, grpc};
+use contrast_attestation::atls::{Accepted, Acceptor, ClientPolicy, Peer};
 use tokio::{
     io::BufWriter,
     net::{TcpListener, TcpStream},
@@ -114,7 +114,9 @@ impl Door {
         };
         match self.acceptor.accept(tcp, policy).await {
             Ok(Accepted { stream, peer }) => {
-                let connection = self.crowd.admit(grpc::buffered(stream), ConnectionInfo { peer, active });
+                // HTTP/2 writes frame by frame, and each write to TLS would be a record and a packet of its own.
+                let stream = BufWriter::new(stream);
+                let connection = self.crowd.admit(stream, ConnectionInfo { peer, active });
                 let _ = self.established.send(Ok(connection)).await;
             }
             Err(error) => tracing::info!(%remote, %error, "handshake failed"),

@@ -7,10 +7,7 @@ use std::{
 };
 
 use hyper_util::rt::TokioIo;
-use tokio::{
-    io::{AsyncWrite, BufWriter},
-    net::TcpStream,
-};
+use tokio::{io::BufWriter, net::TcpStream};
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
@@ -112,12 +109,6 @@ async fn in_time<T>(
     })
 }
 
-/// Collects the frames of HTTP/2 until they are flushed. Many are a few bytes long, and each write to TLS is a record
-/// of its own and a packet of its own, that wakes the other side up.
-pub fn buffered<IO: AsyncWrite>(tls: IO) -> BufWriter<IO> {
-    BufWriter::new(tls)
-}
-
 async fn shake_hands(address: &str, connector: &Connector) -> Result<Connected<TcpStream>, ConnectError> {
     let dial = |cause| ConnectError::Dial { address: address.to_owned(), cause };
     let tcp = TcpStream::connect(address).await.map_err(dial)?;
@@ -137,7 +128,8 @@ async fn establish(address: &str, connector: &Connector) -> Result<Link, Connect
 
 /// A channel on `stream` and on nothing else.
 async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport::Error> {
-    let stream = Mutex::new(Some(buffered(stream)));
+    // A frame is often a few bytes long, and each write to TLS would be a record and a packet of its own.
+    let stream = Mutex::new(Some(BufWriter::new(stream)));
     let once = tower::service_fn(move |_: Uri| {
         let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
         std::future::ready(

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use x509_cert::{crl::CertificateList, der::Decode};
 
-use super::certificate::{Certificate, RSASSA_PSS, signed_part, without_zeros};
+use super::certificate::{Certificate, RSASSA_PSS};
+use crate::x509::{signed_part, without_zeros};
 
 /// A list whose form is right. Nothing is verified yet.
 #[derive(Debug)]

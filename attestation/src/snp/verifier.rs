@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, OnceLock},
-    time::{SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use super::{
@@ -17,8 +17,8 @@ use super::{
     tcb::TcbParts,
 };
 use crate::{
-    Claims, CollateralSource, Evidence, EvidenceType, Finding, Missing, NoCollateral, Rejection, ReportData,
-    Verifier, collateral::Address,
+    Appraised, CollateralSource, EvidenceType, Finding, Missing, NoCollateral, ReportData, Verifier,
+    collateral::Address, moment,
 };
 
 /// Appraises SNP evidence against one entry of reference values.
@@ -87,7 +87,7 @@ impl SnpVerifier {
     }
 
     /// Everything against the evidence. Empty only if its chain and signature were verified.
-    fn judge(&self, document: &Document, report_data: &ReportData, now: SystemTime) -> Vec<Finding> {
+    fn findings(&self, document: &Document, report_data: &ReportData, now: SystemTime) -> Vec<Finding> {
         let report = &document.report;
         let (chain, mut findings) = match self.verify_chain(document) {
             Ok(chain) => {
@@ -191,10 +191,6 @@ impl SnpVerifier {
         };
         LaunchExpectation { measurement, variants: measurements.len(), id_key_digest }
     }
-
-    fn rejection(&self, findings: Vec<Finding>) -> Rejection {
-        Rejection { verifier: self.name.clone(), findings }
-    }
 }
 
 impl Verifier for SnpVerifier {
@@ -209,32 +205,21 @@ impl Verifier for SnpVerifier {
         &self.name
     }
 
-    fn appraise(
+    fn judge(
         &self,
-        evidence: &Evidence,
+        document: &[u8],
         report_data: &ReportData,
         now: SystemTime,
-    ) -> Result<Claims, Rejection> {
-        let accepted = self.evidence_type();
-        if evidence.evidence_type != accepted {
-            let (expected, found) = (accepted.name(), evidence.evidence_type.name());
-            return Err(self.rejection(vec![Finding::new("evidence type", expected, found)]));
-        }
-        let document = document::parse(&evidence.document).map_err(|error| {
-            self.rejection(vec![Finding::new("attestation document", "a well-formed SNP report", error)])
-        })?;
-        let findings = self.judge(&document, report_data, now);
+    ) -> Result<Appraised, Vec<Finding>> {
+        let document = document::parse(document)
+            .map_err(|error| vec![Finding::new("attestation document", "a well-formed SNP report", error)])?;
+        let findings = self.findings(&document, report_data, now);
         if !findings.is_empty() {
-            return Err(self.rejection(findings));
+            return Err(findings);
         }
         let values = claims::collect(&document.report, self.reference.product)
-            .map_err(|error| self.rejection(vec![Finding::new("claims", "readable fields", error)]))?;
-        Ok(Claims {
-            evidence_type: accepted,
-            accepted_by: self.name.clone(),
-            host_data: document.report.host_data,
-            values,
-        })
+            .map_err(|error| vec![Finding::new("claims", "readable fields", error)])?;
+        Ok(Appraised { host_data: document.report.host_data, values })
     }
 }
 
@@ -243,8 +228,9 @@ fn authenticity(report: &Report, chain: &VerifiedChain, now: SystemTime) -> Vec<
     let mut findings = Vec::new();
     for (place, not_before, not_after) in &chain.validity {
         if now < *not_before || now > *not_after {
-            let expected = format!("the time from {} to {}", seconds(*not_before), seconds(*not_after));
-            findings.push(Finding::new(format!("{place} certificate validity"), expected, seconds(now)));
+            let expected =
+                format!("the time from {} to {}", moment::text(*not_before), moment::text(*not_after));
+            findings.push(Finding::new(format!("{place} certificate validity"), expected, moment::text(now)));
         }
     }
     if let Err(error) = signature::verify(report, &chain.endorsement.public_key) {
@@ -252,11 +238,4 @@ fn authenticity(report: &Report, chain: &VerifiedChain, now: SystemTime) -> Vec<
         findings.push(Finding::new("report field SIGNATURE", expected, error));
     }
     findings
-}
-
-/// A moment for messages.
-fn seconds(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    x509_cert::der::DateTime::from_unix_duration(since)
-        .map_or_else(|_| format!("{} s after 1970", since.as_secs()), |time| time.to_string())
 }

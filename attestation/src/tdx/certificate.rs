@@ -1,27 +1,22 @@
 //! One certificate of Intel's hierarchy: parsed, and checked against the key above it.
 //!
-//! RFC 5280 for the form; Intel "SGX PCK Certificate and Certificate Revocation List Profile Specification" for
+//! Intel "SGX PCK Certificate and Certificate Revocation List Profile Specification" for
 //! names, algorithms (ECDSA P-256 with SHA-256 throughout) and extensions.
 
-use std::time::SystemTime;
+use std::ops::Deref;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use x509_cert::{
-    certificate::Certificate as Parsed,
+    certificate::Certificate as Encoded,
     der::{
-        Decode,
         asn1::ObjectIdentifier,
-        oid::AssociatedOid,
         pem::{self, PemLabel},
     },
-    ext::pkix::{BasicConstraints, KeyUsage},
-    name::Name,
 };
 
-use crate::snp::certificate::{signed_part, without_zeros};
+use crate::x509::{FormError, Parsed};
 
 pub(super) const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const PRIME256V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 
 /// Intel's chains have three certificates.
@@ -30,8 +25,6 @@ const MAX_CHAIN: usize = 4;
 /// A certificate whose form is right. Nothing is verified yet.
 pub(super) struct Certificate {
     der: Vec<u8>,
-    /// The bytes that the issuer signed, as they were sent.
-    signed: Vec<u8>,
     common_name: String,
     point: [u8; 65],
     parsed: Parsed,
@@ -66,30 +59,27 @@ pub enum CertificateError {
     UnknownCriticalExtension,
 }
 
+impl From<FormError> for CertificateError {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::NotDer => Self::NotDer,
+            FormError::SignatureAlgorithm => Self::SignatureAlgorithm,
+            FormError::DuplicateExtension => Self::DuplicateExtension,
+            FormError::UnknownCriticalExtension => Self::UnknownCriticalExtension,
+        }
+    }
+}
+
 impl Certificate {
     pub(super) fn parse(der: &[u8]) -> Result<Self, CertificateError> {
-        let parsed = Parsed::from_der(der).map_err(|_| CertificateError::NotDer)?;
-        let signed = signed_part(der).ok_or(CertificateError::NotDer)?.to_vec();
-        let tbs = parsed.tbs_certificate();
-        let outer = parsed.signature_algorithm();
-        if outer.oid != ECDSA_WITH_SHA256 || outer.parameters.is_some() || outer != tbs.signature() {
+        let parsed = Parsed::parse(der)?;
+        let algorithm = parsed.signature_algorithm();
+        if algorithm.oid != ECDSA_WITH_SHA256 || algorithm.parameters.is_some() {
             return Err(CertificateError::SignatureAlgorithm);
         }
-        let mut seen = Vec::new();
-        for extension in tbs.extensions().into_iter().flatten() {
-            if seen.contains(&extension.extn_id) {
-                return Err(CertificateError::DuplicateExtension);
-            }
-            seen.push(extension.extn_id);
-            let known = [BasicConstraints::OID, KeyUsage::OID].contains(&extension.extn_id);
-            if extension.critical && !known {
-                return Err(CertificateError::UnknownCriticalExtension);
-            }
-        }
-        let name = tbs.subject().common_name().map_err(|_| CertificateError::CommonName)?;
-        let common_name = name.ok_or(CertificateError::CommonName)?.value().into_owned();
-        let point = p256_point(&parsed).ok_or(CertificateError::Key)?;
-        Ok(Self { der: der.to_vec(), signed, common_name, point, parsed })
+        let common_name = parsed.common_name().ok_or(CertificateError::CommonName)?;
+        let point = parsed.ec_point(PRIME256V1).ok_or(CertificateError::Key)?;
+        Ok(Self { der: der.to_vec(), common_name, point, parsed })
     }
 
     /// Reads PEM certificates that follow one another, and nothing but them: the end may be padded with white
@@ -106,7 +96,7 @@ impl Certificate {
             }
             let (block, after) = pem_block(rest).ok_or(CertificateError::NotPem)?;
             let (label, der) = pem::decode_vec(block).map_err(|_| CertificateError::NotPem)?;
-            if label != Parsed::PEM_LABEL {
+            if label != Encoded::PEM_LABEL {
                 return Err(CertificateError::NotPem);
             }
             chain.push(Self::parse(&der)?);
@@ -120,16 +110,8 @@ impl Certificate {
     }
 
     pub(super) fn pem(&self) -> Result<String, CertificateError> {
-        pem::encode_string(Parsed::PEM_LABEL, pem::LineEnding::LF, &self.der)
+        pem::encode_string(Encoded::PEM_LABEL, pem::LineEnding::LF, &self.der)
             .map_err(|_| CertificateError::NotPem)
-    }
-
-    pub(super) fn subject(&self) -> &Name {
-        self.parsed.tbs_certificate().subject()
-    }
-
-    pub(super) fn issuer(&self) -> &Name {
-        self.parsed.tbs_certificate().issuer()
     }
 
     /// Common name of the subject.
@@ -137,29 +119,10 @@ impl Certificate {
         &self.common_name
     }
 
-    /// The serial number without leading zeros.
-    pub(super) fn serial(&self) -> &[u8] {
-        without_zeros(self.parsed.tbs_certificate().serial_number().as_bytes())
-    }
-
-    /// First and last moment of validity (RFC 5280, section 4.1.2.5).
-    pub(super) fn validity(&self) -> (SystemTime, SystemTime) {
-        let validity = self.parsed.tbs_certificate().validity();
-        (validity.not_before.to_system_time(), validity.not_after.to_system_time())
-    }
-
-    /// May this key sign certificates?
-    pub(super) fn is_authority(&self) -> bool {
-        let constraints = self.extension(BasicConstraints::OID).map(BasicConstraints::from_der);
-        let usage = self.extension(KeyUsage::OID).map(KeyUsage::from_der);
-        matches!(constraints, Some(Ok(constraints)) if constraints.ca)
-            && matches!(usage, Some(Ok(usage)) if usage.key_cert_sign())
-    }
-
     /// Did `issuer`'s key sign this certificate?
     pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
-        let signature = self.parsed.signature().as_bytes();
-        matches!(signature, Some(signature) if issuer.verifies(&self.signed, signature))
+        let parts = self.parsed.signed_and_signature();
+        parts.is_some_and(|(signed, signature)| issuer.verifies(signed, signature))
     }
 
     /// Did this certificate's key sign `message`? The signature is in DER.
@@ -171,10 +134,13 @@ impl Certificate {
     pub(super) fn point(&self) -> &[u8; 65] {
         &self.point
     }
+}
 
-    fn extension(&self, id: ObjectIdentifier) -> Option<&[u8]> {
-        let extensions = self.parsed.tbs_certificate().extensions()?;
-        extensions.iter().find(|extension| extension.extn_id == id).map(|it| it.extn_value.as_bytes())
+impl Deref for Certificate {
+    type Target = Parsed;
+
+    fn deref(&self) -> &Parsed {
+        &self.parsed
     }
 }
 
@@ -192,13 +158,4 @@ fn pem_block(text: &[u8]) -> Option<(&[u8], &[u8])> {
     }
     let end = text.windows(END.len()).position(|window| window == END)?;
     text.split_at_checked(end + END.len())
-}
-
-fn p256_point(parsed: &Parsed) -> Option<[u8; 65]> {
-    let key = parsed.tbs_certificate().subject_public_key_info();
-    let curve = key.algorithm.parameters.as_ref()?.decode_as::<ObjectIdentifier>().ok()?;
-    if key.algorithm.oid != EC_PUBLIC_KEY || curve != PRIME256V1 {
-        return None;
-    }
-    key.subject_public_key.as_bytes()?.try_into().ok().filter(|point: &[u8; 65]| point.first() == Some(&4))
 }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::SystemTime};
 use x509_cert::{crl::CertificateList, der::Decode, name::Name};
 
 use super::certificate::{Certificate, ECDSA_WITH_SHA256};
-use crate::snp::certificate::{signed_part, without_zeros};
+use crate::x509::{signed_part, without_zeros};
 
 /// A list whose form is right. Nothing is verified yet.
 pub(super) struct RevocationList {

@@ -8,7 +8,7 @@ use super::{
     claims, document, pck,
     platform::{self, Platform},
 };
-use crate::{Claims, CollateralSource, Evidence, EvidenceType, Finding, Rejection, ReportData, Verifier};
+use crate::{Appraised, CollateralSource, EvidenceType, Finding, ReportData, Verifier};
 
 /// Appraises TDX evidence against one entry of reference values.
 pub struct TdxVerifier {
@@ -37,7 +37,8 @@ impl TdxVerifier {
         self
     }
 
-    fn judge(&self, quote: &Quote, report_data: &ReportData, now: SystemTime) -> Vec<Finding> {
+    /// Everything against a quote.
+    fn findings(&self, quote: &Quote, report_data: &ReportData, now: SystemTime) -> Vec<Finding> {
         let platform = self.platform(quote);
         let mut findings = match &platform {
             Ok(platform) => platform.validity.iter().filter_map(|span| span.finding(now)).collect(),
@@ -63,10 +64,6 @@ impl TdxVerifier {
         collateral.verify(&self.root).map_err(|fault| fault.finding())?;
         platform::appraise(quote, &chain, &collateral, &self.root).map_err(|error| error.finding())
     }
-
-    fn rejection(&self, findings: Vec<Finding>) -> Rejection {
-        Rejection { verifier: self.name.clone(), findings }
-    }
 }
 
 impl Verifier for TdxVerifier {
@@ -78,34 +75,25 @@ impl Verifier for TdxVerifier {
         &self.name
     }
 
-    fn appraise(
+    fn judge(
         &self,
-        evidence: &Evidence,
+        document: &[u8],
         report_data: &ReportData,
         now: SystemTime,
-    ) -> Result<Claims, Rejection> {
-        let accepted = self.evidence_type();
-        if evidence.evidence_type != accepted {
-            let (expected, found) = (accepted.name(), evidence.evidence_type.name());
-            return Err(self.rejection(vec![Finding::new("evidence type", expected, found)]));
-        }
-        let document = document::parse(&evidence.document).map_err(|error| {
-            self.rejection(vec![Finding::new("attestation document", "a well-formed TDX quote", error)])
-        })?;
+    ) -> Result<Appraised, Vec<Finding>> {
+        let document = document::parse(document)
+            .map_err(|error| vec![Finding::new("attestation document", "a well-formed TDX quote", error)])?;
         let quote = &document.quote;
-        let findings = self.judge(quote, report_data, now);
+        let findings = self.findings(quote, report_data, now);
         if !findings.is_empty() {
-            return Err(self.rejection(findings));
+            return Err(findings);
         }
-        let (host_data, _) = quote.body.mr_config_id.split_first_chunk().ok_or_else(|| {
+        let (host_data, _) = quote
+            .body
+            .mr_config_id
+            .split_first_chunk()
             // A field of 48 bytes has 32.
-            self.rejection(vec![Finding::new("quote field MR_CONFIG_ID", "48 bytes", "fewer")])
-        })?;
-        Ok(Claims {
-            evidence_type: accepted,
-            accepted_by: self.name.clone(),
-            host_data: *host_data,
-            values: claims::collect(&document),
-        })
+            .ok_or_else(|| vec![Finding::new("quote field MR_CONFIG_ID", "48 bytes", "fewer")])?;
+        Ok(Appraised { host_data: *host_data, values: claims::collect(&document) })
     }
 }

@@ -12,7 +12,7 @@ use x509_cert::{
 };
 
 use super::{Address, ContentError, Covers, Item, Roots};
-use crate::{snp::certificate::signed_part, tdx::PckCa};
+use crate::{tdx::PckCa, x509::signed_part};
 
 const NOT_SIGNED: ContentError = ContentError::NotSigned("Intel");
 
