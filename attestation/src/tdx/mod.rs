@@ -40,6 +40,7 @@ pub use flags::{TD_ATTRIBUTES, XFAM};
 pub use inspection::{CollateralFacts, Inspection, PckFacts, TcbFacts, inspect};
 pub(crate) use issuer::TdxIssuer;
 pub use pck::{PckCa, PckChainError, PckLink};
+pub use provider::AwsLc;
 pub use quote::{Header, Quote, QuoteError};
 pub use reference::ReferenceValues;
 pub use revocation::RevocationListError;

@@ -9,8 +9,9 @@ use dcap_qvl::{
 use rustls::pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 use sha2::{Digest, Sha256, Sha384};
 
-/// The choices that `dcap-qvl` leaves open.
-pub(super) struct AwsLc;
+/// The choices that `dcap-qvl` leaves open: a [`Config`] for its `QuoteVerifier`. Public so that measurements can set our
+/// appraisal against its own on the same cryptography.
+pub struct AwsLc;
 
 impl Config for AwsLc {
     type X509 = X509CertBackend;

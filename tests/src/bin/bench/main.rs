@@ -9,6 +9,7 @@
 )]
 
 mod append;
+mod appraisal;
 mod memory;
 mod mesh;
 mod replay;
@@ -17,7 +18,7 @@ mod table;
 use std::process::ExitCode;
 
 /// What can be measured; all of it, unless some are named as arguments.
-const PARTS: [&str; 4] = ["append", "replay", "mesh", "memory"];
+const PARTS: [&str; 5] = ["append", "replay", "appraisal", "mesh", "memory"];
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         match *part {
             "append" => rows.push(append::durable_append(directory.path())),
             "replay" => rows.extend(replay::replays()),
+            "appraisal" => rows.extend(appraisal::appraisals()),
             "mesh" => rows.push(mesh::certificates()),
             _ => rows.push(memory::idle()),
         }

@@ -21,6 +21,8 @@ pub(crate) struct Row {
 pub(crate) enum Bound {
     /// At most so many times the cost of what it is set against.
     Times(f64),
+    /// At least so many times what it is set against.
+    AtLeastTimes(f64),
     /// At least this share of what it is set against.
     Share(f64),
     /// At most so many MiB.
@@ -31,13 +33,16 @@ impl Row {
     fn holds(&self) -> bool {
         match self.bound {
             Bound::Times(limit) | Bound::Mib(limit) => self.value <= limit,
-            Bound::Share(limit) => self.value >= limit,
+            Bound::Share(limit) | Bound::AtLeastTimes(limit) => self.value >= limit,
         }
     }
 
     fn cells(&self) -> [String; 6] {
         let (value, bound) = match self.bound {
             Bound::Times(limit) => (format!("{:.2} times", self.value), format!("at most {limit} times")),
+            Bound::AtLeastTimes(limit) => {
+                (format!("{:.1} times", self.value), format!("at least {limit} times"))
+            }
             Bound::Share(limit) => {
                 (format!("{:.0} %", self.value * 100.0), format!("at least {:.0} %", limit * 100.0))
             }
