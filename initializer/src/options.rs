@@ -6,7 +6,10 @@ use std::{
 };
 
 use clap::{Parser, builder::NonEmptyStringValueParser};
-use contrast_attestation::AttesterKind;
+use contrast_attestation::{
+    AttesterKind,
+    collateral::{Proxy, Sources},
+};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// The port of every Coordinator's mesh API.
@@ -42,6 +45,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "KIND", env = "CONTRAST_ATTESTER", default_value_t = AttesterKind::Auto)]
     pub(crate) attester: AttesterKind,
 
+    /// Bundle of what AMD publishes, made by `contrast collateral fetch`: the chip's certificate and the revocation list
+    /// go out with the evidence, so that the Coordinator need not get them.
+    #[arg(long, value_name = "FILE", env = "CONTRAST_COLLATERAL")]
+    collateral: Option<PathBuf>,
+
+    /// Server that is asked for the same. Without a bundle or a server, the pod asks nobody.
+    #[arg(long, value_name = "URL", env = "CONTRAST_COLLATERAL_PROXY")]
+    collateral_proxy: Option<Proxy>,
+
     /// Least severe log lines to print: error, warn, info, debug or trace.
     #[arg(long, value_name = "LEVEL", env = "CONTRAST_LOG_LEVEL", default_value = "info")]
     log_level: LevelFilter,
@@ -59,6 +71,17 @@ impl Options {
             return format!("[{host}]:{MESH_API_PORT}");
         }
         format!("{host}:{MESH_API_PORT}")
+    }
+
+    /// Where to get what endorses the evidence; `None` if that was not said. AMD answers an address once in ten seconds, so
+    /// the pods of a cluster do not ask it by themselves.
+    pub(crate) fn endorsements(&self) -> Option<Sources> {
+        let sources = Sources {
+            bundle: self.collateral.clone(),
+            proxy: self.collateral_proxy.clone(),
+            ..Sources::default()
+        };
+        (sources != Sources::default()).then_some(sources)
     }
 
     /// Logs go to standard error from here on.
@@ -91,6 +114,19 @@ mod tests {
         assert_eq!(mesh_api(&["--coordinator-host", "10.0.0.1"]), "10.0.0.1:7777");
         assert_eq!(mesh_api(&["--coordinator-host", "fd00::1"]), "[fd00::1]:7777");
         assert_eq!(mesh_api(&["--coordinator-host", "[fd00::1]"]), "[fd00::1]:7777");
+    }
+
+    #[test]
+    fn nobody_is_asked_for_endorsements_unless_told_to() {
+        let endorsements = |arguments: &[&str]| {
+            let arguments = [&["initializer", "--coordinator-host", "coordinator"], arguments].concat();
+            Options::try_parse_from(arguments).unwrap().endorsements()
+        };
+        assert_eq!(endorsements(&[]), None);
+        let bundle = endorsements(&["--collateral", "bundle.json"]).unwrap();
+        assert_eq!((bundle.bundle, bundle.proxy), (Some("bundle.json".into()), None));
+        let proxy = endorsements(&["--collateral-proxy", "http://127.0.0.1:8080"]).unwrap();
+        assert!(proxy.proxy.is_some());
     }
 
     #[test]

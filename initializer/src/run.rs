@@ -3,9 +3,10 @@
 use std::{io, sync::Arc};
 
 use contrast_attestation::{
-    AttestError, EvidenceType,
+    AttestError, Attester, EvidenceType,
     atls::{Connector, Identity},
-    detect,
+    collateral::{Refresher, SourcesError},
+    detect, detect_with,
 };
 use tokio::{
     runtime,
@@ -27,6 +28,9 @@ pub(crate) enum Failure {
     /// There is nothing to make evidence with.
     #[error(transparent)]
     Attester(#[from] AttestError),
+    /// The bundle of endorsements cannot be used.
+    #[error("{0}; make a bundle with `contrast collateral fetch`")]
+    Endorsements(#[from] SourcesError),
     /// No key.
     #[error(transparent)]
     Key(#[from] NoKey),
@@ -50,7 +54,7 @@ pub(crate) enum Failure {
 /// See [`Failure`]. A Coordinator that does not serve is not one: it is waited for.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     process::forbid_core_dumps().map_err(Failure::CoreDumps)?;
-    let attester = detect(options.attester)?;
+    let (attester, refresher) = attester(options)?;
     if attester.evidence_type() == EvidenceType::Simulated {
         warn!("evidence of this pod is simulated: nothing in it is confidential");
     }
@@ -62,6 +66,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     // One thread does: there is one connection at a time.
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let credentials = runtime.block_on(async {
+        if let Some(refresher) = refresher {
+            tokio::spawn(async move { refresher.run().await });
+        }
         let (mut terminate, mut interrupt) =
             (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
         tokio::select! {
@@ -79,6 +86,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         if credentials.workload_secret.is_empty() { "no workload secret" } else { "a workload secret" };
     info!("wrote certificates, key and {secret} to {}", options.tls_dir.display());
     Ok(())
+}
+
+/// What makes evidence, and what has to run meanwhile so that endorsements arrive.
+fn attester(options: &Options) -> Result<(Arc<dyn Attester>, Option<Refresher>), Failure> {
+    let Some(sources) = options.endorsements() else { return Ok((detect(options.attester)?, None)) };
+    let (collaterals, refresher) = sources.open()?;
+    Ok((detect_with(options.attester, Arc::new(collaterals))?, refresher))
 }
 
 fn listen(kind: SignalKind) -> Result<Signal, Failure> {

@@ -207,4 +207,16 @@ mod tests {
     fn end(child: &Child) {
         kill_process(Pid::from_child(child), Signal::TERM).unwrap();
     }
+
+    #[test]
+    fn a_bundle_of_endorsements_that_is_not_there_is_named_with_a_remedy() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = initializer("127.0.0.1:1", directory.path())
+            .env("CONTRAST_COLLATERAL", directory.path().join("no-bundle.json"))
+            .output()
+            .unwrap();
+        let log = log_of(&output);
+        assert_eq!(output.status.code(), Some(1), "{log}");
+        assert!(log.contains("no-bundle.json") && log.contains("contrast collateral fetch"), "{log}");
+    }
 }

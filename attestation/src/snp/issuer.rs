@@ -27,8 +27,8 @@ pub(crate) enum Reports {
     Configfs(ConfigfsTsm),
     /// The device at this path, which kernels before 6.7 have alone.
     ///
-    /// Only the plain report is requested, without the certificates that a host can add: in `sev` 8.0.0 that
-    /// request follows offsets that the host chose, outside the bounds of its buffer.
+    /// Only the plain report is requested, without the certificates that a host can add: what a host offers is read by
+    /// [`certificate_table`] alone, and `sev` does not hand it out unread.
     Device(PathBuf),
 }
 
