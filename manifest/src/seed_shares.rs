@@ -79,6 +79,22 @@ pub fn encrypt_seed(seed: &[u8], owners: &[SeedShareOwner]) -> Result<Vec<SeedSh
 }
 
 impl SeedShares {
+    /// Puts shares (an owner's hexadecimal DER RSAPublicKey, and the ciphertext for it) and the salt together, as they come
+    /// from a Coordinator or a file.
+    ///
+    /// # Errors
+    /// When the salt has another length.
+    pub fn new(
+        shares: impl IntoIterator<Item = (String, Vec<u8>)>,
+        salt: &[u8],
+    ) -> Result<Self, SeedShareError> {
+        let salt = salt.try_into().map_err(|_| SeedShareError::SaltLength { found: salt.len() })?;
+        let shares = shares
+            .into_iter()
+            .map(|(public_key_hex, encrypted_seed)| SeedShare { public_key_hex, encrypted_seed });
+        Ok(Self { shares: shares.collect(), salt })
+    }
+
     /// The seed, by the share that is for `key`.
     ///
     /// # Errors

@@ -132,11 +132,7 @@ fn keep(workspace: &Workspace, response: &SetManifestResponse) -> Result<(), Fai
 
 /// The seed shares of a response.
 pub(super) fn seed_shares(document: &SeedShareDocument) -> Result<SeedShares, SetError> {
-    let salt =
-        document.salt.as_slice().try_into().map_err(|_| SetError::Salt { found: document.salt.len() })?;
-    let shares = document.seed_shares.iter().map(|share| contrast_manifest::SeedShare {
-        public_key_hex: share.public_key.clone(),
-        encrypted_seed: share.encrypted_seed.clone(),
-    });
-    Ok(SeedShares { shares: shares.collect(), salt })
+    let shares =
+        document.seed_shares.iter().map(|share| (share.public_key.clone(), share.encrypted_seed.clone()));
+    SeedShares::new(shares, &document.salt).map_err(SetError::SeedShares)
 }

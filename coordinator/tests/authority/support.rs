@@ -108,17 +108,8 @@ pub(crate) fn digest(bytes: &[u8]) -> Digest {
     Sha256::digest(bytes).into()
 }
 
-fn decrypt(shares: &SeedShareDocument) -> zeroize::Zeroizing<Vec<u8>> {
-    let shares = SeedShares {
-        shares: shares
-            .seed_shares
-            .iter()
-            .map(|share| contrast_manifest::SeedShare {
-                public_key_hex: share.public_key.clone(),
-                encrypted_seed: share.encrypted_seed.clone(),
-            })
-            .collect(),
-        salt: shares.salt.as_slice().try_into().unwrap(),
-    };
-    shares.decrypt(seedshare_owner()).unwrap()
+fn decrypt(document: &SeedShareDocument) -> zeroize::Zeroizing<Vec<u8>> {
+    let shares =
+        document.seed_shares.iter().map(|share| (share.public_key.clone(), share.encrypted_seed.clone()));
+    SeedShares::new(shares, &document.salt).unwrap().decrypt(seedshare_owner()).unwrap()
 }

@@ -3,19 +3,14 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize, de::Error};
 
-use super::{SALT_LEN, SeedShare, SeedShareError, SeedShares};
+use super::{SeedShare, SeedShareError, SeedShares};
 
 pub(super) fn read(bytes: &[u8]) -> Result<SeedShares, SeedShareError> {
     let document: Document = serde_json::from_slice(bytes).map_err(SeedShareError::NotSeedShares)?;
-    let shares = document.seed_shares.unwrap_or_default().into_iter();
-    let shares = shares.map(|share| -> Result<SeedShare, SeedShareError> {
-        Ok(SeedShare { encrypted_seed: base64(&share.encrypted_seed)?, public_key_hex: share.public_key })
-    });
-    let shares = shares.collect::<Result<_, _>>()?;
-    let salt = base64(&document.salt)?;
-    let found = salt.len();
-    let salt: [u8; SALT_LEN] = salt.try_into().map_err(|_| SeedShareError::SaltLength { found })?;
-    Ok(SeedShares { shares, salt })
+    let entries = document.seed_shares.unwrap_or_default().into_iter();
+    let shares = entries.map(|entry| Ok((entry.public_key, base64(&entry.encrypted_seed)?)));
+    let shares: Vec<_> = shares.collect::<Result<_, SeedShareError>>()?;
+    SeedShares::new(shares, &base64(&document.salt)?)
 }
 
 pub(super) fn write(shares: &SeedShares) -> String {

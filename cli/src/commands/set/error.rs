@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, path::PathBuf};
 
+use contrast_manifest::SeedShareError;
+
 use crate::{coordinator::CoordinatorError, failure::Advice, history::CertificateError};
 
 /// Why a manifest was not set.
@@ -36,11 +38,8 @@ pub(crate) enum SetError {
         authority: Authority,
     },
     /// The seed shares of the Coordinator are not complete.
-    #[error("the Coordinator sent a salt of {found} bytes with the seed shares, and it must have 32")]
-    Salt {
-        /// How many bytes it has.
-        found: usize,
-    },
+    #[error("the Coordinator sent seed shares that are of no use: {0}")]
+    SeedShares(SeedShareError),
 }
 
 /// How the caller proved to be an owner.
@@ -79,7 +78,7 @@ impl Advice for SetError {
             Self::NotPermitted { authority: Authority::Nothing, .. } => {
                 "only an owner may change a manifest: give --workload-owner-key".into()
             }
-            Self::Salt { .. } => "look at the Coordinator's log".into(),
+            Self::SeedShares(_) => "look at the Coordinator's log".into(),
         })
     }
 }

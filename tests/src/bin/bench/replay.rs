@@ -166,17 +166,9 @@ impl History {
         let Ok(Opened::Empty(empty)) = contrast_store::open(backend) else { panic!("the store is new") };
         let owner = self.deployment.seedshare_owner_key("").owner().clone();
         let shares = seed_shares::encrypt(&self.seed, &[owner]).expect("the key can encrypt");
-        let file = SeedShares {
-            shares: shares
-                .seed_shares
-                .iter()
-                .map(|share| contrast_manifest::SeedShare {
-                    public_key_hex: share.public_key.clone(),
-                    encrypted_seed: share.encrypted_seed.clone(),
-                })
-                .collect(),
-            salt: self.seed.salt(),
-        };
+        let pairs =
+            shares.seed_shares.iter().map(|share| (share.public_key.clone(), share.encrypted_seed.clone()));
+        let file = SeedShares::new(pairs, &shares.salt).expect("it has the right salt");
         fs::write(self.deployment.workspace.join("seed-shares.json"), file.to_json())
             .expect("it can be written");
         empty
