@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     CollateralSource, Missing,
-    snp::{Product, TcbParts},
+    snp::{Product, SigningKey, TcbParts},
     tdx::{Collateral, PckCa},
 };
 
@@ -174,8 +174,8 @@ impl Collaterals {
 }
 
 impl CollateralSource for Collaterals {
-    fn snp_crl(&self, product: Product) -> Result<Arc<[u8]>, Missing> {
-        Ok(self.require(&Address::AmdRevocationList(product))?.body)
+    fn snp_crl(&self, product: Product, kind: SigningKey) -> Result<Arc<[u8]>, Missing> {
+        Ok(self.require(&Address::AmdRevocationList { product, kind })?.body)
     }
 
     fn snp_vcek(&self, product: Product, chip_id: &[u8; 64], tcb: TcbParts) -> Result<Arc<[u8]>, Missing> {

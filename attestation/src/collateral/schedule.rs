@@ -117,10 +117,10 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::snp::{Product, TcbParts};
+    use crate::snp::{Product, SigningKey, TcbParts};
 
     const NOW: SystemTime = UNIX_EPOCH;
-    const LIST: Address = Address::AmdRevocationList(Product::Milan);
+    const LIST: Address = Address::AmdRevocationList { product: Product::Milan, kind: SigningKey::Vcek };
 
     fn chip(number: u16) -> Address {
         let mut chip_id = [0; 64];

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use contrast_attestation::{
     CollateralSource, Missing,
     collateral::{Address, Clock as _, Collaterals, SystemClock},
-    snp::Product,
+    snp::{Product, SigningKey},
 };
 
 use crate::{
@@ -20,7 +20,7 @@ async fn what_a_manifest_needs_is_there_before_anybody_asks_and_is_renewed_every
     let (collaterals, refresher) = Collaterals::online(fetcher(&vendor, None, &clock));
     collaterals.keep_fresh([LIST]);
     refresher.catch_up().await;
-    assert!(collaterals.snp_crl(Product::Genoa).is_ok());
+    assert!(collaterals.snp_crl(Product::Genoa, SigningKey::Vcek).is_ok());
     refresher.catch_up().await;
     assert_eq!(vendor.requests().len(), 1);
     clock.pass(HOUR);
@@ -46,9 +46,11 @@ async fn what_cannot_be_fetched_is_missing_for_the_reason_of_the_failure() {
     let clock = TestClock::new();
     let (collaterals, refresher) = Collaterals::online(fetcher(&vendor, None, &clock));
     collaterals.keep_fresh([LIST]);
-    assert_eq!(collaterals.snp_crl(Product::Genoa), Err(Missing::BeingFetched));
+    assert_eq!(collaterals.snp_crl(Product::Genoa, SigningKey::Vcek), Err(Missing::BeingFetched));
     refresher.catch_up().await;
-    let Err(Missing::NotFetched { reason }) = collaterals.snp_crl(Product::Genoa) else { panic!() };
+    let Err(Missing::NotFetched { reason }) = collaterals.snp_crl(Product::Genoa, SigningKey::Vcek) else {
+        panic!()
+    };
     assert!(reason.contains("revocation list of ARK-Genoa"), "{reason}");
     assert!(reason.contains("not signed under the root key of AMD"), "{reason}");
     assert!(collaterals.failure(&LIST).is_some());
@@ -77,7 +79,10 @@ async fn a_list_that_cannot_be_renewed_stays_until_a_newer_one_comes() {
     for (wait, expected) in [(Duration::ZERO, &kept), (HOUR, &kept), (Duration::from_secs(60), &renewed)] {
         clock.pass(wait);
         refresher.catch_up().await;
-        assert_eq!(collaterals.snp_crl(Product::Genoa).unwrap().as_ref(), expected.as_slice());
+        assert_eq!(
+            collaterals.snp_crl(Product::Genoa, SigningKey::Vcek).unwrap().as_ref(),
+            expected.as_slice()
+        );
     }
     assert_eq!(vendor.requests().len(), 3);
 }
@@ -126,7 +131,7 @@ async fn a_running_refresher_wakes_up_when_something_is_missing() {
     let (collaterals, refresher) = Collaterals::online(fetcher);
     let running = tokio::spawn(refresher.run());
     let fetched = async {
-        while collaterals.snp_crl(Product::Genoa).is_err() {
+        while collaterals.snp_crl(Product::Genoa, SigningKey::Vcek).is_err() {
             tokio::task::yield_now().await;
         }
     };
