@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    snp::{Product, TcbParts},
+    snp::{Product, SigningKey, TcbParts},
     tdx::{Collateral, PckCa},
 };
 
@@ -12,12 +12,13 @@ use crate::{
 /// Appraisals ask on the thread of a handshake, so an answer may never wait for the network: what is not here is
 /// missing, and may be fetched for next time.
 pub trait CollateralSource: Send + Sync {
-    /// The revocation list of the AMD root key of a product line, in DER. Whoever takes it checks its signature
-    /// and dates.
+    /// The revocation list of the AMD root key of a product line for chains of this kind of endorsement key, in
+    /// DER. Whoever takes it checks its signature and dates, but has to believe that it is for this kind: both
+    /// lists are signed by the same key, and nothing in them tells them apart.
     ///
     /// # Errors
     /// See [`Missing`].
-    fn snp_crl(&self, product: Product) -> Result<Arc<[u8]>, Missing>;
+    fn snp_crl(&self, product: Product, kind: SigningKey) -> Result<Arc<[u8]>, Missing>;
 
     /// The certificate of a chip's VCEK for a TCB version, in DER, for evidence that comes without one. Whoever
     /// takes it checks its chain.
@@ -59,7 +60,7 @@ pub enum Missing {
 pub struct NoCollateral;
 
 impl CollateralSource for NoCollateral {
-    fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
+    fn snp_crl(&self, _: Product, _: SigningKey) -> Result<Arc<[u8]>, Missing> {
         Err(Missing::NotConfigured)
     }
 

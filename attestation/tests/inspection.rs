@@ -48,7 +48,7 @@ struct Few {
 }
 
 impl CollateralSource for Few {
-    fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
+    fn snp_crl(&self, _: Product, _: SigningKey) -> Result<Arc<[u8]>, Missing> {
         Err(Missing::NotConfigured)
     }
 
@@ -145,7 +145,7 @@ fn vendors_are_asked_about_one_product_line_after_the_other() {
     /// Says of Milan that it is being fetched, or that there is none.
     struct Asked(Missing, Mutex<Vec<Product>>);
     impl CollateralSource for Asked {
-        fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
+        fn snp_crl(&self, _: Product, _: SigningKey) -> Result<Arc<[u8]>, Missing> {
             Err(Missing::BeingFetched)
         }
 

@@ -15,7 +15,7 @@ use std::{
 use contrast_attestation::{
     ClaimValue, Claims, CollateralSource, Evidence, EvidenceType, Finding, Missing, NoCollateral, ReportData,
     Verifier,
-    snp::{Product, TcbParts},
+    snp::{Product, SigningKey, TcbParts},
     tdx::{
         Collateral, CollateralParts, Document, PckCa, Quote, QuoteError, ReferenceValues, TdxVerifier,
         TrustRoot,
@@ -53,7 +53,7 @@ fn capture() -> Option<Capture> {
 struct One(Arc<Collateral>);
 
 impl CollateralSource for One {
-    fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
+    fn snp_crl(&self, _: Product, _: SigningKey) -> Result<Arc<[u8]>, Missing> {
         Err(Missing::NotConfigured)
     }
 

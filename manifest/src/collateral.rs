@@ -8,7 +8,8 @@ use crate::Manifest;
 
 impl Manifest {
     /// What appraising evidence against this manifest always needs, without repetitions. The TCB info of TDX
-    /// platforms and the certificates of SNP chips come on top: which ones, only evidence tells.
+    /// platforms, the certificates of SNP chips and the revocation lists for VLEKs come on top: which ones, only
+    /// evidence tells.
     #[must_use]
     pub fn needed_collateral(&self) -> Vec<Address> {
         let snp = self.reference_values.snp.iter();

@@ -14,7 +14,7 @@ use std::{
 
 use contrast_attestation::{
     Claims, CollateralSource, Evidence, EvidenceType, Missing, Rejection, ReportData, Verifier,
-    snp::{Product, TcbParts},
+    snp::{Product, SigningKey, TcbParts},
     tdx::{Collateral, Document, PckCa},
 };
 use contrast_manifest::{Audience, ManifestDocument};
@@ -56,7 +56,7 @@ fn capture() -> Option<Capture> {
 struct One(Arc<Collateral>);
 
 impl CollateralSource for One {
-    fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
+    fn snp_crl(&self, _: Product, _: SigningKey) -> Result<Arc<[u8]>, Missing> {
         Err(Missing::NotConfigured)
     }
 

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::snp::{Product, TcbParts};
+use crate::snp::{Product, SigningKey, TcbParts};
 use crate::tdx::PckCa;
 
 const KDS: &str = "https://kdsintf.amd.com";
@@ -15,8 +15,14 @@ const INTEL_CERTIFICATES: &str = "https://certificates.trustedservices.intel.com
 /// One thing that a vendor publishes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Address {
-    /// Revocation list of a product line's root key, in DER.
-    AmdRevocationList(Product),
+    /// Revocation list of a product line's root key, in DER. There are two, at the distribution points that the
+    /// certificates below the root name: ASK and ARK one of them, the ASVK the other. The root signs both.
+    AmdRevocationList {
+        /// The product line.
+        product: Product,
+        /// The endorsement key whose chain the list is for.
+        kind: SigningKey,
+    },
     /// Certificate of one chip's VCEK for one TCB version, in DER.
     AmdChipKey {
         /// The product line.
@@ -64,7 +70,7 @@ impl Address {
     pub fn from_url(url: &str) -> Result<Self, UnknownAddress> {
         let read = || {
             if let Some(path) = url.strip_prefix(KDS) {
-                return read_kds(path.strip_prefix("/vcek/v1/")?);
+                return read_kds(path);
             }
             if let Some(fmspc) = url.strip_prefix(PCS).and_then(|path| path.strip_prefix(TCB_INFO)) {
                 let mut bytes = [0; 6];
@@ -85,10 +91,14 @@ impl Address {
             .ok_or_else(|| UnknownAddress(url.chars().take(200).collect()))
     }
 
-    /// What appraising SNP evidence of a product line always needs.
+    /// What appraising SNP evidence of a product line needs, whichever chip it is from.
+    ///
+    /// The list for VLEKs is not among it, although it is required for evidence signed by one. Only clouds that
+    /// share keys between chips have any, and AMD's service answers once in ten seconds: everybody else would
+    /// wait that much longer at each start. The first VLEK that comes asks for it, and from then on it is renewed.
     #[must_use]
     pub fn needed_for_snp(product: Product) -> Vec<Self> {
-        vec![Self::AmdRevocationList(product)]
+        vec![Self::AmdRevocationList { product, kind: SigningKey::Vcek }]
     }
 
     /// What appraising TDX evidence always needs. TCB info comes on top: it depends on the platform.
@@ -101,7 +111,7 @@ impl Address {
     /// Scheme and host.
     pub(crate) fn origin(&self) -> &'static str {
         match self {
-            Self::AmdRevocationList(_) | Self::AmdChipKey { .. } => KDS,
+            Self::AmdRevocationList { .. } | Self::AmdChipKey { .. } => KDS,
             Self::IntelRootRevocationList => INTEL_CERTIFICATES,
             Self::IntelTcbInfo(_) | Self::IntelQeIdentity | Self::IntelPckRevocationList(_) => PCS,
         }
@@ -110,14 +120,15 @@ impl Address {
     /// Path and query.
     pub(crate) fn path(&self) -> String {
         match self {
-            Self::AmdRevocationList(product) => format!("/vcek/v1/{product}/crl"),
+            Self::AmdRevocationList { product, kind: SigningKey::Vcek } => format!("{VCEK}{product}/crl"),
+            Self::AmdRevocationList { product, kind: SigningKey::Vlek } => format!("{VLEK}{product}/crl"),
             Self::AmdChipKey { product, chip_id, tcb } => {
                 let TcbParts { bootloader, tee, snp, microcode, fmc } = tcb;
                 let (chip, _) = chip_id.split_at(chip_id_length(*product));
                 let fmc = fmc.map(|fmc| format!("fmcSPL={fmc}&")).unwrap_or_default();
                 let versions =
                     format!("{fmc}blSPL={bootloader}&teeSPL={tee}&snpSPL={snp}&ucodeSPL={microcode}");
-                format!("/vcek/v1/{product}/{}?{versions}", hex::encode(chip))
+                format!("{VCEK}{product}/{}?{versions}", hex::encode(chip))
             }
             Self::IntelTcbInfo(fmspc) => format!("{TCB_INFO}{}", hex::encode(fmspc)),
             Self::IntelQeIdentity => "/tdx/certification/v4/qe/identity".to_owned(),
@@ -133,14 +144,14 @@ impl Address {
             Self::IntelTcbInfo(_) => Some("TCB-Info-Issuer-Chain"),
             Self::IntelQeIdentity => Some("SGX-Enclave-Identity-Issuer-Chain"),
             Self::IntelPckRevocationList(_) => Some("SGX-PCK-CRL-Issuer-Chain"),
-            Self::AmdRevocationList(_) | Self::AmdChipKey { .. } | Self::IntelRootRevocationList => None,
+            Self::AmdRevocationList { .. } | Self::AmdChipKey { .. } | Self::IntelRootRevocationList => None,
         }
     }
 
     pub(crate) fn keep(&self) -> Keep {
         match self {
             Self::AmdChipKey { .. } => Keep::Forever,
-            Self::AmdRevocationList(_)
+            Self::AmdRevocationList { .. }
             | Self::IntelTcbInfo(_)
             | Self::IntelQeIdentity
             | Self::IntelPckRevocationList(_)
@@ -153,9 +164,9 @@ impl Address {
         match self {
             Self::AmdChipKey { .. } => 16 << 10,
             Self::IntelTcbInfo(_) | Self::IntelQeIdentity => 512 << 10,
-            Self::AmdRevocationList(_) | Self::IntelPckRevocationList(_) | Self::IntelRootRevocationList => {
-                2 << 20
-            }
+            Self::AmdRevocationList { .. }
+            | Self::IntelPckRevocationList(_)
+            | Self::IntelRootRevocationList => 2 << 20,
         }
     }
 
@@ -165,11 +176,13 @@ impl Address {
     }
 }
 
-/// In words, for messages: `revocation list of ARK-Genoa`.
+/// In words, for messages: `revocation list of ARK-Genoa for VCEKs`.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AmdRevocationList(product) => write!(f, "revocation list of ARK-{product}"),
+            Self::AmdRevocationList { product, kind } => {
+                write!(f, "revocation list of ARK-{product} for {kind}s")
+            }
             Self::AmdChipKey { product, chip_id, tcb } => {
                 let (start, _) = chip_id.split_at(8);
                 write!(f, "VCEK certificate of {product} chip {}… at {tcb}", hex::encode(start))
@@ -187,6 +200,8 @@ impl fmt::Display for Address {
     }
 }
 
+const VCEK: &str = "/vcek/v1/";
+const VLEK: &str = "/vlek/v1/";
 const TCB_INFO: &str = "/tdx/certification/v4/tcb?fmspc=";
 const PCK_CRL: &str = "/sgx/certification/v4/pckcrl?ca=";
 
@@ -197,13 +212,16 @@ fn chip_id_length(product: Product) -> usize {
     }
 }
 
-/// What follows `/vcek/v1/`.
+/// A path of AMD's service.
 fn read_kds(path: &str) -> Option<Address> {
-    let (product, rest) = path.split_once('/')?;
+    let vcek = path.strip_prefix(VCEK).map(|rest| (SigningKey::Vcek, rest));
+    let (kind, rest) = vcek.or_else(|| Some((SigningKey::Vlek, path.strip_prefix(VLEK)?)))?;
+    let (product, rest) = rest.split_once('/')?;
     let product = Product::from_name(product)?;
     if rest == "crl" {
-        return Some(Address::AmdRevocationList(product));
+        return Some(Address::AmdRevocationList { product, kind });
     }
+    // Certificates of VLEKs are not published. Reading one as that of a VCEK would not survive the way back.
     let (chip, query) = rest.split_once('?')?;
     let mut chip_id = [0; 64];
     hex::decode_to_slice(chip, chip_id.get_mut(..chip_id_length(product))?).ok()?;
@@ -235,10 +253,12 @@ mod tests {
 
     #[test]
     fn addresses_are_those_of_the_vendors() {
-        assert_eq!(
-            Address::AmdRevocationList(Product::Milan).url(),
-            "https://kdsintf.amd.com/vcek/v1/Milan/crl"
-        );
+        for (kind, url) in [
+            (SigningKey::Vcek, "https://kdsintf.amd.com/vcek/v1/Milan/crl"),
+            (SigningKey::Vlek, "https://kdsintf.amd.com/vlek/v1/Milan/crl"),
+        ] {
+            assert_eq!(Address::AmdRevocationList { product: Product::Milan, kind }.url(), url);
+        }
         assert_eq!(
             chip_key(Product::Turin, Some(1)).url(),
             "https://kdsintf.amd.com/vcek/v1/Turin/abababababababab?fmcSPL=1&blSPL=9&teeSPL=0&snpSPL=23&ucodeSPL=72"
@@ -266,7 +286,9 @@ mod tests {
             Address::IntelPckRevocationList(PckCa::Processor),
             Address::IntelRootRevocationList,
         ];
-        all.extend(Product::ALL.map(Address::AmdRevocationList));
+        for kind in [SigningKey::Vcek, SigningKey::Vlek] {
+            all.extend(Product::ALL.map(|product| Address::AmdRevocationList { product, kind }));
+        }
         for address in all {
             assert_eq!(Address::from_url(&address.url()), Ok(address));
         }
@@ -278,6 +300,8 @@ mod tests {
             "",
             "http://kdsintf.amd.com/vcek/v1/Milan/crl",
             "https://kdsintf.amd.com/vcek/v1/Rome/crl",
+            "https://kdsintf.amd.com/vlek/v1/Rome/crl",
+            "https://kdsintf.amd.com/vlek/v1/Turin/abababababababab?fmcSPL=1&blSPL=9&teeSPL=0&snpSPL=23&ucodeSPL=72",
             "https://kdsintf.amd.com.example.org/vcek/v1/Milan/crl",
             "https://kdsintf.amd.com/vcek/v1/Turin/abababababababab?blSPL=09&teeSPL=0&snpSPL=23&ucodeSPL=72",
             "https://kdsintf.amd.com/vcek/v1/Turin/ABABABABABABABAB?blSPL=9&teeSPL=0&snpSPL=23&ucodeSPL=72",

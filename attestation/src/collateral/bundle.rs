@@ -112,11 +112,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::snp::Product;
+    use crate::snp::{Product, SigningKey};
 
-    fn item(product: Product) -> Item {
+    fn item(product: Product, kind: SigningKey) -> Item {
         Item {
-            address: Address::AmdRevocationList(product),
+            address: Address::AmdRevocationList { product, kind },
             fetched: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
             issuer_chain: (product == Product::Turin).then(|| "PEM".to_owned()),
             body: vec![0, 1, 2, 255],
@@ -124,7 +124,8 @@ mod tests {
     }
 
     fn bundle() -> Bundle {
-        Bundle { items: Product::ALL.map(item).to_vec() }
+        let lists = |kind| Product::ALL.map(|product| item(product, kind));
+        Bundle { items: [lists(SigningKey::Vcek), lists(SigningKey::Vlek)].concat() }
     }
 
     fn edited(edit: impl FnOnce(&mut serde_json::Value)) -> Result<Bundle, BundleError> {

@@ -10,12 +10,13 @@ use tokio::sync::watch;
 
 use super::{
     Address, Bundle, Clock, ContentError, FetchError, Fetcher, Item, Refresher, Roots, SystemClock,
+    address::Keep,
     content::{self, Covers},
     schedule::Schedule,
 };
 use crate::{
     CollateralSource, Missing,
-    snp::{Product, TcbParts},
+    snp::{Product, SigningKey, TcbParts},
     tdx::{Collateral, PckCa},
 };
 
@@ -152,9 +153,13 @@ impl Collaterals {
         self.0.items.read().unwrap_or_else(PoisonError::into_inner).get(address).cloned()
     }
 
-    /// The item, or why it is not here. Asks for it, so that it is here next time.
+    /// The item, or why it is not here. Asks for it, so that it is here next time, and still valid then.
     fn require(&self, address: &Address) -> Result<Known, Missing> {
         if let Some(known) = self.known(address) {
+            // That of a bundle, for example, is not in the schedule yet.
+            if self.0.online && address.keep() == Keep::Fallback {
+                self.want(&mut self.schedule(), address);
+            }
             return Ok(known);
         }
         if !self.0.online {
@@ -166,16 +171,20 @@ impl Collaterals {
             let reason = format!("the {address} could not be fetched: {error}; a bundle could provide it");
             return Err(Missing::NotFetched { reason });
         }
+        self.want(&mut schedule, address);
+        Err(Missing::BeingFetched)
+    }
+
+    fn want(&self, schedule: &mut Schedule, address: &Address) {
         if schedule.want(address, self.0.clock.now()) {
             self.0.wake.send_replace(());
         }
-        Err(Missing::BeingFetched)
     }
 }
 
 impl CollateralSource for Collaterals {
-    fn snp_crl(&self, product: Product) -> Result<Arc<[u8]>, Missing> {
-        Ok(self.require(&Address::AmdRevocationList(product))?.body)
+    fn snp_crl(&self, product: Product, kind: SigningKey) -> Result<Arc<[u8]>, Missing> {
+        Ok(self.require(&Address::AmdRevocationList { product, kind })?.body)
     }
 
     fn snp_vcek(&self, product: Product, chip_id: &[u8; 64], tcb: TcbParts) -> Result<Arc<[u8]>, Missing> {

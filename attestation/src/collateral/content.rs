@@ -43,7 +43,8 @@ pub enum ContentError {
 /// Verifies signatures and topic. Judging the dates is left to the caller.
 pub(super) fn check(item: &Item, roots: &Roots) -> Result<Covers, ContentError> {
     match &item.address {
-        Address::AmdRevocationList(product) => amd::revocation_list(&item.body, *product, roots),
+        // Nothing in a list says which of the two it is.
+        Address::AmdRevocationList { product, .. } => amd::revocation_list(&item.body, *product, roots),
         Address::AmdChipKey { product, chip_id, tcb } => {
             amd::chip_key(&item.body, *product, chip_id, *tcb, roots)
         }

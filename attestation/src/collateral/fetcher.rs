@@ -15,8 +15,8 @@ use super::{
 
 /// Fetches items and keeps them. Cheap to clone; clones share everything.
 ///
-/// Any number of requests for the same item lead to one request to the vendor. AMD's service is asked at most
-/// once in ten seconds, and every service only when its `Retry-After` is over. Failed requests are repeated with
+/// Any number of requests for the same item lead to one request to the vendor. One fetcher asks AMD's service at
+/// most once in ten seconds, and every service only when its `Retry-After` is over. Failed requests are repeated with
 /// growing delays, for two minutes in total.
 #[derive(Clone)]
 pub struct Fetcher(Arc<Parts>);
@@ -91,8 +91,17 @@ impl Fetcher {
     /// # Errors
     /// If there is no answer, or none that the vendor signed, and nothing valid is kept; see [`FetchError`].
     pub async fn fetch(&self, address: &Address) -> Result<Fetched, FetchError> {
+        self.fetch_with(self.0.patience, address).await
+    }
+
+    /// [`Fetcher::fetch`] with less patience, for what unverified evidence asked for: others are waiting behind it.
+    pub(super) async fn fetch_briefly(&self, address: &Address) -> Result<Fetched, FetchError> {
+        self.fetch_with(self.0.patience.shortened(), address).await
+    }
+
+    async fn fetch_with(&self, patience: Patience, address: &Address) -> Result<Fetched, FetchError> {
         let (parts, wanted) = (Arc::clone(&self.0), address.clone());
-        self.0.flights.join(address, || async move { parts.fetch(&wanted).await }).await
+        self.0.flights.join(address, || async move { parts.fetch(&wanted, patience).await }).await
     }
 
     pub(super) fn roots(&self) -> &Roots {
@@ -105,12 +114,12 @@ impl Fetcher {
 }
 
 impl Parts {
-    async fn fetch(&self, address: &Address) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, address: &Address, patience: Patience) -> Result<Fetched, FetchError> {
         let kept = self.kept(address).await;
         if let (Keep::Forever, Some(item)) = (address.keep(), &kept) {
             return Ok(Fetched { item: Arc::clone(item), origin: Origin::Cache });
         }
-        match (self.ask(address, kept.as_deref()).await, kept) {
+        match (self.ask(address, kept.as_deref(), patience).await, kept) {
             (Ok(item), _) => {
                 let item = Arc::new(item);
                 self.cache.put(Arc::clone(&item)).await;
@@ -137,7 +146,12 @@ impl Parts {
     }
 
     /// Asks until there is an answer, or patience ends.
-    async fn ask(&self, address: &Address, kept: Option<&Item>) -> Result<Item, FetchError> {
+    async fn ask(
+        &self,
+        address: &Address,
+        kept: Option<&Item>,
+        patience: Patience,
+    ) -> Result<Item, FetchError> {
         let mut failures = 0;
         let mut started = None;
         loop {
@@ -148,7 +162,7 @@ impl Parts {
             let started = *started.get_or_insert_with(|| self.clock.now());
             let error = match self.quiet.remaining(address.origin(), self.clock.now()) {
                 Some(remaining) => FetchError::AskedToWait { service: address.origin(), remaining },
-                None => match self.ask_once(address, kept).await {
+                None => match self.ask_once(address, kept, patience).await {
                     Ok(item) => return Ok(item),
                     Err(error) => error,
                 },
@@ -158,7 +172,7 @@ impl Parts {
             }
             failures += 1;
             let delay = match error.is_passing() {
-                true => self.patience.delay(failures, error.retry_after(), started, self.clock.now()),
+                true => patience.delay(failures, error.retry_after(), started, self.clock.now()),
                 false => None,
             };
             let Some(delay) = delay else { return Err(error) };
@@ -167,10 +181,15 @@ impl Parts {
         }
     }
 
-    async fn ask_once(&self, address: &Address, kept: Option<&Item>) -> Result<Item, FetchError> {
+    async fn ask_once(
+        &self,
+        address: &Address,
+        kept: Option<&Item>,
+        patience: Patience,
+    ) -> Result<Item, FetchError> {
         let url = self.proxy.as_ref().map_or_else(|| address.url(), |proxy| proxy.url(&address.path()));
         let now = self.clock.now();
-        let answer = self.client.get(&url, address.max_length(), self.patience.request, now).await?;
+        let answer = self.client.get(&url, address.max_length(), patience.request, now).await?;
         let item = Item {
             address: address.clone(),
             fetched: now,

@@ -4,7 +4,7 @@
 //! provisioning certification service (PCS) has TCB information, the identity of the quoting enclave, and
 //! revocation lists. All of it is signed under a root that this program pins. So neither the network, nor a
 //! proxy, nor the cache is trusted: the worst that they can do is to withhold, and that leads to a refusal
-//! that says so.
+//! that says so. One thing only their honesty settles: which of AMD's two revocation lists of a product line is which.
 //!
 //! A [`Fetcher`] gets one item at an [`Address`]. [`Collaterals`] keeps items at hand for verifiers, which never
 //! wait for a network; its [`Refresher`] fetches in the background. A [`Bundle`] carries items to machines

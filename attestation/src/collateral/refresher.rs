@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use super::{Collaterals, Fetched, Fetcher, Origin, schedule::Lane};
+use super::{Collaterals, Fetched, Fetcher, Origin, address::Keep, schedule::Lane};
 
 /// Nothing is waited for longer than this, whatever the clock does meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5 * 60);
@@ -53,7 +53,11 @@ impl Refresher {
             let next = self.collaterals.schedule().next(lane, clock.now());
             let Some(address) = next else { return tried };
             tried += 1;
-            let fetched = self.fetcher.fetch(&address).await;
+            let fetched = match address.keep() {
+                Keep::Fallback => self.fetcher.fetch(&address).await,
+                // The key of a chip that may be made up.
+                Keep::Forever => self.fetcher.fetch_briefly(&address).await,
+            };
             let failure = match fetched {
                 Ok(Fetched { item, origin }) => {
                     if let Err(error) = self.collaterals.put(item) {

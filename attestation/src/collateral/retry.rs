@@ -38,6 +38,12 @@ impl Patience {
         Self { request, total, ..Self::default() }
     }
 
+    /// No longer than [`Patience::brief`], where somebody else waits.
+    pub(super) fn shortened(self) -> Self {
+        let brief = Self::brief();
+        Self { request: self.request.min(brief.request), total: self.total.min(brief.total), ..self }
+    }
+
     /// How long to wait before asking again, after `failures` of which the last one came at `now`. `None` when
     /// the next request would come too late.
     pub(super) fn delay(

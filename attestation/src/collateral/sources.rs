@@ -82,7 +82,10 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CollateralSource as _, Missing, snp::Product};
+    use crate::{
+        CollateralSource as _, Missing,
+        snp::{Product, SigningKey},
+    };
 
     #[test]
     fn a_bundle_alone_keeps_a_program_offline() {
@@ -92,7 +95,7 @@ mod tests {
         let offline = Sources { bundle: Some(bundle), ..Sources::default() };
         let (collaterals, refresher) = offline.open().unwrap();
         assert!(refresher.is_none());
-        assert_eq!(collaterals.snp_crl(Product::Milan), Err(Missing::NotConfigured));
+        assert_eq!(collaterals.snp_crl(Product::Milan, SigningKey::Vcek), Err(Missing::NotConfigured));
         let both = Sources { proxy: Some("http://localhost".parse().unwrap()), ..offline };
         assert!(both.open().unwrap().1.is_some());
         assert!(Sources::default().open().unwrap().1.is_some());

@@ -1,7 +1,7 @@
 //! The certificate revocation list of an AMD root key.
 //!
-//! RFC 5280, section 5; AMD document 57230, section "VCEK CRL". The ARK signs one list for all keys of its
-//! product line.
+//! RFC 5280, section 5; AMD document 57230, section "VCEK CRL". The ARK signs two lists: one for the chains of
+//! VCEKs, at the distribution point that ASK and ARK name, and one for those of VLEKs, at that of the ASVK.
 
 use std::time::SystemTime;
 

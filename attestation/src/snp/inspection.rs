@@ -14,7 +14,8 @@ use super::{
     chain::{self, ChainError, Place, VerifiedChain},
     crl,
     endorsement::EndorsementKey,
-    revocation, roots, signature,
+    revocation::{self, RevocationError},
+    roots, signature,
 };
 use crate::{CertificateFacts, Check, CollateralSource, Missing, Origin, moment};
 
@@ -110,7 +111,7 @@ pub fn inspect(
     };
     let product = subject.product;
     let verified = subject.verify(&endorsements);
-    let lists = Lists::of(&endorsements, product, root, collateral);
+    let lists = Lists::of(&endorsements, &subject, collateral);
     Inspection {
         // A chain that holds settles which line it is.
         products: if verified.is_ok() { vec![product] } else { products },
@@ -352,20 +353,16 @@ fn validity_check(chain: &VerifiedChain, now: SystemTime) -> Check {
 /// The revocation lists that are here.
 struct Lists<'a> {
     sent: Option<&'a [u8]>,
-    /// `None` where nobody publishes any.
+    /// The one for the key that signed; `None` where nobody publishes any.
     at_hand: Option<Result<Arc<[u8]>, Missing>>,
 }
 
 impl<'a> Lists<'a> {
-    fn of(
-        endorsements: &'a Endorsements,
-        product: Product,
-        root: InspectionRoot,
-        collateral: &dyn CollateralSource,
-    ) -> Self {
+    fn of(endorsements: &'a Endorsements, subject: &Subject, collateral: &dyn CollateralSource) -> Self {
+        let Subject { kind, product, root, .. } = *subject;
         Self {
             sent: Some(endorsements.revocation_list.as_slice()).filter(|list| !list.is_empty()),
-            at_hand: (root == InspectionRoot::Amd).then(|| collateral.snp_crl(product)),
+            at_hand: (root == InspectionRoot::Amd).then(|| collateral.snp_crl(product, kind)),
         }
     }
 
@@ -386,15 +383,21 @@ impl<'a> Lists<'a> {
     }
 
     fn check(&self, chain: &VerifiedChain, now: SystemTime) -> Check {
-        match revocation::check(self.all().map(|(_, list)| list), chain, now) {
+        let shown = match &self.at_hand {
+            Some(at_hand) => revocation::require(at_hand, self.sent, chain, now).map(|()| true),
+            None => revocation::check(self.sent, chain, now),
+        };
+        match shown {
             Ok(true) => {
                 Check::Verified("a list that is valid now names none of the three certificates".to_owned())
             }
-            Ok(false) => Check::NotChecked(match &self.at_hand {
-                Some(Err(missing)) => format!("no revocation list in the evidence, and {missing}"),
-                _ => "no revocation list in the evidence, and nobody publishes one of simulated hardware"
+            Ok(false) => Check::NotChecked(
+                "no revocation list in the evidence, and nobody publishes one of simulated hardware"
                     .to_owned(),
-            }),
+            ),
+            Err(missing @ RevocationError::Missing { .. }) => {
+                Check::NotChecked(format!("no revocation list: {missing}"))
+            }
             Err(error) => Check::Failed(format!("there is {error}")),
         }
     }

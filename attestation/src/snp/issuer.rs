@@ -99,7 +99,7 @@ impl SnpIssuer {
         let intermediate = if signer.signing_key == SigningKey::Vcek { amd.ask } else { amd.asvk };
         fill(&mut endorsements.ask, intermediate);
         fill(&mut endorsements.ark, amd.ark);
-        match self.collateral.snp_crl(product) {
+        match self.collateral.snp_crl(product, signer.signing_key) {
             // The host's list is the last choice: the host may like an old one.
             Ok(list) => endorsements.revocation_list = list.to_vec(),
             Err(missing) => tracing::debug!(%missing, "no revocation list to attach"),
@@ -150,8 +150,8 @@ mod tests {
     struct Something;
 
     impl CollateralSource for Something {
-        fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
-            Ok(Arc::from(*b"list"))
+        fn snp_crl(&self, _: Product, kind: SigningKey) -> Result<Arc<[u8]>, Missing> {
+            Ok(Arc::from(format!("list for {kind}s").into_bytes()))
         }
 
         fn snp_vcek(&self, _: Product, _: &[u8; 64], _: TcbParts) -> Result<Arc<[u8]>, Missing> {
@@ -207,7 +207,7 @@ mod tests {
         let amd = roots::amd(Product::Genoa);
         assert_eq!(
             (endorsements.vcek.as_slice(), endorsements.revocation_list.as_slice()),
-            (&b"vcek"[..], &b"list"[..])
+            (&b"vcek"[..], &b"list for VCEKs"[..])
         );
         assert_eq!((endorsements.ask.as_slice(), endorsements.ark.as_slice()), (amd.ask, amd.ark));
     }

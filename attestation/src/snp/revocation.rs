@@ -8,6 +8,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    SigningKey,
     chain::{Place, VerifiedChain},
     crl::{self, CrlError},
     memo::Memo,
@@ -22,15 +23,16 @@ pub enum Revocation {
     /// A list that the attester sent must be in order, and must not name a certificate of the chain.
     IfSent,
     /// A list that is valid now must be at hand or in the evidence, and no list may name a certificate of the
-    /// chain. The attester chooses among all lists that are still valid; one at hand limits that choice.
+    /// chain. The attester chooses among all lists of the root that are still valid; one at hand limits that
+    /// choice. For the chain of a VLEK, only one at hand will do.
     Required,
 }
 
 /// Why a chain is not shown to be unrevoked.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum RevocationError {
-    #[error("none in the evidence, and {0}")]
-    Missing(Missing),
+    #[error("{}, and {missing}", none_but_at_hand(*.kind))]
+    Missing { kind: SigningKey, missing: Missing },
     #[error(transparent)]
     List(CrlError),
     #[error("a list from the future")]
@@ -51,6 +53,31 @@ struct VerifiedList {
 
 /// Verified lists by their hash and that of the root's key.
 static VERIFIED: LazyLock<Memo<Arc<VerifiedList>>> = LazyLock::new(|| Memo::new(64));
+
+/// [`check`] with the list that is at hand for chains of this kind, if it is, and the one that was sent. There must be
+/// a list.
+pub(crate) fn require(
+    at_hand: &Result<Arc<[u8]>, Missing>,
+    sent: Option<&[u8]>,
+    chain: &VerifiedChain,
+    now: SystemTime,
+) -> Result<(), RevocationError> {
+    let own = at_hand.as_deref().ok();
+    let kind = chain.endorsement.kind;
+    let shown = match kind {
+        SigningKey::Vcek => check(own.into_iter().chain(sent), chain, now)?,
+        // The root signs a list for VCEKs too, which says nothing about an ASVK, and what was sent may be that one.
+        // What it names is revoked all the same.
+        SigningKey::Vlek => match check(sent, chain, now) {
+            Err(revoked @ RevocationError::Revoked(_)) => return Err(revoked),
+            _ => check(own, chain, now)?,
+        },
+    };
+    match at_hand {
+        Err(missing) if !shown => Err(RevocationError::Missing { kind, missing: missing.clone() }),
+        _ => Ok(()),
+    }
+}
 
 /// Makes sure that one of `lists` covers `now`, and that none of them names anything in `chain`. The first list
 /// counts most: it says why, if no list covers `now`. `Ok(false)` if there is no list.
@@ -100,4 +127,12 @@ fn verify(der: &[u8], chain: &VerifiedChain) -> Result<VerifiedList, CrlError> {
         next_update: list.next_update(),
         revoked: list.serials(),
     })
+}
+
+/// Why it comes down to the list at hand.
+fn none_but_at_hand(kind: SigningKey) -> &'static str {
+    match kind {
+        SigningKey::Vcek => "none in the evidence",
+        SigningKey::Vlek => "none that is known to be for VLEKs",
+    }
 }

@@ -93,8 +93,14 @@ impl SnpVerifier {
             Ok(chain) => {
                 let mut findings = authenticity(report, &chain, now);
                 findings.extend(self.check_revocation(document, &chain, now).err().map(|error| {
-                    let field = format!("revocation list of ARK-{}", self.reference.product);
-                    Finding::new(field, "a list that is valid now and names none of the certificates", error)
+                    let product = self.reference.product;
+                    let mut expected =
+                        "a list that is valid now and names none of the certificates".to_owned();
+                    if let RevocationError::Missing { kind, .. } = error {
+                        let address = Address::AmdRevocationList { product, kind };
+                        expected.extend([", as at ", &address.url()]);
+                    }
+                    Finding::new(format!("revocation list of ARK-{product}"), expected, error)
                 }));
                 (Some(chain), findings)
             }
@@ -164,12 +170,8 @@ impl SnpVerifier {
             Revocation::NotChecked => Ok(()),
             Revocation::IfSent => revocation::check(sent, chain, now).map(|_| ()),
             Revocation::Required => {
-                let at_hand = self.collateral.snp_crl(self.reference.product);
-                let lists = at_hand.as_deref().ok().into_iter().chain(sent);
-                match (revocation::check(lists, chain, now)?, at_hand) {
-                    (false, Err(missing)) => Err(RevocationError::Missing(missing)),
-                    _ => Ok(()),
-                }
+                let at_hand = self.collateral.snp_crl(self.reference.product, chain.endorsement.kind);
+                revocation::require(&at_hand, sent, chain, now)
             }
         }
     }

@@ -99,7 +99,7 @@ fn certificates_outside_their_validity_are_refused() {
 }
 
 /// A report signed with a VLEK: the processor's own key under a VLEK certificate.
-fn with_vlek() -> ReportBuilder<'static> {
+pub(crate) fn with_vlek() -> ReportBuilder<'static> {
     let vlek = reissued(|template| {
         template.kind = SigningKey::Vlek;
         template.hardware_id.clear();

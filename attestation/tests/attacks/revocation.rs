@@ -7,25 +7,30 @@ use std::{
 
 use contrast_attestation::{
     CollateralSource, Missing,
-    snp::{Product, Revocation, SnpVerifier, TcbParts},
+    snp::{Product, Revocation, SigningKey, SnpVerifier, TcbParts},
     tdx::{Collateral, PckCa},
 };
 
-use crate::support::*;
+use crate::{certificates::with_vlek, support::*};
 
 const LIST: &str = "revocation list of ARK-Genoa";
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// A source that has at most a list and a certificate.
+/// A source that has at most two lists and a certificate.
 #[derive(Default)]
 struct AtHand {
     list: Option<Vec<u8>>,
+    vlek_list: Option<Vec<u8>>,
     vcek: Option<Vec<u8>>,
 }
 
 impl CollateralSource for AtHand {
-    fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
-        self.list.clone().map(Arc::from).ok_or(Missing::BeingFetched)
+    fn snp_crl(&self, _: Product, kind: SigningKey) -> Result<Arc<[u8]>, Missing> {
+        let list = match kind {
+            SigningKey::Vcek => &self.list,
+            SigningKey::Vlek => &self.vlek_list,
+        };
+        list.clone().map(Arc::from).ok_or(Missing::BeingFetched)
     }
 
     fn snp_vcek(&self, product: Product, chip_id: &[u8; 64], tcb: TcbParts) -> Result<Arc<[u8]>, Missing> {
@@ -40,7 +45,10 @@ impl CollateralSource for AtHand {
 }
 
 fn required(list: Option<Vec<u8>>) -> SnpVerifier {
-    let at_hand = AtHand { list, ..AtHand::default() };
+    requiring(AtHand { list, ..AtHand::default() })
+}
+
+fn requiring(at_hand: AtHand) -> SnpVerifier {
     verifier(reference()).with_revocation(Revocation::Required).with_collateral(Arc::new(at_hand))
 }
 
@@ -130,11 +138,49 @@ fn a_list_that_a_simulated_attester_sends_must_be_in_order() {
 }
 
 #[test]
+fn a_vlek_is_judged_by_the_list_for_vleks() {
+    let evidence = with_vlek().evidence().unwrap();
+    let lists = |vlek: &[u64]| AtHand { list: Some(list(&[])), vlek_list: Some(list(vlek)), vcek: None };
+    appraise(&requiring(lists(&[0x77])), &evidence).unwrap();
+    for (serial, named) in
+        [(0x01_0001, "names the ASVK"), (0, "names the VLEK"), (0x01_0000, "names the ARK")]
+    {
+        let findings = refused_by(&requiring(lists(&[serial])), &evidence, &[LIST]);
+        assert!(findings[0].found.contains(named), "{findings:?}");
+    }
+    // And a VCEK is not.
+    appraise(&requiring(lists(&[0x01_0001])), &honest().evidence().unwrap()).unwrap();
+}
+
+#[test]
+fn the_list_for_vceks_does_not_stand_in_for_the_missing_one_for_vleks() {
+    let at_hand = || requiring(AtHand { list: Some(list(&[])), ..AtHand::default() });
+    let attached = || with_vlek().endorse(|certificates| certificates.revocation_list = list(&[]));
+    // Nor does one in the evidence, which may be the same.
+    for evidence in [with_vlek().evidence().unwrap(), attached().evidence().unwrap()] {
+        let findings = refused_by(&at_hand(), &evidence, &[LIST]);
+        assert!(findings[0].expected.contains("https://kdsintf.amd.com/vlek/v1/Genoa/crl"), "{findings:?}");
+        assert!(findings[0].found.contains("being fetched"), "{findings:?}");
+    }
+    let findings = refused_by(&required(None), &honest().evidence().unwrap(), &[LIST]);
+    assert!(findings[0].expected.contains("https://kdsintf.amd.com/vcek/v1/Genoa/crl"), "{findings:?}");
+    // What it names is revoked all the same, also if the right list is there.
+    let naming = with_vlek().endorse(|certificates| certificates.revocation_list = expired(&[0x01_0001]));
+    let evidence = naming.evidence().unwrap();
+    let both = requiring(AtHand { vlek_list: Some(list(&[])), ..AtHand::default() });
+    for verifier in [at_hand(), both] {
+        let findings = refused_by(&verifier, &evidence, &[LIST]);
+        assert!(findings[0].found.contains("names the ASVK"), "{findings:?}");
+    }
+}
+
+#[test]
 fn a_certificate_that_the_evidence_lacks_is_taken_from_collateral_or_asked_for() {
     let mut vcek = Vec::new();
     let bare =
         honest().endorse(|certificates| vcek = std::mem::take(&mut certificates.vcek)).evidence().unwrap();
-    let at_hand = |vcek| verifier(reference()).with_collateral(Arc::new(AtHand { vcek, list: None }));
+    let at_hand =
+        |vcek| verifier(reference()).with_collateral(Arc::new(AtHand { vcek, ..AtHand::default() }));
     appraise(&at_hand(Some(vcek)), &bare).unwrap();
     let findings = refused_by(&at_hand(None), &bare, &["VCEK certificate"]);
     assert!(findings[0].found.contains("being fetched"), "{findings:?}");

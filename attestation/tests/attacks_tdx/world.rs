@@ -11,7 +11,7 @@ use aws_lc_rs::{
 };
 use contrast_attestation::{
     Claims, CollateralSource, Evidence, EvidenceType, Finding, Missing, ReportData, Verifier,
-    snp::{Product, TcbParts},
+    snp::{Product, SigningKey, TcbParts},
     tdx::{
         Collateral, CollateralParts, Document, EnclaveReport, Header, PckCa, Quote, ReferenceValues,
         TdReport, TdxVerifier, TrustRoot,
@@ -304,7 +304,7 @@ impl Made {
 struct One(Arc<Collateral>);
 
 impl CollateralSource for One {
-    fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
+    fn snp_crl(&self, _: Product, _: SigningKey) -> Result<Arc<[u8]>, Missing> {
         Err(Missing::NotConfigured)
     }
 

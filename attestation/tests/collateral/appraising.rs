@@ -67,6 +67,9 @@ fn without_collateral_the_refusal_says_what_is_missing() {
     let findings = appraise(&collaterals);
     assert_eq!(findings[0].field, "revocation list of ARK-Genoa");
     assert!(findings[0].found.contains("says nothing about this"), "{findings:?}");
+    // That for VLEKs is another one.
+    collaterals.add(&bundle([item(VLEK_LIST, list(&GENOA, Duration::ZERO))]));
+    assert_eq!(appraise(&collaterals), findings);
 }
 
 #[test]

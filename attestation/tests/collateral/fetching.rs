@@ -16,7 +16,8 @@ async fn a_list_is_fetched_from_the_proxy_under_the_path_of_the_vendor() {
     let fetched = fetcher(&vendor, None, &TestClock::new()).fetch(&LIST).await.unwrap();
     assert_eq!(fetched.item.body, body);
     assert!(matches!(fetched.origin, Origin::Network));
-    assert_eq!(vendor.requests(), ["/vcek/v1/Genoa/crl"]);
+    fetcher(&vendor, None, &TestClock::new()).fetch(&VLEK_LIST).await.unwrap();
+    assert_eq!(vendor.requests(), ["/vcek/v1/Genoa/crl", "/vlek/v1/Genoa/crl"]);
 }
 
 #[tokio::test]

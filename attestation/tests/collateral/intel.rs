@@ -6,7 +6,10 @@
 use std::{
     env, fs,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -18,7 +21,7 @@ use contrast_attestation::{
 
 use crate::{
     vendor::{Reply, Vendor},
-    world::TestClock,
+    world::{HOUR, TestClock},
 };
 
 /// 2025-07-01.
@@ -95,6 +98,31 @@ async fn four_answers_of_intel_make_collateral_that_verifies() {
     refresher.catch_up().await;
     let error = collaterals.tdx_collateral([1; 6], PckCa::Processor).unwrap_err().to_string();
     assert!(error.contains("010101010101") && error.contains("404"), "{error}");
+}
+
+#[tokio::test]
+async fn tcb_info_is_renewed_after_any_number_of_failures() {
+    const PATH: &str = "/tdx/certification/v4/tcb?fmspc=b0c06f000000";
+    let Some(parts) = capture() else { return };
+    let down = Arc::new(AtomicBool::new(false));
+    let failing = Arc::clone(&down);
+    let vendor = Vendor::start(move |path, _| match failing.load(Ordering::Relaxed) {
+        true => Reply::Status(404, ""),
+        false => answer(&parts, path),
+    })
+    .await;
+    let clock = july();
+    let (collaterals, refresher) = Collaterals::online(fetcher(&vendor, &clock));
+    let address = Address::IntelTcbInfo(FMSPC);
+    for (hours, is_down) in [(0, false), (1, true), (2, true), (3, true), (4, false)] {
+        let _ = collaterals.tdx_collateral(FMSPC, PckCa::Platform);
+        down.store(is_down, Ordering::Relaxed);
+        clock.pass(HOUR);
+        refresher.catch_up().await;
+        assert_eq!(collaterals.failure(&address).is_some(), is_down, "{hours}");
+        assert_eq!(vendor.requests().iter().filter(|path| *path == PATH).count(), hours + 1);
+    }
+    assert!(collaterals.tdx_collateral(FMSPC, PckCa::Platform).is_ok());
 }
 
 #[tokio::test]

@@ -11,13 +11,17 @@ use std::{
 use contrast_attestation::{
     collateral::{Address, Clock, Fetcher, Patience, Roots},
     simulated::{Hierarchy, Processor},
-    snp::{Product, TcbParts},
+    snp::{Product, SigningKey, TcbParts},
 };
 
 use crate::vendor::Vendor;
 
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
-pub(crate) const LIST: Address = Address::AmdRevocationList(Product::Genoa);
+pub(crate) const LIST: Address =
+    Address::AmdRevocationList { product: Product::Genoa, kind: SigningKey::Vcek };
+/// Nothing needs it before evidence is signed by a VLEK.
+pub(crate) const VLEK_LIST: Address =
+    Address::AmdRevocationList { product: Product::Genoa, kind: SigningKey::Vlek };
 
 /// Making RSA keys takes seconds: one hierarchy serves all tests.
 pub(crate) static GENOA: LazyLock<Hierarchy> = LazyLock::new(|| Hierarchy::generate(Product::Genoa).unwrap());

@@ -16,7 +16,7 @@ use aws_lc_rs::{
 use contrast_attestation::{
     CollateralSource, Evidence, EvidenceType, Missing, ReportData, Verifier,
     simulated::{Hierarchy, Processor},
-    snp::{Product, ReferenceValues, Report, Revocation, SnpVerifier, TcbParts},
+    snp::{Product, ReferenceValues, Report, Revocation, SigningKey, SnpVerifier, TcbParts},
     tdx::{self, AwsLc, Collateral, PckCa, TdxVerifier},
 };
 use dcap_qvl::{QuoteCollateralV3, verify::QuoteVerifier};
@@ -146,7 +146,7 @@ fn in_turns(mut ours: impl FnMut(), mut theirs: impl FnMut()) -> [f64; 2] {
 struct Captured(Arc<Collateral>);
 
 impl CollateralSource for Captured {
-    fn snp_crl(&self, _: Product) -> Result<Arc<[u8]>, Missing> {
+    fn snp_crl(&self, _: Product, _: SigningKey) -> Result<Arc<[u8]>, Missing> {
         Err(Missing::NotConfigured)
     }
 
