@@ -108,34 +108,41 @@ impl fmt::Display for Verdict {
 }
 
 impl Entry {
-    fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self) -> Value {
         let findings: Vec<_> = self
             .findings
             .iter()
             .map(|finding| {
-                let (value, step) = remedy(&finding.field);
+                let (value, step) = self.remedy(finding);
                 json!({
                     "field": finding.field, "expected": finding.expected, "found": finding.found,
-                    "path": value.map(|value| self.value(value)), "remedy": step,
+                    "path": value, "remedy": step,
                 })
             })
             .collect();
         json!({ "entry": self.path, "findings": findings })
     }
 
-    /// Policies are of the manifest, everything else of its entry.
-    fn value(&self, value: &str) -> String {
-        if value == "Policies" { value.to_owned() } else { format!("{}.{value}", self.path) }
+    /// The place in the manifest, if one has a say, and what to do. Policies are of the manifest, everything else of
+    /// its entry.
+    fn remedy(&self, finding: &Finding) -> (Option<String>, &'static str) {
+        let (value, step) = remedy(finding.cause, self.path.starts_with("ReferenceValues.simulated"));
+        let place = value.map(|value| match value {
+            "Policies" => value.to_owned(),
+            value => format!("{}.{value}", self.path),
+        });
+        (place, step)
     }
 }
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.findings.iter().try_for_each(|Finding { field, expected, found }| {
-            let (value, step) = remedy(field);
+        self.findings.iter().try_for_each(|finding| {
+            let Finding { field, expected, found, .. } = finding;
+            let (place, step) = self.remedy(finding);
             writeln!(f, "  {field}")?;
-            if let Some(value) = value {
-                writeln!(f, "    manifest: {}", self.value(value))?;
+            if let Some(place) = place {
+                writeln!(f, "    manifest: {place}")?;
             }
             writeln!(f, "    expected: {expected}\n    found:    {found}\n    remedy:   {step}")
         })
