@@ -6,6 +6,7 @@
 
 pub mod atls;
 mod attest_error;
+mod cause;
 mod certificate_facts;
 mod check;
 mod claims;
@@ -18,6 +19,7 @@ mod evidence;
 pub mod firmware;
 mod guid;
 mod moment;
+mod nearest;
 pub mod simulated;
 pub mod snp;
 pub mod tdx;
@@ -25,6 +27,7 @@ mod verifier;
 mod x509;
 
 pub use attest_error::AttestError;
+pub use cause::Cause;
 pub use certificate_facts::{CertificateFacts, Origin};
 pub use check::Check;
 pub use claims::{ClaimValue, Claims};

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::{ClaimValue, Claims, Evidence, EvidenceType, ReportData};
+use crate::{Cause, ClaimValue, Claims, Evidence, EvidenceType, ReportData};
 
 /// Appraises evidence against one entry of reference values.
 pub trait Verifier: Send + Sync {
@@ -37,7 +37,7 @@ pub trait Verifier: Send + Sync {
         let judged = if found == accepted {
             self.judge(&evidence.document, report_data, now)
         } else {
-            Err(vec![Finding::new("evidence type", accepted.name(), found.name())])
+            Err(vec![Finding::new(Cause::EvidenceType, "evidence type", accepted.name(), found.name())])
         };
         match judged {
             Ok(Appraised { host_data, values }) => {
@@ -59,6 +59,8 @@ pub struct Appraised {
 /// One thing that is wrong with a piece of evidence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
+    /// What kind of fault it is.
+    pub cause: Cause,
     /// What was looked at, in the words of the platform's specification: `report field HOST_DATA`,
     /// `reported TCB part SNP`, `VCEK certificate validity`.
     pub field: String,
@@ -70,11 +72,12 @@ pub struct Finding {
 
 impl Finding {
     pub(crate) fn new(
+        cause: Cause,
         field: impl Into<String>,
         expected: impl fmt::Display,
         found: impl fmt::Display,
     ) -> Self {
-        Self { field: field.into(), expected: expected.to_string(), found: found.to_string() }
+        Self { cause, field: field.into(), expected: expected.to_string(), found: found.to_string() }
     }
 }
 
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn every_mismatch_of_every_entry_is_told() {
-        let finding = |field| Finding::new(field, 1, 2);
+        let finding = |field| Finding::new(Cause::Measurement, field, 1, 2);
         let rejection = |name: &str, findings| Rejection { verifier: name.to_owned(), findings };
         let refusal = Refusal::Rejected(vec![
             rejection("snp-0-MILAN", vec![finding("report field HOST_DATA"), finding("VMPL")]),

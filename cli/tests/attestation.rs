@@ -64,6 +64,9 @@ fn evidence_that_fits_is_accepted_and_what_a_file_cannot_show_is_named() {
     let text = stdout(&output);
     assert!(text.contains("ACCEPTED by ReferenceValues.simulated[0]"), "{text}");
     assert!(text.contains("not checked: REPORT_DATA") && text.contains("not checked: revocation"), "{text}");
+    for open in ["LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR: ", "which chip it is: ", "AUTHOR_KEY_DIGEST: "] {
+        assert!(text.contains(&format!("not checked: {open}")), "{text}");
+    }
     assert!(!text.to_lowercase().contains("ok"), "{text}");
     let output = contrast(dir.path(), &["--output", "json", &file]);
     let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();

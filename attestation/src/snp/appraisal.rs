@@ -6,13 +6,13 @@ use std::fmt::Display;
 
 use super::{
     GuestPolicy, PlatformInfo, Product, ReferenceValues, Report, SigningKey, TcbParts,
-    endorsement::EndorsementKey,
+    endorsement::{EndorsementKey, names_chip},
     policy::{GuestPolicyError, UnknownPlatformInfoBits},
     report::FirmwareVersion,
     signer_info::SignerInfoError,
     tcb::ReservedTcbBits,
 };
-use crate::{Finding, ReportData};
+use crate::{Cause, Finding, ReportData, nearest};
 
 /// What is known about a piece of evidence.
 pub(crate) struct Facts<'a> {
@@ -69,13 +69,13 @@ pub(crate) enum Unreadable {
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn add(&mut self, field: impl Into<String>, expected: impl Display, found: impl Display) {
-        self.0.push(Finding::new(field, expected, found));
+    fn add(&mut self, cause: Cause, field: impl Into<String>, expected: impl Display, found: impl Display) {
+        self.0.push(Finding::new(cause, field, expected, found));
     }
 
-    fn bytes(&mut self, field: &str, expected: &[u8], found: &[u8]) {
+    fn bytes(&mut self, cause: Cause, field: &str, expected: &[u8], found: &[u8]) {
         if expected != found {
-            self.add(field, hex::encode(expected), hex::encode(found));
+            self.add(cause, field, hex::encode(expected), hex::encode(found));
         }
     }
 
@@ -83,8 +83,9 @@ impl Findings {
         if let Some(cpuid) = facts.report.cpuid {
             match Product::from_cpuid(cpuid) {
                 Some(product) if product == expected => {}
-                Some(product) => self.add("report field CPUID_FAM_ID", expected, product),
+                Some(product) => self.add(Cause::Product, "report field CPUID_FAM_ID", expected, product),
                 None => self.add(
+                    Cause::Product,
                     "report field CPUID_FAM_ID",
                     expected,
                     format_args!("family {:#04x} model {:#04x}, unknown", cpuid.family, cpuid.model),
@@ -92,24 +93,32 @@ impl Findings {
             }
         }
         if let Some(declared) = facts.declared_product.filter(|declared| *declared != expected) {
-            self.add("document field product", expected, declared);
+            self.add(Cause::Product, "document field product", expected, declared);
         }
         if let Some(key) = facts.endorsement.filter(|key| key.product() != Some(expected)) {
-            self.add(format!("{} extension productName", key.kind), expected, &key.product_name);
+            self.add(
+                Cause::Product,
+                format!("{} extension productName", key.kind),
+                expected,
+                &key.product_name,
+            );
         }
     }
 
     fn binding(&mut self, facts: &Facts<'_>, reference: &ReferenceValues) {
-        self.bytes("report field REPORT_DATA", &facts.report_data.0, &facts.report.report_data);
+        self.bytes(
+            Cause::ReportData,
+            "report field REPORT_DATA",
+            &facts.report_data.0,
+            &facts.report.report_data,
+        );
         if !reference.allowed_host_data.contains(&facts.report.host_data) {
-            self.add(
-                "report field HOST_DATA",
-                allowed_host_data(&facts.report.host_data, &reference.allowed_host_data),
-                hex::encode(facts.report.host_data),
-            );
+            let (found, allowed) = (&facts.report.host_data, &reference.allowed_host_data);
+            let expected = nearest::one_of(found, allowed, "policy hashes");
+            self.add(Cause::HostData, "report field HOST_DATA", expected, hex::encode(found));
         }
         if facts.report.vmpl != 0 {
-            self.add("report field VMPL", 0, facts.report.vmpl);
+            self.add(Cause::Vmpl, "report field VMPL", 0, facts.report.vmpl);
         }
     }
 
@@ -121,28 +130,36 @@ impl Findings {
                 0 | 1 => expected,
                 count => format!("{expected} (1 vCPU) or its variant for 2 to {count} vCPUs"),
             };
-            self.add("report field MEASUREMENT", expected, hex::encode(facts.report.measurement));
+            self.add(
+                Cause::Measurement,
+                "report field MEASUREMENT",
+                expected,
+                hex::encode(facts.report.measurement),
+            );
         }
         if let Some(digest) = launch.id_key_digest {
-            self.bytes("report field ID_KEY_DIGEST", &digest, &facts.report.id_key_digest);
+            self.bytes(Cause::IdKey, "report field ID_KEY_DIGEST", &digest, &facts.report.id_key_digest);
             // Both are zero in the ID block that the digest stands for.
-            self.bytes("report field FAMILY_ID", &[0; 16], &facts.report.family_id);
-            self.bytes("report field IMAGE_ID", &[0; 16], &facts.report.image_id);
+            self.bytes(Cause::IdBlockNames, "report field FAMILY_ID", &[0; 16], &facts.report.family_id);
+            self.bytes(Cause::IdBlockNames, "report field IMAGE_ID", &[0; 16], &facts.report.image_id);
         }
     }
 
     fn guest_policy(&mut self, found: u64, allowed: GuestPolicy) {
         let found = match GuestPolicy::from_bits(found) {
             Ok(found) => found,
-            Err(error) => return self.add("report field POLICY", "defined bits only", error),
+            Err(error) => {
+                return self.add(Cause::UndefinedBits, "report field POLICY", "defined bits only", error);
+            }
         };
         let abi = |policy: GuestPolicy| (policy.abi_major, policy.abi_minor);
         if abi(found) < abi(allowed) {
             let show = |(major, minor): (u8, u8)| format!("{major}.{minor}");
             let expected = format!("at least {}", show(abi(allowed)));
-            self.add("report field POLICY.ABI", expected, show(abi(found)));
+            self.add(Cause::GuestPolicy, "report field POLICY.ABI", expected, show(abi(found)));
         }
         self.rights(
+            Cause::GuestPolicy,
             "POLICY",
             [
                 ("SMT", allowed.smt, found.smt),
@@ -152,6 +169,7 @@ impl Findings {
             ],
         );
         self.duties(
+            Cause::GuestPolicy,
             "POLICY",
             [
                 ("SINGLE_SOCKET", allowed.single_socket, found.single_socket),
@@ -166,10 +184,18 @@ impl Findings {
     fn platform_info(&mut self, found: u64, allowed: Option<PlatformInfo>) {
         let found = match PlatformInfo::from_bits(found) {
             Ok(found) => found,
-            Err(error) => return self.add("report field PLATFORM_INFO", "defined bits only", error),
+            Err(error) => {
+                return self.add(
+                    Cause::UndefinedBits,
+                    "report field PLATFORM_INFO",
+                    "defined bits only",
+                    error,
+                );
+            }
         };
         let Some(allowed) = allowed else { return };
         self.rights(
+            Cause::PlatformInfo,
             "PLATFORM_INFO",
             [
                 ("SMT_EN", allowed.smt_enabled, found.smt_enabled),
@@ -178,6 +204,7 @@ impl Findings {
             ],
         );
         self.duties(
+            Cause::PlatformInfo,
             "PLATFORM_INFO",
             [
                 ("ECC_EN", allowed.ecc_enabled, found.ecc_enabled),
@@ -193,16 +220,16 @@ impl Findings {
     }
 
     /// Bits that weaken the guest: set only where the reference value sets them.
-    fn rights<const N: usize>(&mut self, field: &str, bits: [(&str, bool, bool); N]) {
+    fn rights<const N: usize>(&mut self, cause: Cause, field: &str, bits: [(&str, bool, bool); N]) {
         for (name, _, _) in bits.into_iter().filter(|(_, allowed, found)| *found && !allowed) {
-            self.add(format!("report field {field}.{name}"), "not set", "set");
+            self.add(cause, format!("report field {field}.{name}"), "not set", "set");
         }
     }
 
     /// Bits that protect the guest: set wherever the reference value sets them.
-    fn duties<const N: usize>(&mut self, field: &str, bits: [(&str, bool, bool); N]) {
+    fn duties<const N: usize>(&mut self, cause: Cause, field: &str, bits: [(&str, bool, bool); N]) {
         for (name, _, _) in bits.into_iter().filter(|(_, required, found)| *required && !found) {
-            self.add(format!("report field {field}.{name}"), "set", "not set");
+            self.add(cause, format!("report field {field}.{name}"), "set", "not set");
         }
     }
 
@@ -210,7 +237,9 @@ impl Findings {
         let (report, product) = (facts.report, reference.product);
         let mut decode = |name: &str, raw| {
             TcbParts::decode(product, raw)
-                .map_err(|error| self.add(format!("report field {name}"), "reserved bits zero", error))
+                .map_err(|error| {
+                    self.add(Cause::TcbLayout, format!("report field {name}"), "reserved bits zero", error)
+                })
                 .ok()
         };
         let current = decode("CURRENT_TCB", report.current_tcb);
@@ -219,22 +248,34 @@ impl Findings {
         let reported = decode("REPORTED_TCB", report.reported_tcb);
         // A host may run newer firmware than it committed, but it can go back to what is committed.
         let minimum = Some(reference.minimum_tcb);
-        self.at_least("launch TCB", launch, "the minimum", minimum);
-        self.at_least("committed TCB", committed, "the minimum", minimum);
-        self.at_least("reported TCB", reported, "the minimum", minimum);
-        self.at_least("current TCB", current, "the committed TCB", committed);
-        self.at_least("current TCB", current, "the reported TCB", reported);
+        self.at_least(Cause::LaunchTcb, "launch TCB", launch, "the minimum", minimum);
+        self.at_least(Cause::CommittedTcb, "committed TCB", committed, "the minimum", minimum);
+        self.at_least(Cause::ReportedTcb, "reported TCB", reported, "the minimum", minimum);
+        self.at_least(Cause::Contradiction, "current TCB", current, "the committed TCB", committed);
+        self.at_least(Cause::Contradiction, "current TCB", current, "the reported TCB", reported);
         let (Some(key), Some(reported)) = (facts.endorsement, reported) else { return };
         if key.tcb != reported {
-            self.add("report field REPORTED_TCB", format!("that of the {}: {}", key.kind, key.tcb), reported);
+            self.add(
+                Cause::OtherCertificate,
+                "report field REPORTED_TCB",
+                format!("that of the {}: {}", key.kind, key.tcb),
+                reported,
+            );
         }
     }
 
-    fn at_least(&mut self, name: &str, found: Option<TcbParts>, what: &str, minimum: Option<TcbParts>) {
+    fn at_least(
+        &mut self,
+        cause: Cause,
+        name: &str,
+        found: Option<TcbParts>,
+        what: &str,
+        minimum: Option<TcbParts>,
+    ) {
         let (Some(found), Some(minimum)) = (found, minimum) else { return };
         for below in found.parts_below(&minimum) {
             let expected = format!("at least {} ({what})", below.minimum);
-            self.add(format!("{name} part {}", below.part), expected, below.found);
+            self.add(cause, format!("{name} part {}", below.part), expected, below.found);
         }
     }
 
@@ -244,6 +285,7 @@ impl Findings {
             |version: FirmwareVersion| format!("{}.{} build {}", version.major, version.minor, version.build);
         if order(report.committed) > order(report.current) {
             self.add(
+                Cause::Contradiction,
                 "report fields COMMITTED_MAJOR, COMMITTED_MINOR and COMMITTED_BUILD",
                 format!("at most the current version {}", show(report.current)),
                 show(report.committed),
@@ -255,7 +297,12 @@ impl Findings {
         let Some(vectors) = report.mitigations else {
             if required != 0 {
                 let found = format!("a report of version {}, which has none", report.version);
-                self.add("report field CURRENT_MIT_VECTOR", format!("bits {required:#x}"), found);
+                self.add(
+                    Cause::Mitigations,
+                    "report field CURRENT_MIT_VECTOR",
+                    format!("bits {required:#x}"),
+                    found,
+                );
             }
             return;
         };
@@ -264,7 +311,12 @@ impl Findings {
             if found & required != required {
                 let missing = required & !found;
                 let found = format!("{found:#x}, without {missing:#x}");
-                self.add(format!("report field {field}"), format!("bits {required:#x}"), found);
+                self.add(
+                    Cause::Mitigations,
+                    format!("report field {field}"),
+                    format!("bits {required:#x}"),
+                    found,
+                );
             }
         }
     }
@@ -274,7 +326,7 @@ impl Findings {
         let masked = chip_id.iter().all(|byte| *byte == 0);
         if masked && facts.report.version == 2 {
             let found = "zero (MASK_CHIP_ID), so that nothing tells the processor";
-            self.add("report field CHIP_ID", "a chip ID in a report of version 2", found);
+            self.add(Cause::ChipMasked, "report field CHIP_ID", "a chip ID in a report of version 2", found);
         }
         if let Some(key) = facts.endorsement
             && let Some(hardware_id) = &key.hardware_id
@@ -282,42 +334,16 @@ impl Findings {
             && !names_chip(chip_id, hardware_id)
         {
             let expected = format!("hwID of the {}: {}", SigningKey::Vcek, hex::encode(hardware_id));
-            self.add("report field CHIP_ID", expected, hex::encode(chip_id));
+            self.add(Cause::OtherCertificate, "report field CHIP_ID", expected, hex::encode(chip_id));
         }
         let allowed = &reference.allowed_chip_ids;
         if !allowed.is_empty() && (masked || !allowed.contains(chip_id)) {
-            let expected = match allowed.as_slice() {
-                [only] => hex::encode(only),
-                many => format!("one of the {} allowed chip IDs", many.len()),
+            let expected = nearest::one_of(chip_id, allowed, "chip IDs");
+            let (cause, found) = match masked {
+                true => (Cause::ListedChipMasked, "zero (MASK_CHIP_ID)".to_owned()),
+                false => (Cause::ChipNotListed, hex::encode(chip_id)),
             };
-            let found = if masked { "zero (MASK_CHIP_ID)".to_owned() } else { hex::encode(chip_id) };
-            self.add("report field CHIP_ID", expected, found);
+            self.add(cause, "report field CHIP_ID", expected, found);
         }
-    }
-}
-
-/// Is `hardware_id` at the start of the chip ID, and nothing after it?
-fn names_chip(chip_id: &[u8; 64], hardware_id: &[u8]) -> bool {
-    chip_id.strip_prefix(hardware_id).is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
-}
-
-/// Describes what is allowed, briefly, with the entry that was probably meant.
-fn allowed_host_data(found: &[u8; 32], allowed: &[[u8; 32]]) -> String {
-    /// So many equal bytes are no accident: one of the two was cut or mistyped.
-    const SIMILAR: usize = 8;
-    let equal = |entry: &[u8; 32]| entry.iter().zip(found).filter(|(a, b)| a == b).count();
-    match allowed {
-        [] => "a policy hash, but none is allowed".to_owned(),
-        [only] => hex::encode(only),
-        many => match many.iter().max_by_key(|entry| equal(entry)).filter(|entry| equal(entry) >= SIMILAR) {
-            Some(nearest) => {
-                format!(
-                    "one of {} allowed policy hashes, the nearest is {}",
-                    many.len(),
-                    hex::encode(nearest)
-                )
-            }
-            None => format!("one of {} allowed policy hashes", many.len()),
-        },
     }
 }

@@ -93,6 +93,11 @@ impl EndorsementKey {
     }
 }
 
+/// Is `hardware_id` at the start of a report's chip ID, and nothing after it?
+pub(crate) fn names_chip(chip_id: &[u8; 64], hardware_id: &[u8]) -> bool {
+    chip_id.strip_prefix(hardware_id).is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
+}
+
 /// The chip's identifier. Certificates hold it with and without an OCTET STRING around it.
 fn hardware_id(certificate: &Certificate, product: Product) -> Option<Vec<u8>> {
     let length = match product {

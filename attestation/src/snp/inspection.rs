@@ -13,7 +13,7 @@ use super::{
     certificate::Certificate,
     chain::{self, ChainError, Place, VerifiedChain},
     crl,
-    endorsement::EndorsementKey,
+    endorsement::{EndorsementKey, names_chip},
     revocation::{self, RevocationError},
     roots, signature,
 };
@@ -313,11 +313,8 @@ fn belonging_check(report: &Report, key: &EndorsementKey, product: Product) -> C
         Err(error) => faults.push(format!("REPORTED_TCB: {error}")),
     }
     let masked = report.chip_id == [0; 64];
-    let names_chip = |id: &Vec<u8>| {
-        report.chip_id.strip_prefix(id.as_slice()).is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
-    };
     match hardware_id {
-        Some(id) if !masked && !names_chip(id) => {
+        Some(id) if !masked && !names_chip(&report.chip_id, id) => {
             faults.push(format!("CHIP_ID is not hwID of the {kind}, {}", hex::encode(id)));
         }
         _ => {}

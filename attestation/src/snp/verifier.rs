@@ -17,7 +17,7 @@ use super::{
     tcb::TcbParts,
 };
 use crate::{
-    Appraised, CollateralSource, EvidenceType, Finding, Missing, NoCollateral, ReportData, Verifier,
+    Appraised, Cause, CollateralSource, EvidenceType, Finding, Missing, NoCollateral, ReportData, Verifier,
     collateral::Address, moment,
 };
 
@@ -100,7 +100,7 @@ impl SnpVerifier {
                         let address = Address::AmdRevocationList { product, kind };
                         expected.extend([", as at ", &address.url()]);
                     }
-                    Finding::new(format!("revocation list of ARK-{product}"), expected, error)
+                    Finding::new(error.cause(), format!("revocation list of ARK-{product}"), expected, error)
                 }));
                 (Some(chain), findings)
             }
@@ -119,8 +119,9 @@ impl SnpVerifier {
 
     fn verify_chain(&self, document: &Document) -> Result<Arc<VerifiedChain>, Finding> {
         let report = &document.report;
-        let signer = SignerInfo::from_bits(report.signer_info)
-            .map_err(|error| Finding::new("report field KEY_INFO", "an unmasked VCEK or VLEK", error))?;
+        let signer = SignerInfo::from_bits(report.signer_info).map_err(|error| {
+            Finding::new(Cause::NotSigned, "report field KEY_INFO", "an unmasked VCEK or VLEK", error)
+        })?;
         let verify = |endorsements: &Endorsements| {
             chain::verify(endorsements, signer.signing_key, self.reference.product, self.anchor)
                 .map_err(|error| error.finding())
@@ -130,11 +131,14 @@ impl SnpVerifier {
         }
         let vcek = self.vcek_at_hand(report).map_err(|missing| {
             let found = format!("none in the evidence, and {missing}");
-            let expected = match self.vcek_address(report) {
-                Some(address) => format!("a certificate in the evidence, or that of {}", address.url()),
-                None => "a certificate in the evidence".to_owned(),
+            let (cause, expected) = match self.vcek_address(report) {
+                Some(address) => (
+                    Cause::CertificateMissing,
+                    format!("a certificate in the evidence, or that of {}", address.url()),
+                ),
+                None => (Cause::CertificateNotSent, "a certificate in the evidence".to_owned()),
             };
-            Finding::new("VCEK certificate", expected, found)
+            Finding::new(cause, "VCEK certificate", expected, found)
         })?;
         verify(&Endorsements { vcek: vcek.to_vec(), ..document.endorsements.clone() })
     }
@@ -213,14 +217,15 @@ impl Verifier for SnpVerifier {
         report_data: &ReportData,
         now: SystemTime,
     ) -> Result<Appraised, Vec<Finding>> {
-        let document = document::parse(document)
-            .map_err(|error| vec![Finding::new("attestation document", "a well-formed SNP report", error)])?;
+        let document = document::parse(document).map_err(|error| {
+            vec![Finding::new(Cause::Unreadable, "attestation document", "a well-formed SNP report", error)]
+        })?;
         let findings = self.findings(&document, report_data, now);
         if !findings.is_empty() {
             return Err(findings);
         }
         let values = claims::collect(&document.report, self.reference.product)
-            .map_err(|error| vec![Finding::new("claims", "readable fields", error)])?;
+            .map_err(|error| vec![Finding::new(Cause::Unreadable, "claims", "readable fields", error)])?;
         Ok(Appraised { host_data: document.report.host_data, values })
     }
 }
@@ -232,12 +237,17 @@ fn authenticity(report: &Report, chain: &VerifiedChain, now: SystemTime) -> Vec<
         if now < *not_before || now > *not_after {
             let expected =
                 format!("the time from {} to {}", moment::text(*not_before), moment::text(*not_after));
-            findings.push(Finding::new(format!("{place} certificate validity"), expected, moment::text(now)));
+            findings.push(Finding::new(
+                Cause::CertificateDates,
+                format!("{place} certificate validity"),
+                expected,
+                moment::text(now),
+            ));
         }
     }
     if let Err(error) = signature::verify(report, &chain.endorsement.public_key) {
         let expected = format!("a signature by the {}", chain.endorsement.kind);
-        findings.push(Finding::new("report field SIGNATURE", expected, error));
+        findings.push(Finding::new(Cause::Signature, "report field SIGNATURE", expected, error));
     }
     findings
 }

@@ -10,7 +10,7 @@ use super::{
     Quote, ReferenceValues, TdReport,
     platform::{ComponentStatus, Platform},
 };
-use crate::{Finding, ReportData};
+use crate::{Cause, Finding, ReportData, nearest};
 
 /// `TDATTRIBUTES.SEPT_VE_DISABLE`: the guest gets no exception for pages that the host takes away. A TD must have
 /// this attribute, and no other one (Intel TDX Module ABI specification, table "ATTRIBUTES").
@@ -35,7 +35,12 @@ pub(super) struct Facts<'a> {
 pub(super) fn judge(facts: &Facts<'_>, reference: &ReferenceValues) -> Vec<Finding> {
     let mut findings = Findings::default();
     let body = &facts.quote.body;
-    findings.bytes("quote field QE_VENDOR_ID", &INTEL_QE_VENDOR_ID, &facts.quote.header.qe_vendor_id);
+    findings.bytes(
+        Cause::QuotingEnclaveVendor,
+        "quote field QE_VENDOR_ID",
+        &INTEL_QE_VENDOR_ID,
+        &facts.quote.header.qe_vendor_id,
+    );
     findings.binding(facts, reference);
     findings.module(body, reference);
     findings.td(body, reference);
@@ -50,19 +55,19 @@ pub(super) fn judge(facts: &Facts<'_>, reference: &ReferenceValues) -> Vec<Findi
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn add(&mut self, field: impl Into<String>, expected: impl Display, found: impl Display) {
-        self.0.push(Finding::new(field, expected, found));
+    fn add(&mut self, cause: Cause, field: impl Into<String>, expected: impl Display, found: impl Display) {
+        self.0.push(Finding::new(cause, field, expected, found));
     }
 
-    fn bytes(&mut self, field: &str, expected: &[u8], found: &[u8]) {
+    fn bytes(&mut self, cause: Cause, field: &str, expected: &[u8], found: &[u8]) {
         if expected != found {
-            self.add(field, hex::encode(expected), hex::encode(found));
+            self.add(cause, field, hex::encode(expected), hex::encode(found));
         }
     }
 
     fn binding(&mut self, facts: &Facts<'_>, reference: &ReferenceValues) {
         let body = &facts.quote.body;
-        self.bytes("quote field REPORT_DATA", &facts.report_data.0, &body.report_data);
+        self.bytes(Cause::ReportData, "quote field REPORT_DATA", &facts.report_data.0, &body.report_data);
         let allowed = match body.mr_config_id.split_first_chunk() {
             Some((host_data, padding)) => {
                 *padding == [0; 16] && reference.allowed_host_data.contains(host_data)
@@ -70,51 +75,63 @@ impl Findings {
             None => false,
         };
         if !allowed {
-            let expected = allowed_host_data(&reference.allowed_host_data);
-            self.add("quote field MR_CONFIG_ID", expected, hex::encode(body.mr_config_id));
+            let digest = nearest::one_of(&body.mr_config_id, &reference.allowed_host_data, "policy hashes");
+            let expected = format_args!("{digest}, then 16 zero bytes");
+            self.add(Cause::HostData, "quote field MR_CONFIG_ID", expected, hex::encode(body.mr_config_id));
         }
     }
 
     /// The TDX module, which isolates TDs from the host.
     fn module(&mut self, body: &TdReport, reference: &ReferenceValues) {
-        self.bytes("quote field MR_SEAM", &reference.mr_seam, &body.mr_seam);
-        self.bytes("quote field MR_SIGNER_SEAM", &[0; 48], &body.mr_signer_seam);
-        self.bytes("quote field SEAM_ATTRIBUTES", &[0; 8], &body.seam_attributes);
+        self.bytes(Cause::Module, "quote field MR_SEAM", &reference.mr_seam, &body.mr_seam);
+        self.bytes(Cause::ModuleSigner, "quote field MR_SIGNER_SEAM", &[0; 48], &body.mr_signer_seam);
+        self.bytes(Cause::ModuleSigner, "quote field SEAM_ATTRIBUTES", &[0; 8], &body.seam_attributes);
     }
 
     fn td(&mut self, body: &TdReport, reference: &ReferenceValues) {
         let attributes = u64::from_le_bytes(body.td_attributes);
         if attributes & DEBUG != 0 {
-            self.add("quote field TD_ATTRIBUTES.DEBUG", "off", "on: the host can read and change the TD");
+            self.add(
+                Cause::TdAttributes,
+                "quote field TD_ATTRIBUTES.DEBUG",
+                "off",
+                "on: the host can read and change the TD",
+            );
         }
         if attributes & !DEBUG != TD_ATTRIBUTES {
             let expected = format_args!("{TD_ATTRIBUTES:#x}, SEPT_VE_DISABLE and nothing else");
-            self.add("quote field TD_ATTRIBUTES", expected, format_args!("{attributes:#x}"));
+            self.add(
+                Cause::TdAttributes,
+                "quote field TD_ATTRIBUTES",
+                expected,
+                format_args!("{attributes:#x}"),
+            );
         }
         let (expected, found) = (u64::from_le_bytes(reference.xfam), u64::from_le_bytes(body.xfam));
         if (expected ^ found) & !CONTROL_FLOW_ENFORCEMENT != 0 {
-            self.bytes("quote field XFAM", &reference.xfam, &body.xfam);
+            self.bytes(Cause::Xfam, "quote field XFAM", &reference.xfam, &body.xfam);
         }
-        self.bytes("quote field MR_TD", &reference.mr_td, &body.mr_td);
+        self.bytes(Cause::MrTd, "quote field MR_TD", &reference.mr_td, &body.mr_td);
         for (number, (expected, found)) in reference.rtmrs.iter().zip(&body.rtmrs).enumerate() {
-            self.bytes(&format!("quote field RTMR{number}"), expected, found);
+            self.bytes(Cause::Rtmr, &format!("quote field RTMR{number}"), expected, found);
         }
         if let Some(added) = &body.tdx_1_5 {
             // A service TD can take this one's memory elsewhere.
-            self.bytes("quote field MR_SERVICE_TD", &[0; 48], &added.mr_service_td);
+            self.bytes(Cause::ServiceTd, "quote field MR_SERVICE_TD", &[0; 48], &added.mr_service_td);
         }
     }
 
     fn tcb(&mut self, platform: &Platform, reference: &ReferenceValues) {
         for component in &platform.tcb {
             if component.status != TcbStatus::UpToDate {
-                self.add(component.of, TcbStatus::UpToDate, component);
+                self.add(component.cause, component.of, TcbStatus::UpToDate, component);
             }
         }
         if let Some(minimum) = reference.minimum_tcb_evaluation_data_number {
             let found = platform.tcb_evaluation_data_number;
             if found < minimum {
                 self.add(
+                    Cause::CollateralTooOld,
                     "TCB evaluation data number of the collateral",
                     format_args!("at least {minimum}"),
                     found,
@@ -130,20 +147,33 @@ impl Findings {
                 1 => "1 (scalable)".to_owned(),
                 other => other.to_string(),
             };
-            self.add("PCK certificate field SGX Type", "2 (scalable with integrity)", found);
+            self.add(
+                Cause::MemoryIntegrity,
+                "PCK certificate field SGX Type",
+                "2 (scalable with integrity)",
+                found,
+            );
         }
         if reference.smt_disabled && platform.smt_enabled != Some(false) {
-            self.add("PCK certificate field SMT Enabled", "false", said(platform.smt_enabled));
+            self.add(Cause::Smt, "PCK certificate field SMT Enabled", "false", said(platform.smt_enabled));
         }
         if reference.static_platform && platform.dynamic_platform != Some(false) {
-            self.add("PCK certificate field Dynamic Platform", "false", said(platform.dynamic_platform));
+            self.add(
+                Cause::DynamicPlatform,
+                "PCK certificate field Dynamic Platform",
+                "false",
+                said(platform.dynamic_platform),
+            );
         }
         let piid = platform.platform_instance_id;
         let allowed = &reference.allowed_piids;
         if !allowed.is_empty() && !piid.is_some_and(|piid| allowed.contains(&piid)) {
-            let found = piid.map_or_else(|| said(None).to_owned(), hex::encode);
-            let expected = format_args!("one of the {} allowed platform instances", allowed.len());
-            self.add("PCK certificate field Platform Instance ID", expected, found);
+            let (cause, found) = match piid {
+                Some(piid) => (Cause::PlatformNotListed, hex::encode(piid)),
+                None => (Cause::PlatformUnnamed, said(None).to_owned()),
+            };
+            let expected = nearest::one_of(&piid.unwrap_or_default(), allowed, "platform instances");
+            self.add(cause, "PCK certificate field Platform Instance ID", expected, found);
         }
     }
 }
@@ -170,11 +200,106 @@ fn said(value: Option<bool>) -> &'static str {
     }
 }
 
-fn allowed_host_data(allowed: &[[u8; 32]]) -> String {
-    let padded = "then 16 zero bytes";
-    match allowed {
-        [] => "one of the policies of the manifest, of which there are none".to_owned(),
-        [only] => format!("{}, {padded}", hex::encode(only)),
-        several => format!("one of {} allowed policy digests, {padded}", several.len()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tdx::Tdx15Fields;
+
+    fn reference() -> ReferenceValues {
+        ReferenceValues {
+            mr_td: [0; 48],
+            mr_seam: [0; 48],
+            rtmrs: [[0; 48]; 4],
+            xfam: [0; 8],
+            minimum_tcb_evaluation_data_number: None,
+            allowed_piids: Vec::new(),
+            memory_integrity: false,
+            smt_disabled: false,
+            static_platform: false,
+            allowed_host_data: Vec::new(),
+        }
+    }
+
+    fn platform(piid: Option<[u8; 16]>, tcb: Vec<ComponentStatus>) -> Platform {
+        Platform {
+            tcb,
+            tcb_evaluation_data_number: 17,
+            sgx_type: 0,
+            smt_enabled: None,
+            dynamic_platform: None,
+            platform_instance_id: piid,
+            validity: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_not_up_to_date_is_told_with_its_own_cause() {
+        let component = |cause, of, status| ComponentStatus {
+            cause,
+            of,
+            status,
+            advisory_ids: Vec::new(),
+            shortfalls: Vec::new(),
+        };
+        let platform = platform(
+            None,
+            vec![
+                component(Cause::PlatformTcb, "platform TCB status", TcbStatus::OutOfDate),
+                component(Cause::PlatformTcb, "current platform TCB status", TcbStatus::UpToDate),
+                component(Cause::QuotingEnclaveTcb, "quoting enclave TCB status", TcbStatus::Revoked),
+            ],
+        );
+        let mut findings = Findings::default();
+        findings.tcb(&platform, &reference());
+        let causes: Vec<_> = findings.0.iter().map(|finding| (finding.cause, &*finding.field)).collect();
+        assert_eq!(
+            causes,
+            [
+                (Cause::PlatformTcb, "platform TCB status"),
+                (Cause::QuotingEnclaveTcb, "quoting enclave TCB status")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_platform_that_is_not_listed_is_told_from_one_without_a_name() {
+        let near = [[9; 16], std::array::from_fn(|place| if place == 15 { 0 } else { 7 })];
+        let listing = ReferenceValues { allowed_piids: near.to_vec(), ..reference() };
+        for (piid, cause, nearest) in [
+            (Some([7; 16]), Cause::PlatformNotListed, true),
+            (Some([5; 16]), Cause::PlatformNotListed, false),
+            (None, Cause::PlatformUnnamed, false),
+        ] {
+            let mut findings = Findings::default();
+            findings.platform(&platform(piid, Vec::new()), &listing);
+            let [finding] = &findings.0[..] else { panic!("{findings:?}", findings = findings.0) };
+            assert_eq!(finding.cause, cause);
+            assert!(finding.expected.starts_with("one of 2 allowed platform instances"), "{finding}");
+            assert_eq!(finding.expected.contains(&hex::encode(near[1])), nearest, "{finding}");
+        }
+    }
+
+    #[test]
+    fn a_service_td_is_told() {
+        let added = Tdx15Fields { tee_tcb_svn_2: [0; 16], mr_service_td: [1; 48] };
+        let body = TdReport {
+            tee_tcb_svn: [0; 16],
+            mr_seam: [0; 48],
+            mr_signer_seam: [0; 48],
+            seam_attributes: [0; 8],
+            td_attributes: TD_ATTRIBUTES.to_le_bytes(),
+            xfam: [0; 8],
+            mr_td: [0; 48],
+            mr_config_id: [0; 48],
+            mr_owner: [0; 48],
+            mr_owner_config: [0; 48],
+            rtmrs: [[0; 48]; 4],
+            report_data: [0; 64],
+            tdx_1_5: Some(added),
+        };
+        let mut findings = Findings::default();
+        findings.td(&body, &reference());
+        let causes: Vec<_> = findings.0.iter().map(|finding| (finding.cause, &*finding.field)).collect();
+        assert_eq!(causes, [(Cause::ServiceTd, "quote field MR_SERVICE_TD")]);
     }
 }

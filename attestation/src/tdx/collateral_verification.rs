@@ -12,7 +12,7 @@ use super::{
     revocation::RevocationList,
     validity::Dated,
 };
-use crate::{Finding, snp::memo::Memo};
+use crate::{Cause, Finding, snp::memo::Memo};
 
 /// Why collateral is not Intel's, or is not about TDX.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -185,7 +185,11 @@ impl Collateral {
 
 impl CollateralFault {
     pub(super) fn finding(&self) -> Finding {
-        Finding::new("collateral", "collateral that Intel signed for TDX", self)
+        let cause = match self {
+            Self::Revoked { .. } => Cause::Revoked,
+            _ => Cause::CollateralFaulty,
+        };
+        Finding::new(cause, "collateral", "collateral that Intel signed for TDX", self)
     }
 }
 
@@ -218,4 +222,16 @@ fn signed_json(json: &str, signature: &[u8], signer: &Certificate, of: Dated) ->
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, signer.point())
         .verify(json.as_bytes(), signature)
         .map_err(|_| CollateralFault::Signature { of })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revoked_key_is_not_taken_for_faulty_collateral() {
+        let of = Dated::TcbInfoSigningCertificate;
+        assert_eq!(CollateralFault::Revoked { of }.finding().cause, Cause::Revoked);
+        assert_eq!(CollateralFault::Signature { of }.finding().cause, Cause::CollateralFaulty);
+    }
 }

@@ -16,7 +16,7 @@ use super::{
     certificate::{Certificate, CertificateError},
     provider::AwsLc,
 };
-use crate::{Finding, snp::memo::Memo};
+use crate::{Cause, Finding, snp::memo::Memo};
 
 /// Who issues a platform's PCK certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -147,7 +147,11 @@ impl PckChain {
 impl PckChainError {
     pub(super) fn finding(&self) -> Finding {
         let expected = "a PCK certificate, that of an Intel PCK CA and the trusted root";
-        Finding::new("PCK certificate chain", expected, self)
+        let cause = match self {
+            Self::ForeignRoot(_) => Cause::ForeignRoot,
+            _ => Cause::BrokenChain,
+        };
+        Finding::new(cause, "PCK certificate chain", expected, self)
     }
 }
 

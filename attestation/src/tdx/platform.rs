@@ -20,7 +20,7 @@ use super::{
     tcb,
     validity::{Dated, Validity},
 };
-use crate::{Finding, snp::memo::Memo};
+use crate::{Cause, Finding, snp::memo::Memo};
 
 /// What is known about the platform that made a quote. All of it is signed; dates are judged at each use.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(super) struct Platform {
 /// How current one part of a platform is.
 #[derive(Debug)]
 pub(super) struct ComponentStatus {
+    /// What it is that this part is not up to date.
+    pub(super) cause: Cause,
     /// The part, for messages.
     pub(super) of: &'static str,
     pub(super) status: TcbStatus,
@@ -146,6 +148,7 @@ impl Platform {
         };
         let launch = claims.platform.tcb_level;
         let mut tcb = vec![ComponentStatus {
+            cause: Cause::PlatformTcb,
             of: "platform TCB status",
             status: launch.tcb_status,
             advisory_ids: launch.advisory_ids,
@@ -154,6 +157,7 @@ impl Platform {
         let added = quote.body.tdx_1_5.as_ref();
         if let Some((current, added)) = claims.platform.current_tcb_level.zip(added) {
             tcb.push(ComponentStatus {
+                cause: Cause::PlatformTcb,
                 of: "current platform TCB status",
                 status: current.tcb_status,
                 advisory_ids: current.advisory_ids,
@@ -161,6 +165,7 @@ impl Platform {
             });
         }
         tcb.push(ComponentStatus {
+            cause: Cause::QuotingEnclaveTcb,
             of: "quoting enclave TCB status",
             status: claims.qe.tcb_level.tcb_status,
             advisory_ids: claims.qe.tcb_level.advisory_ids,
@@ -169,6 +174,7 @@ impl Platform {
         // The verdict as a whole comes last: it never is better than its parts, unless a rule changes.
         if tcb.iter().all(|part| part.status == TcbStatus::UpToDate) {
             tcb.push(ComponentStatus {
+                cause: Cause::PlatformTcb,
                 of: "TCB status",
                 status: claims.tcb.status,
                 advisory_ids: claims.tcb.advisory_ids,
@@ -192,34 +198,44 @@ impl PlatformError {
     pub(super) fn finding(&self) -> Finding {
         match self {
             Self::Fmspc { expected, found } => Finding::new(
+                Cause::CollateralFaulty,
                 "collateral for FMSPC",
                 format!("{} of the PCK certificate", hex::encode(expected)),
                 hex::encode(found),
             ),
             Self::PceId { expected, found } => Finding::new(
+                Cause::CollateralFaulty,
                 "collateral for PCE ID",
                 format!("{} of the PCK certificate", hex::encode(found)),
                 hex::encode(expected),
             ),
             Self::PckCa => Finding::new(
+                Cause::CollateralFaulty,
                 "PCK certificate issuer",
                 "the PCK CA whose revocation list is in the collateral",
                 "another one",
             ),
-            Self::Revoked(of) => {
-                Finding::new(of.to_string(), "one that is not revoked", "a revocation list names it")
-            }
+            Self::Revoked(of) => Finding::new(
+                Cause::Revoked,
+                of.to_string(),
+                "one that is not revoked",
+                "a revocation list names it",
+            ),
             Self::QeReportData => Finding::new(
+                Cause::ForeignAttestationKey,
                 "QE report field REPORTDATA",
                 "the SHA-256 of attestation key and QE authentication data, then zeros",
                 "other bytes: the quoting enclave did not make the attestation key",
             ),
             Self::NeverValid => Finding::new(
+                Cause::CollateralFaulty,
                 "collateral",
                 "parts that are valid at the same time as the PCK certificate",
                 "parts that never were",
             ),
-            Self::Refused(reason) => Finding::new("quote", "one that Intel's rules accept", reason),
+            Self::Refused(reason) => {
+                Finding::new(Cause::QuoteRules, "quote", "one that Intel's rules accept", reason)
+            }
         }
     }
 }
@@ -280,5 +296,23 @@ fn flag(flag: PckCertFlag) -> Option<bool> {
         PckCertFlag::True => Some(true),
         PckCertFlag::False => Some(false),
         PckCertFlag::Undefined => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revoked_platform_is_not_taken_for_faulty_collateral() {
+        let cause = |error: PlatformError| error.finding().cause;
+        for of in [Dated::PckCertificate, Dated::PckCaCertificate] {
+            assert_eq!(cause(PlatformError::Revoked(of)), Cause::Revoked);
+        }
+        let pce_id = PlatformError::PceId { expected: [0; 2], found: vec![1; 2] };
+        let fmspc = PlatformError::Fmspc { expected: [0; 6], found: [1; 6] };
+        for error in [fmspc, pce_id, PlatformError::PckCa, PlatformError::NeverValid] {
+            assert_eq!(cause(error), Cause::CollateralFaulty);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::{Finding, moment};
+use crate::{Cause, Finding, moment};
 
 /// Something that is valid for a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +61,12 @@ impl Validity {
         (now < not_before || now > not_after).then(|| {
             let expected =
                 format!("the time from {} to {}", moment::text(not_before), moment::text(not_after));
-            Finding::new(format!("{of} validity"), expected, moment::text(now))
+            let cause = match of {
+                // These come with the quote, so that fetching does not help.
+                Dated::PckCertificate | Dated::RootCertificate => Cause::CertificateDates,
+                _ => Cause::CollateralDates,
+            };
+            Finding::new(cause, format!("{of} validity"), expected, moment::text(now))
         })
     }
 }

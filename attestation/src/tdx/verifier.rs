@@ -8,7 +8,7 @@ use super::{
     claims, document, pck,
     platform::{self, Platform},
 };
-use crate::{Appraised, CollateralSource, EvidenceType, Finding, ReportData, Verifier};
+use crate::{Appraised, Cause, CollateralSource, EvidenceType, Finding, ReportData, Verifier};
 
 /// Appraises TDX evidence against one entry of reference values.
 pub struct TdxVerifier {
@@ -46,7 +46,12 @@ impl TdxVerifier {
         };
         if !platform::is_signed(quote) {
             let expected = "a signature by the attestation key";
-            findings.push(Finding::new("quote field SIGNATURE", expected, "one that does not verify"));
+            findings.push(Finding::new(
+                Cause::Signature,
+                "quote field SIGNATURE",
+                expected,
+                "one that does not verify",
+            ));
         }
         let facts = Facts { quote, platform: platform.as_deref().ok(), report_data };
         findings.extend(appraisal::judge(&facts, &self.reference));
@@ -59,7 +64,7 @@ impl TdxVerifier {
         let fmspc = chain.platform.fmspc;
         let collateral = self.collateral.tdx_collateral(fmspc, chain.ca).map_err(|missing| {
             let field = format!("collateral for FMSPC {} ({} CA)", hex::encode(fmspc), chain.ca.name());
-            Finding::new(field, "what Intel publishes about the platform", missing)
+            Finding::new(Cause::CollateralMissing, field, "what Intel publishes about the platform", missing)
         })?;
         collateral.verify(&self.root).map_err(|fault| fault.finding())?;
         platform::appraise(quote, &chain, &collateral, &self.root).map_err(|error| error.finding())
@@ -81,8 +86,9 @@ impl Verifier for TdxVerifier {
         report_data: &ReportData,
         now: SystemTime,
     ) -> Result<Appraised, Vec<Finding>> {
-        let document = document::parse(document)
-            .map_err(|error| vec![Finding::new("attestation document", "a well-formed TDX quote", error)])?;
+        let document = document::parse(document).map_err(|error| {
+            vec![Finding::new(Cause::Unreadable, "attestation document", "a well-formed TDX quote", error)]
+        })?;
         let quote = &document.quote;
         let findings = self.findings(quote, report_data, now);
         if !findings.is_empty() {
@@ -93,7 +99,9 @@ impl Verifier for TdxVerifier {
             .mr_config_id
             .split_first_chunk()
             // A field of 48 bytes has 32.
-            .ok_or_else(|| vec![Finding::new("quote field MR_CONFIG_ID", "48 bytes", "fewer")])?;
+            .ok_or_else(|| {
+                vec![Finding::new(Cause::Unreadable, "quote field MR_CONFIG_ID", "48 bytes", "fewer")]
+            })?;
         Ok(Appraised { host_data: *host_data, values: claims::collect(&document) })
     }
 }

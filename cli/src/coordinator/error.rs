@@ -3,7 +3,7 @@
 use std::{borrow::Cow, error::Error};
 
 use contrast_attestation::{
-    Refusal,
+    Cause, Refusal,
     atls::{HandshakeError, grpc::ConnectError},
 };
 use tonic::{Code, Status};
@@ -159,8 +159,7 @@ fn attestation_advice(refusal: &Refusal) -> &'static str {
     let host_data = match refusal {
         Refusal::Rejected(rejections) => {
             let mut findings = rejections.iter().flat_map(|rejection| &rejection.findings);
-            findings
-                .any(|finding| finding.field.contains("HOST_DATA") || finding.field.contains("MR_CONFIG_ID"))
+            findings.any(|finding| finding.cause == Cause::HostData)
         }
         Refusal::NoEvidence | Refusal::NoVerifier { .. } => false,
     };
@@ -198,8 +197,9 @@ mod tests {
         ConnectError::Handshake { address: "c:1313".to_owned(), cause }.into()
     }
 
-    fn refused(field: &str) -> CoordinatorError {
-        let finding = Finding { field: field.to_owned(), expected: "1".to_owned(), found: "2".to_owned() };
+    fn refused(cause: Cause, field: &str) -> CoordinatorError {
+        let finding =
+            Finding { cause, field: field.to_owned(), expected: "1".to_owned(), found: "2".to_owned() };
         let rejection = Rejection { verifier: "simulated-0".to_owned(), findings: vec![finding] };
         handshake(HandshakeError::Refused(Refusal::Rejected(vec![rejection])))
     }
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_attestation_refusal_is_final_and_shows_every_mismatch() {
-        let error = refused("report field MEASUREMENT");
+        let error = refused(Cause::Measurement, "report field MEASUREMENT");
         assert!(!error.is_transient());
         assert!(
             error.to_string().contains("simulated-0: report field MEASUREMENT: expected 1, found 2"),
@@ -227,8 +227,15 @@ mod tests {
 
     #[test]
     fn other_host_data_hints_at_the_coordinators_policy() {
-        assert!(refused("report field HOST_DATA").advice().unwrap().contains("another policy"));
-        assert!(!refused("report field MEASUREMENT").advice().unwrap().contains("another policy"));
+        assert!(
+            refused(Cause::HostData, "report field HOST_DATA").advice().unwrap().contains("another policy")
+        );
+        assert!(
+            !refused(Cause::Measurement, "report field MEASUREMENT")
+                .advice()
+                .unwrap()
+                .contains("another policy")
+        );
     }
 
     #[test]

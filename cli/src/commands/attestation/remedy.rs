@@ -1,130 +1,135 @@
 //! What a mismatch has to do with the manifest, and what can be done about it.
 
-/// The value of the manifest behind a finding, below its entry, and the next step. `None` where no value of the
-/// manifest has a say.
-pub(super) fn remedy(field: &str) -> (Option<&'static str>, &'static str) {
-    REMEDIES
-        .iter()
-        .find(|(part, _, _)| field.contains(part))
-        .map_or((None, UNKNOWN), |(_, path, step)| (*path, step))
-}
-
-const UNKNOWN: &str = "see docs/attestation.md; do not trust the machine before you know the reason";
-const RELAUNCH: &str = "update the host's firmware, then launch the guest anew";
-const REACH: &str =
-    "let the program reach the vendor or a proxy, or use a bundle that `contrast collateral fetch` made";
-const POLICY: &str = "make the manifest from the resource files that are deployed, and deploy them again";
-const IMAGE: &str = "check that the guest's image is of the version that the manifest was made for";
-const RUNTIME: &str = "correct how the runtime launches the guest";
-const MODULE: &str = "check which TDX module the host loads";
-const PRODUCT: &str = "add an entry for this product line";
-const PLATFORM: &str = "use a platform with this property, or change the entry";
-
-/// Part of a finding's field, value of the manifest, next step. The first that fits counts.
-const REMEDIES: &[(&str, Option<&str>, &str)] = &[
-    ("HOST_DATA", Some("Policies"), POLICY),
-    ("MR_CONFIG_ID", Some("Policies"), POLICY),
-    ("field MEASUREMENT", Some("TrustedMeasurement"), IMAGE),
-    ("ID_KEY_DIGEST", Some("TrustedMeasurement"), IMAGE),
-    ("FAMILY_ID", None, RUNTIME),
-    ("IMAGE_ID", None, RUNTIME),
-    ("field POLICY", Some("GuestPolicy"), RUNTIME),
-    (
-        "PLATFORM_INFO",
-        Some("PlatformInfo"),
-        "change the host's BIOS settings, or the entry if you accept the risk",
-    ),
-    ("committed TCB", Some("MinimumTCB"), "commit the firmware on the host (SNP_COMMIT)"),
-    ("launch TCB", Some("MinimumTCB"), RELAUNCH),
-    ("reported TCB", Some("MinimumTCB"), "raise the reported TCB on the host (SNP_CONFIG)"),
-    (
-        "REPORTED_TCB",
-        None,
-        "delete the certificates that the host keeps, so that it gets those for its firmware",
-    ),
-    ("MIT_VECTOR", Some("MinimumMitigationVector"), RELAUNCH),
-    ("CHIP_ID", Some("AllowedChipIDs"), "add the chip to the list if it is yours"),
-    ("field product", Some("ProductName"), PRODUCT),
-    ("CPUID_FAM_ID", Some("ProductName"), PRODUCT),
-    ("extension productName", Some("ProductName"), PRODUCT),
-    ("VMPL", None, RUNTIME),
-    ("revocation list of", None, REACH),
-    ("VCEK certificate validity", None, "check the clock of this machine"),
-    ("VCEK certificate", None, REACH),
-    (
-        "ARK certificate",
-        Some("Root"),
-        "use the simulated processor that the entry names, or production hardware",
-    ),
-    (
-        "collateral for FMSPC",
-        None,
-        "fetch a bundle with `contrast collateral fetch --fmspc`, or let the program reach Intel",
-    ),
-    ("TCB evaluation data number", Some("MinTCBEvaluationDataNumber"), "fetch newer collateral"),
-    ("collateral", None, REACH),
-    ("validity", None, "check the clock of this machine, and fetch the collateral again"),
-    ("MR_SEAM", Some("MrSeam"), MODULE),
-    ("MR_SIGNER_SEAM", None, MODULE),
-    ("SEAM_ATTRIBUTES", None, MODULE),
-    ("MR_TD", Some("MrTd"), IMAGE),
-    ("RTMR", Some("Rtmrs"), IMAGE),
-    ("XFAM", Some("Xfam"), RUNTIME),
-    ("TD_ATTRIBUTES", None, RUNTIME),
-    ("MR_SERVICE_TD", None, RUNTIME),
-    ("SGX Type", Some("MemoryIntegrity"), PLATFORM),
-    ("SMT Enabled", Some("SMTDisabled"), PLATFORM),
-    ("Dynamic Platform", Some("StaticPlatform"), PLATFORM),
-    ("Platform Instance ID", Some("AllowedPIIDs"), "add the platform to the list if it is yours"),
-    ("quoting enclave TCB status", None, "update the host's Intel DCAP packages"),
-    ("TCB status", None, "update BIOS, microcode and TDX module, then launch the guest anew"),
-    ("SIGNATURE", None, "do not use the evidence: it was changed after it was signed"),
-];
+use contrast_attestation::Cause;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod tests;
 
-    #[test]
-    fn a_mismatch_leads_to_its_own_value_of_the_manifest() {
-        for (field, path) in [
-            ("report field HOST_DATA", Some("Policies")),
-            ("report field MEASUREMENT", Some("TrustedMeasurement")),
-            ("report field POLICY.DEBUG", Some("GuestPolicy")),
-            ("report field PLATFORM_INFO.SMT_EN", Some("PlatformInfo")),
-            ("committed TCB part SNP", Some("MinimumTCB")),
-            ("report field REPORTED_TCB", None),
-            ("quote field MR_TD", Some("MrTd")),
-            ("TCB evaluation data number of the collateral", Some("MinTCBEvaluationDataNumber")),
-            ("something new", None),
-        ] {
-            assert_eq!(remedy(field).0, path, "{field}");
+/// The value of the manifest behind a finding, below its entry, and the next step. `None` where no value of the
+/// manifest has a say. Simulated hardware has a root of its own in the manifest, and nobody publishes anything
+/// about it.
+pub(super) fn remedy(cause: Cause, simulated: bool) -> (Option<&'static str>, &'static str) {
+    match cause {
+        Cause::EvidenceType => (None, "add an entry for this kind of machine, or use other machines"),
+        Cause::Unreadable => (None, "update the older side: this program, or what made the evidence"),
+        Cause::ReportData => {
+            (None, "do not go on: it was made for another key or connection; look for a proxy in between")
         }
-    }
+        Cause::HostData => (
+            Some("Policies"),
+            "make the manifest from the resource files that are deployed, and deploy them again",
+        ),
+        Cause::Signature => (None, "do not use the evidence: it was changed after it was signed"),
 
-    #[test]
-    fn what_can_be_wrong_with_a_tdx_quote_has_a_remedy_of_its_own() {
-        for field in [
-            "quote field MR_CONFIG_ID",
-            "quote field MR_SEAM",
-            "quote field MR_SIGNER_SEAM",
-            "quote field SEAM_ATTRIBUTES",
-            "quote field TD_ATTRIBUTES.DEBUG",
-            "quote field TD_ATTRIBUTES",
-            "quote field XFAM",
-            "quote field MR_TD",
-            "quote field RTMR0",
-            "quote field MR_SERVICE_TD",
-            "quote field SIGNATURE",
-            "platform TCB status",
-            "current platform TCB status",
-            "quoting enclave TCB status",
-            "collateral for FMSPC b0c06f000000 (platform CA)",
-            "QE identity validity",
-            "PCK certificate field SGX Type",
-        ] {
-            assert_ne!(remedy(field).1, UNKNOWN, "{field}");
+        Cause::NotSigned => {
+            (None, "let the host sign reports with a VCEK or VLEK, and switch off MASK_CHIP_KEY there")
         }
-        assert_eq!(remedy("quote").1, UNKNOWN);
+        Cause::CertificateNotSent | Cause::CertificateMissing if simulated => {
+            (None, "give the whole document of the simulated processor: nobody publishes its certificates")
+        }
+        Cause::CertificateNotSent => (
+            None,
+            "have the host send the certificate with the evidence: it is not published, or cannot be found without \
+             a chip ID and a TCB version of this product line",
+        ),
+        Cause::CertificateMissing => (
+            None,
+            "let the program reach AMD or a proxy, or fetch a bundle with `contrast collateral fetch --url`",
+        ),
+        Cause::ForeignRoot if simulated => {
+            (Some("Root"), "use the simulated processor that the entry names, or production hardware")
+        }
+        Cause::ForeignRoot => {
+            (None, "use production hardware: the evidence is simulated, of a pre-production chip, or forged")
+        }
+        Cause::CertificateDates => (None, "check the clock of this machine"),
+        Cause::BrokenChain | Cause::OtherCertificate => (None, RENEW_CERTIFICATES),
+        Cause::Revoked => (None, "do not use the machine: the vendor no longer stands behind this key"),
+        Cause::RevocationListMissing => (
+            None,
+            "let the program reach AMD or a proxy, or use a bundle that `contrast collateral fetch` made",
+        ),
+        Cause::RevocationListDates => (None, "check the clock of this machine, and fetch the list again"),
+        Cause::RevocationListFaulty => {
+            (None, "fetch the list again, from AMD itself if it came from elsewhere")
+        }
+
+        Cause::Product => (Some("ProductName"), "add an entry for this product line"),
+        Cause::TcbLayout => (
+            Some("ProductName"),
+            "check that the entry is of the machine's product line; if it is, use a release of this program that \
+             knows these bits",
+        ),
+        Cause::Vmpl => (None, "ask for the evidence from VMPL 0, where the guest's kernel runs"),
+        Cause::Measurement => (Some("TrustedMeasurement"), IMAGE),
+        Cause::IdKey => (
+            Some("TrustedMeasurement"),
+            "check image and guest policy; if both fit, let the runtime launch the guest with the ID block for them",
+        ),
+        Cause::IdBlockNames => (None, "let the runtime launch the guest with the ID block of this project"),
+        Cause::GuestPolicy => (Some("GuestPolicy"), RUNTIME),
+        Cause::PlatformInfo => {
+            (Some("PlatformInfo"), "change the host's BIOS settings, or the entry if you accept the risk")
+        }
+        Cause::UndefinedBits => (
+            None,
+            "use a release of this program that knows these bits: until then nobody can say what they allow the host",
+        ),
+        Cause::LaunchTcb => (Some("MinimumTCB"), UPDATE_FIRMWARE),
+        Cause::CommittedTcb => (Some("MinimumTCB"), "commit the firmware on the host (SNP_COMMIT)"),
+        Cause::ReportedTcb => (
+            Some("MinimumTCB"),
+            "raise the reported TCB on the host (SNP_CONFIG), then launch the guest anew",
+        ),
+        Cause::Contradiction => (None, "do not use the machine: its report contradicts itself"),
+        Cause::Mitigations => (Some("MinimumMitigationVector"), UPDATE_FIRMWARE),
+        Cause::ChipMasked => (None, UNMASK),
+        Cause::ListedChipMasked => (Some("AllowedChipIDs"), UNMASK),
+        Cause::ChipNotListed => (Some("AllowedChipIDs"), "add the chip to the list if it is yours"),
+
+        Cause::CollateralMissing => (
+            None,
+            "fetch a bundle with `contrast collateral fetch --fmspc`, or let the program reach Intel or a proxy",
+        ),
+        Cause::CollateralFaulty => {
+            (None, "fetch the collateral again, from Intel itself if it came from a proxy")
+        }
+        Cause::CollateralDates => (None, "check the clock of this machine, and fetch the collateral again"),
+        Cause::CollateralTooOld => (Some("MinTCBEvaluationDataNumber"), "fetch newer collateral"),
+        Cause::QuotingEnclaveVendor => (None, "let the host make quotes with Intel's quoting enclave"),
+        Cause::ForeignAttestationKey => {
+            (None, "do not use the machine: nothing vouches for the key that signed the quote")
+        }
+        Cause::QuoteRules => (
+            None,
+            "see which part the reason names, and update that on the host: platform, quoting enclave or TDX module; \
+             if that does not help, do not use the machine",
+        ),
+        Cause::Module => (
+            Some("MrSeam"),
+            "check which TDX module the host loads; correct the entry after an update that you know of",
+        ),
+        Cause::ModuleSigner => (None, "let the host load a TDX module that Intel signed for production"),
+        Cause::TdAttributes | Cause::ServiceTd => (None, RUNTIME),
+        Cause::Xfam => (Some("Xfam"), RUNTIME),
+        Cause::MrTd => (Some("MrTd"), IMAGE),
+        Cause::Rtmr => (Some("Rtmrs"), IMAGE),
+        Cause::PlatformTcb => (None, "update BIOS, microcode and TDX module, then launch the guest anew"),
+        Cause::QuotingEnclaveTcb => (None, "update the host's Intel DCAP packages"),
+        Cause::MemoryIntegrity => (Some("MemoryIntegrity"), PLATFORM),
+        Cause::Smt => (Some("SMTDisabled"), PLATFORM),
+        Cause::DynamicPlatform => (Some("StaticPlatform"), PLATFORM),
+        Cause::PlatformUnnamed => (
+            Some("AllowedPIIDs"),
+            "use a platform that Intel's platform CA certifies: others have no identity to list",
+        ),
+        Cause::PlatformNotListed => (Some("AllowedPIIDs"), "add the platform to the list if it is yours"),
     }
 }
+
+const RENEW_CERTIFICATES: &str = "delete the certificates that the host keeps, so that it gets them anew; if that fails, do not use the machine";
+const UPDATE_FIRMWARE: &str = "update the host's firmware, then launch the guest anew";
+const UNMASK: &str = "have the host unmask its chip ID (MASK_CHIP_ID)";
+const IMAGE: &str = "check that the guest's image is of the version that the manifest was made for";
+const RUNTIME: &str = "correct how the runtime launches the guest";
+const PLATFORM: &str = "use a platform with this property, or change the entry";

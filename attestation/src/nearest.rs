@@ -1,0 +1,58 @@
+//! What a list allows, briefly, with the entry that was probably meant.
+
+/// For messages: the only entry of `allowed`, or how many there are and which is nearest to `found`, if one is near.
+/// `what` names the entries, in the plural.
+pub(crate) fn one_of<const N: usize>(found: &[u8], allowed: &[[u8; N]], what: &str) -> String {
+    let several = match allowed {
+        [] => return format!("one of the allowed {what}, of which there are none"),
+        [only] => return hex::encode(only),
+        several => several,
+    };
+    let count = several.len();
+    match nearest(found, several) {
+        Some(nearest) => format!("one of {count} allowed {what}, the nearest is {}", hex::encode(nearest)),
+        None => format!("one of {count} allowed {what}"),
+    }
+}
+
+/// The entry that has most bytes in common with `found`, if it is a quarter of them: that is no accident, one of the
+/// two was mistyped. Zeros do not count, as they fill what is shorter than its field.
+fn nearest<'a, const N: usize>(found: &[u8], allowed: &'a [[u8; N]]) -> Option<&'a [u8; N]> {
+    let equal = |entry: &[u8; N]| entry.iter().zip(found).filter(|(a, b)| a == b && **a != 0).count();
+    let enough = found.iter().filter(|byte| **byte != 0).count().div_ceil(4).max(1);
+    allowed.iter().max_by_key(|entry| equal(entry)).filter(|entry| equal(entry) >= enough)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_counted_and_only_a_similar_entry_named() {
+        let near: [u8; 32] = std::array::from_fn(|place| if place < 8 { 0xA5 } else { 1 });
+        assert_eq!(
+            one_of(&[0xA5; 32], &[[7; 32], near, [8; 32]], "policy hashes"),
+            format!("one of 3 allowed policy hashes, the nearest is {}", hex::encode(near))
+        );
+        assert_eq!(one_of(&[0xA5; 32], &[[7; 32], [8; 32]], "things"), "one of 2 allowed things");
+        assert_eq!(one_of(&[0xA5; 2], &[[1, 2]], "things"), "0102");
+        assert_eq!(
+            one_of(&[1], &[] as &[[u8; 1]], "things"),
+            "one of the allowed things, of which there are none"
+        );
+    }
+
+    #[test]
+    fn zeros_that_fill_a_field_make_nothing_similar() {
+        let chip = |first: [u8; 8]| {
+            let mut id = [0; 64];
+            id[..8].copy_from_slice(&first);
+            id
+        };
+        let (typed, other) = (chip([1, 2, 3, 4, 5, 6, 7, 9]), chip([9; 8]));
+        let found = chip([1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(one_of(&found, &[other, typed], "chip IDs").ends_with(&hex::encode(typed)));
+        assert_eq!(one_of(&chip([0x55; 8]), &[other, typed], "chip IDs"), "one of 2 allowed chip IDs");
+        assert_eq!(one_of(&[0; 64], &[other, typed], "chip IDs"), "one of 2 allowed chip IDs");
+    }
+}
