@@ -2,10 +2,7 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    tonic_prost_build::configure()
-        // Parts of one buffer: replaying a history would spend its time on thousands of small copies.
-        .bytes(".contrast.events.v1")
-        .compile_fds(protox::compile(["events.proto"], ["proto"])?)?;
+    tonic_prost_build::configure().compile_fds(protox::compile(["events.proto"], ["proto"])?)?;
     tonic_prost_build::configure()
         // Their Debug forms are written by hand in `src/redacted.rs`, without the secrets.
         .skip_debug([

@@ -352,7 +352,7 @@ fn append<'a>(events: &[Event], set: &'a SetManifest) -> Append<'a> {
 fn apply_all(state: &mut State, events: &[Event], first_position: u64) -> Result<(), Refusal> {
     for (position, event) in (first_position..).zip(events) {
         state
-            .apply(event)
+            .apply(event.clone())
             .map_err(|fault| Refusal::BadEvent { position, reason: EventFault::Place(fault) })?;
     }
     Ok(())

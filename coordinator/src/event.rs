@@ -4,7 +4,7 @@
 //! read here and lifted to the present one; the rest of the Coordinator knows only this module's types.
 
 use contrast_proto::events::v1 as wire;
-use prost::{Message, bytes::Bytes};
+use prost::Message;
 
 /// A SHA-256 digest.
 pub type Digest = [u8; 32];
@@ -141,8 +141,6 @@ impl Event {
     /// # Errors
     /// See [`EventError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, EventError> {
-        // The fields of the message are parts of this one copy.
-        let bytes = Bytes::copy_from_slice(bytes);
         wire::Event::decode(bytes).map_err(EventError::NotProtobuf)?.try_into()
     }
 }
@@ -151,16 +149,17 @@ impl From<Event> for wire::Event {
     fn from(event: Event) -> Self {
         let kind = match event.kind {
             EventKind::ManifestSet(set) => wire::event::Kind::ManifestSet(wire::ManifestSet {
-                manifest_digest: set.manifest.to_vec().into(),
-                policy_digests: set.policies.iter().map(|digest| digest.to_vec().into()).collect(),
+                manifest_digest: set.manifest.to_vec(),
+                policy_digests: Vec::new(),
                 author: Some(set.author.into()),
-                previous_transition: set.previous.to_vec().into(),
-                transition: set.transition.to_vec().into(),
-                signature: set.signature.into(),
+                previous_transition: set.previous.to_vec(),
+                transition: set.transition.to_vec(),
+                signature: set.signature,
+                policies: set.policies.concat(),
             }),
             EventKind::CaGenerationStarted(started) => {
                 let (root_ca, transition_signer) = match started.lasting {
-                    Some(lasting) => (lasting.root_ca.into(), lasting.transition_signer.into()),
+                    Some(lasting) => (lasting.root_ca.into_bytes(), lasting.transition_signer.into_bytes()),
                     None => Default::default(),
                 };
                 wire::event::Kind::CaGenerationStarted(wire::CaGenerationStarted {
@@ -169,15 +168,15 @@ impl From<Event> for wire::Event {
                         Cause::ManifestSet => wire::Cause::ManifestSet.into(),
                         Cause::Recovery => wire::Cause::Recovery.into(),
                     },
-                    intermediate_ca: started.certificates.intermediate_ca.into(),
-                    mesh_ca: started.certificates.mesh_ca.into(),
+                    intermediate_ca: started.certificates.intermediate_ca.into_bytes(),
+                    mesh_ca: started.certificates.mesh_ca.into_bytes(),
                     root_ca,
                     transition_signer,
                 })
             }
             EventKind::Recovered(recovered) => wire::event::Kind::Recovered(wire::Recovered {
                 author: Some(recovered.author.into()),
-                transition: recovered.transition.to_vec().into(),
+                transition: recovered.transition.to_vec(),
             }),
         };
         Self { time_unix_ms: event.time_unix_ms, kind: Some(kind) }
@@ -208,16 +207,21 @@ impl TryFrom<wire::ManifestSet> for ManifestSet {
     fn try_from(set: wire::ManifestSet) -> Result<Self, EventError> {
         Ok(Self {
             manifest: digest(&set.manifest_digest, "manifest_digest")?,
-            policies: set
-                .policy_digests
-                .iter()
-                .map(|p| digest(p, "policy_digests"))
-                .collect::<Result<_, _>>()?,
+            policies: policies(&set.policies, &set.policy_digests)?,
             author: author(set.author)?,
             previous: digest(&set.previous_transition, "previous_transition")?,
             transition: digest(&set.transition, "transition")?,
-            signature: set.signature.into(),
+            signature: set.signature,
         })
+    }
+}
+
+/// In one piece, or in the older form as `separate` fields: never in both, and no manifest is without policies.
+fn policies(packed: &[u8], separate: &[Vec<u8>]) -> Result<Vec<Digest>, EventError> {
+    match (packed.as_chunks(), separate) {
+        (([], []), [_, ..]) => separate.iter().map(|policy| digest(policy, "policy_digests")).collect(),
+        ((policies @ [_, ..], []), []) => Ok(policies.to_vec()),
+        _ => Err(EventError::Malformed("policies")),
     }
 }
 
@@ -253,9 +257,9 @@ impl TryFrom<wire::CaGenerationStarted> for CaGenerationStarted {
 impl From<Author> for wire::Author {
     fn from(author: Author) -> Self {
         let (proof, key_digest) = match author {
-            Author::Anyone => (wire::Proof::None, Bytes::new()),
-            Author::TlsKey(digest) => (wire::Proof::TlsKey, digest.to_vec().into()),
-            Author::Signature(digest) => (wire::Proof::Signature, digest.to_vec().into()),
+            Author::Anyone => (wire::Proof::None, Vec::new()),
+            Author::TlsKey(digest) => (wire::Proof::TlsKey, digest.to_vec()),
+            Author::Signature(digest) => (wire::Proof::Signature, digest.to_vec()),
         };
         Self { proof: proof.into(), key_digest }
     }
@@ -275,8 +279,8 @@ fn digest(bytes: &[u8], field: &'static str) -> Result<Digest, EventError> {
     bytes.try_into().map_err(|_| EventError::Malformed(field))
 }
 
-fn pem(bytes: Bytes, field: &'static str) -> Result<String, EventError> {
-    String::from_utf8(bytes.into()).map_err(|_| EventError::Malformed(field))
+fn pem(bytes: Vec<u8>, field: &'static str) -> Result<String, EventError> {
+    String::from_utf8(bytes).map_err(|_| EventError::Malformed(field))
 }
 
 #[cfg(test)]
@@ -294,8 +298,13 @@ mod tests {
     }
 
     fn any_kind() -> impl Strategy<Value = EventKind> {
-        let set = (any::<[Digest; 3]>(), any::<Vec<Digest>>(), any_author(), any::<Vec<u8>>()).prop_map(
-            |([manifest, previous, transition], policies, author, signature)| {
+        let set = (
+            any::<[Digest; 3]>(),
+            proptest::collection::vec(any::<Digest>(), 1..30),
+            any_author(),
+            any::<Vec<u8>>(),
+        )
+            .prop_map(|([manifest, previous, transition], policies, author, signature)| {
                 EventKind::ManifestSet(ManifestSet {
                     manifest,
                     policies,
@@ -304,8 +313,7 @@ mod tests {
                     transition,
                     signature,
                 })
-            },
-        );
+            });
         let lasting = proptest::option::of(
             ("[a-z]{1,9}", "[a-z]{1,9}")
                 .prop_map(|(root_ca, transition_signer)| LastingCertificates { root_ca, transition_signer }),
@@ -336,6 +344,50 @@ mod tests {
         fn no_bytes_make_decoding_panic(bytes: Vec<u8>) {
             let _ = Event::decode(&bytes);
         }
+    }
+
+    fn two_policies() -> wire::ManifestSet {
+        wire::ManifestSet {
+            manifest_digest: vec![1; 32],
+            author: Some(Author::Anyone.into()),
+            previous_transition: vec![2; 32],
+            transition: vec![3; 32],
+            signature: vec![4; 70],
+            policies: [[5; 32], [6; 32]].concat(),
+            ..Default::default()
+        }
+    }
+
+    fn decoded(set: wire::ManifestSet) -> Result<Event, EventError> {
+        let kind = Some(wire::event::Kind::ManifestSet(set));
+        Event::decode(&wire::Event { time_unix_ms: 1, kind }.encode_to_vec())
+    }
+
+    #[test]
+    fn policies_in_fields_of_their_own_are_read_as_the_same_event() {
+        let older = wire::ManifestSet {
+            policies: Vec::new(),
+            policy_digests: vec![vec![5; 32], vec![6; 32]],
+            ..two_policies()
+        };
+        let event = decoded(older).unwrap();
+        assert_eq!(event.contents().collect::<Vec<_>>(), [[1; 32], [5; 32], [6; 32]]);
+        assert_eq!(decoded(two_policies()), Ok(event));
+    }
+
+    #[test]
+    fn policies_in_both_forms_or_none_or_of_a_wrong_length_are_refused() {
+        let with = |policies: Vec<u8>, policy_digests| {
+            decoded(wire::ManifestSet { policies, policy_digests, ..two_policies() })
+        };
+        let malformed = |field| Err(EventError::Malformed(field));
+        assert_eq!(with(vec![5; 32], vec![vec![5; 32]]), malformed("policies"));
+        assert_eq!(with(vec![], vec![]), malformed("policies"));
+        for length in [1, 31, 33, 63] {
+            assert_eq!(with(vec![5; length], vec![]), malformed("policies"));
+        }
+        assert_eq!(with(vec![5; 31], vec![vec![5; 32]]), malformed("policies"));
+        assert_eq!(with(vec![], vec![vec![5; 31]]), malformed("policy_digests"));
     }
 
     #[test]

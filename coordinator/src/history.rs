@@ -6,7 +6,7 @@ use contrast_proto::{
     events::v1 as wire,
     userapi::{GetHistoryRequest, HistoryAnchors, HistoryContent, HistoryRecord, history_item::Item},
 };
-use prost::{Message, bytes::Bytes};
+use prost::Message;
 
 use crate::{
     authority::Active,
@@ -92,7 +92,7 @@ pub fn stream(
     let mut sent = HashSet::new();
     for record in log.read(request.from_position.min(events)..events) {
         let record = record?;
-        let wire = wire::Event::decode(Bytes::from(record.event))
+        let wire = wire::Event::decode(record.event.as_slice())
             .map_err(|error| bad_event(record.position, EventError::NotProtobuf(error)))?;
         let event = Event::try_from(wire.clone()).map_err(|error| bad_event(record.position, error))?;
         if !request.events_only {

@@ -72,9 +72,8 @@ pub fn replay(
     let unlocked = log.unlock(request.seed.secret(), |record| {
         let bad_event = |reason| Refusal::BadEvent { position: record.position, reason };
         let event = Event::decode(record.event).map_err(|error| bad_event(error.into()))?;
-        state.apply(&event).map_err(|error| bad_event(error.into()))?;
         expected_seen |= matches!(&event.kind, EventKind::ManifestSet(set) if Some(set.transition) == request.expected_transition);
-        Ok(())
+        state.apply(event).map_err(|error| bad_event(error.into()))
     });
     let log = unlocked.map_err(|(log, error): (LockedLog, UnlockError<Refusal>)| (log, error.into()))?;
     let checked = if expected_seen {

@@ -54,11 +54,11 @@ impl State {
     ///
     /// # Errors
     /// When no Coordinator would have written the event at this place. The state is unchanged then.
-    pub fn apply(&mut self, event: &Event) -> Result<(), Inconsistency> {
-        match &event.kind {
+    pub fn apply(&mut self, event: Event) -> Result<(), Inconsistency> {
+        match event.kind {
             EventKind::ManifestSet(set) => self.manifest_set(set),
             EventKind::CaGenerationStarted(started) => self.ca_generation_started(started),
-            EventKind::Recovered(recovered) => self.recovered(recovered),
+            EventKind::Recovered(recovered) => self.recovered(&recovered),
         }
     }
 
@@ -68,7 +68,7 @@ impl State {
         self.latest.as_ref().map(|set| set.transition)
     }
 
-    fn manifest_set(&mut self, set: &ManifestSet) -> Result<(), Inconsistency> {
+    fn manifest_set(&mut self, set: ManifestSet) -> Result<(), Inconsistency> {
         if self.awaited.is_some() {
             return Err(Inconsistency::Order);
         }
@@ -77,7 +77,7 @@ impl State {
             return Err(Inconsistency::BrokenChain);
         }
         self.manifests += 1;
-        self.latest = Some(set.clone());
+        self.latest = Some(set);
         self.awaited = Some(Cause::ManifestSet);
         Ok(())
     }
@@ -94,7 +94,7 @@ impl State {
         }
     }
 
-    fn ca_generation_started(&mut self, started: &CaGenerationStarted) -> Result<(), Inconsistency> {
+    fn ca_generation_started(&mut self, started: CaGenerationStarted) -> Result<(), Inconsistency> {
         if self.awaited != Some(started.cause) {
             return Err(Inconsistency::Order);
         }
@@ -107,9 +107,9 @@ impl State {
         }
         self.awaited = None;
         self.generation = expected;
-        self.certificates = Some(started.certificates.clone());
+        self.certificates = Some(started.certificates);
         if started.lasting.is_some() {
-            self.lasting.clone_from(&started.lasting);
+            self.lasting = started.lasting;
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ pub fn run(options: &CheckOptions, out: &mut impl Write, notes: &mut impl Write)
     let summary = check::inspect(&options.state_dir, seed.as_ref().map(|seed| seed.as_slice()), |record| {
         let decoded = Event::decode(record.event);
         let fault = match &decoded {
-            Ok(event) => state.apply(event).err().map(|fault| fault.to_string()),
+            Ok(event) => state.apply(event.clone()).err().map(|fault| fault.to_string()),
             Err(error) => Some(error.to_string()),
         };
         inconsistent += u64::from(fault.is_some());

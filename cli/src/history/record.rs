@@ -117,29 +117,34 @@ fn read_event(kind: wire::event::Kind) -> Result<Event, &'static str> {
     Ok(match kind {
         Kind::ManifestSet(set) => Event::ManifestSet(ManifestSet {
             manifest: hash(&set.manifest_digest, "manifest digest")?,
-            policies: set
-                .policy_digests
-                .iter()
-                .map(|digest| hash(digest, "policy digest"))
-                .collect::<Result<_, _>>()?,
+            policies: policies(&set.policies, &set.policy_digests)?,
             author: author(set.author)?,
             previous: hash(&set.previous_transition, "previous transition")?,
             transition: hash(&set.transition, "transition")?,
-            signature: set.signature.into(),
+            signature: set.signature,
         }),
         Kind::CaGenerationStarted(started) => Event::CaGenerationStarted(CaGeneration {
             generation: started.generation,
             cause: cause(started.cause())?,
-            intermediate_ca: started.intermediate_ca.into(),
-            mesh_ca: started.mesh_ca.into(),
-            root_ca: started.root_ca.into(),
-            transition_signer: started.transition_signer.into(),
+            intermediate_ca: started.intermediate_ca,
+            mesh_ca: started.mesh_ca,
+            root_ca: started.root_ca,
+            transition_signer: started.transition_signer,
         }),
         Kind::Recovered(recovered) => Event::Recovered {
             author: author(recovered.author)?,
             transition: hash(&recovered.transition, "transition")?,
         },
     })
+}
+
+/// In one piece, or as older Coordinators send them, in `separate` fields; never in both, and at least one.
+fn policies(packed: &[u8], separate: &[Vec<u8>]) -> Result<Vec<[u8; 32]>, &'static str> {
+    match (packed.as_chunks(), separate) {
+        (([], []), [_, ..]) => separate.iter().map(|digest| hash(digest, "policy digest")).collect(),
+        ((policies @ [_, ..], []), []) => Ok(policies.to_vec()),
+        _ => Err("policy digests"),
+    }
 }
 
 fn author(author: Option<wire::Author>) -> Result<Author, &'static str> {
@@ -150,7 +155,7 @@ fn author(author: Option<wire::Author>) -> Result<Author, &'static str> {
         wire::Proof::Signature => Proof::Signature,
         wire::Proof::Unspecified => return Err("proof of the author"),
     };
-    let key = match author.key_digest.as_ref() {
+    let key = match author.key_digest.as_slice() {
         [] => None,
         digest => Some(hash(digest, "key of the author")?),
     };
@@ -167,4 +172,21 @@ fn cause(cause: wire::Cause) -> Result<Cause, &'static str> {
 
 fn hash(bytes: &[u8], field: &'static str) -> Result<[u8; 32], &'static str> {
     bytes.try_into().map_err(|_| field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_read_in_one_piece_or_in_separate_fields_and_never_in_both_or_neither() {
+        let (packed, separate) = ([[5; 32], [6; 32]].concat(), [vec![5; 32], vec![6; 32]]);
+        assert_eq!(policies(&packed, &[]), Ok(vec![[5; 32], [6; 32]]));
+        assert_eq!(policies(&[], &separate), Ok(vec![[5; 32], [6; 32]]));
+        assert_eq!(policies(&packed, &separate), Err("policy digests"));
+        assert_eq!(policies(&[], &[]), Err("policy digests"));
+        assert_eq!(policies(&[5; 33], &[]), Err("policy digests"));
+        assert_eq!(policies(&[5; 31], &separate), Err("policy digests"));
+        assert_eq!(policies(&[], &[vec![5; 31]]), Err("policy digest"));
+    }
 }

@@ -42,7 +42,7 @@ fn live(happenings: &[Happening]) -> (Vec<Event>, State) {
 
 fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<State> {
     let mut state = State::default();
-    events.into_iter().try_for_each(|event| state.apply(event)).ok().map(|()| state)
+    events.into_iter().try_for_each(|event| state.apply(event.clone())).ok().map(|()| state)
 }
 
 proptest! {
@@ -76,7 +76,7 @@ fn an_event_that_does_not_fit_leaves_the_state_as_it_was() {
     let (events, _) = live(&[Happening::Set(1)]);
     let mut state = fold(&events[..2]).unwrap();
     let before = state.clone();
-    assert!(state.apply(&events[0]).is_err(), "the first manifest cannot come twice");
-    assert!(state.apply(&events[1]).is_err(), "neither can the first CA generation");
+    assert!(state.apply(events[0].clone()).is_err(), "the first manifest cannot come twice");
+    assert!(state.apply(events[1].clone()).is_err(), "neither can the first CA generation");
     assert_eq!(state, before);
 }

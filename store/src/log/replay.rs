@@ -1,4 +1,4 @@
-//! Walking over stored records in order, reading and chaining ahead on a second thread.
+//! Walking over stored records in order, reading ahead on a second thread.
 
 use super::Replayed;
 use crate::backend::{Backend, RecordBatch};
@@ -52,18 +52,22 @@ pub(super) fn replay<E: From<StoreError>>(
     origin: Digest,
     mut on_step: impl FnMut(Step<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut previous = origin;
-    let mut position = range.start;
-    let mut on_batch = |mut batch: Chained| -> Result<(), E> {
-        for (index, digest) in batch.digests.into_iter().enumerate() {
-            let sealed = batch.records.get_mut(index).unwrap_or_default();
+    let (mut previous, mut position) = (origin, range.start);
+    let mut on_batch = |mut batch: RecordBatch| -> Result<(), E> {
+        for index in 0..batch.len() {
+            // The log may have grown since the range was chosen.
+            if position >= range.end {
+                break;
+            }
+            let sealed = batch.get_mut(index).unwrap_or_default();
+            let digest = chain::after(&previous, sealed);
             on_step(Step { position, previous, digest, sealed })?;
             previous = digest;
             position = position.saturating_add(1);
         }
         Ok(())
     };
-    let mut source = Source { backend, next: range.start, end: range.end, digest: origin };
+    let mut source = Source { backend, next: range.start, end: range.end };
     if range.end.saturating_sub(range.start) <= FEW {
         while let Some(batch) = source.next_batch()? {
             on_batch(batch)?;
@@ -81,45 +85,30 @@ pub(super) fn replay<E: From<StoreError>>(
     })
 }
 
-/// Records with the chain digest after each.
-struct Chained {
-    records: RecordBatch,
-    digests: Vec<Digest>,
-}
-
-/// Reads and chains. Decrypting, and what the caller does with an event, takes about as long; so there is a thread
+/// Reads. Chaining, decrypting, and what the caller does with an event take about as long together; so there is a thread
 /// for each of the two.
 struct Source<'a> {
     backend: &'a dyn Backend,
     next: u64,
     end: u64,
-    /// Chain digest before the record at `next`.
-    digest: Digest,
 }
 
 impl Source<'_> {
     /// The next records, or `None` at the end.
-    fn next_batch(&mut self) -> Result<Option<Chained>, StoreError> {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, StoreError> {
         if self.next >= self.end {
             return Ok(None);
         }
-        let mut records = self.backend.read(self.next, BATCH_BYTES)?;
+        let records = self.backend.read(self.next, BATCH_BYTES)?;
         if records.is_empty() {
             return Err(StoreError::BeyondEnd { wanted: self.next, found: self.next });
         }
-        // The log may have grown since the range was chosen.
-        let wanted = usize::try_from(self.end - self.next).unwrap_or(usize::MAX);
-        let mut digests = Vec::with_capacity(records.len().min(wanted));
-        for index in 0..records.len().min(wanted) {
-            self.digest = chain::after(&self.digest, records.get_mut(index).unwrap_or_default());
-            digests.push(self.digest);
-        }
-        self.next = self.next.saturating_add(digests.len() as u64);
-        Ok(Some(Chained { records, digests }))
+        self.next = self.next.saturating_add(records.len() as u64);
+        Ok(Some(records))
     }
 }
 
-fn read_ahead(mut source: Source<'_>, to: &SyncSender<Result<Chained, StoreError>>) {
+fn read_ahead(mut source: Source<'_>, to: &SyncSender<Result<RecordBatch, StoreError>>) {
     while let Some(batch) = source.next_batch().transpose() {
         let last = batch.is_err();
         if to.send(batch).is_err() || last {

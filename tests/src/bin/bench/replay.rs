@@ -142,7 +142,7 @@ impl History {
             let decided = decide(standing, &command, &means).expect("the owner may set");
             let Command::SetManifest(back) = command else { panic!("it is the command from above") };
             set = back;
-            decided.iter().for_each(|event| state.apply(event).expect("it was just decided"));
+            decided.iter().for_each(|event| state.apply(event.clone()).expect("it was just decided"));
             current = Some(set.manifest.clone());
             let events: Vec<Vec<u8>> = decided.iter().map(Event::encode).collect();
             self.sizes.extend(events.iter().map(Vec::len));
@@ -185,7 +185,7 @@ impl History {
         let mut unlocked = None;
         let seconds = timed(|| {
             let log = log.unlock(self.seed.secret(), |record| -> Result<(), Box<dyn std::error::Error>> {
-                Ok(state.apply(&Event::decode(record.event)?)?)
+                Ok(state.apply(Event::decode(record.event)?)?)
             });
             unlocked = Some(log.map_err(|(_, error)| error).expect("it verifies"));
         });
