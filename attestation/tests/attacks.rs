@@ -4,21 +4,39 @@
 //! evidence: what refuses it is the check that the test names, not the signature.
 
 #[cfg(test)]
+#[path = "attacks/attached_lists.rs"]
+mod attached_lists;
+#[cfg(test)]
 #[path = "attacks/certificates.rs"]
 mod certificates;
+#[cfg(test)]
+#[path = "attacks/documents.rs"]
+mod documents;
 #[cfg(test)]
 #[path = "attacks/flips.rs"]
 mod flips;
 #[cfg(test)]
+#[path = "attacks/products.rs"]
+mod products;
+#[cfg(test)]
+#[path = "attacks/resigned.rs"]
+mod resigned;
+#[cfg(test)]
 #[path = "attacks/revocation.rs"]
 mod revocation;
 #[cfg(test)]
+#[path = "attacks/signatures.rs"]
+mod signatures;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+#[path = "attacks/validity.rs"]
+mod validity;
 
 use contrast_attestation::{
     Evidence, EvidenceType, Verifier,
     snp::{
-        CpuId, MitigationVectors, PlatformInfo, Product, ReferenceValues, SnpVerifier, TcbParts, TrustAnchor,
+        MitigationVectors, PlatformInfo, Product, ReferenceValues, SnpVerifier, TcbParts, TrustAnchor,
         id_block, measurement,
     },
 };
@@ -50,89 +68,6 @@ fn every_fault_is_told_at_once() {
             "report field CHIP_ID",
         ],
     );
-}
-
-// Versions and layout.
-
-#[test]
-fn unknown_report_versions_are_refused() {
-    for version in [0, 1, 6, u32::MAX] {
-        let findings = refused(honest().edit(|report| report.version = version), &["attestation document"]);
-        assert!(findings[0].found.contains(&format!("version {version}")), "{findings:?}");
-    }
-}
-
-#[test]
-fn an_all_zero_report_is_refused() {
-    let mut document = honest().sign().unwrap();
-    document.report = contrast_attestation::snp::Report { version: 0, ..document.report };
-    refused_by(&verifier(reference()), &evidence(&document), &["attestation document"]);
-
-    let mut zero = honest().version(2).sign().unwrap();
-    let mut bytes = [0; 1184];
-    bytes[0] = 2;
-    zero.report = contrast_attestation::snp::Report::parse(&bytes).unwrap();
-    let findings = appraise(&verifier(reference()), &evidence(&zero)).unwrap_err();
-    assert_eq!(findings[0].field, "report field SIGNATURE");
-}
-
-#[test]
-fn fields_that_a_version_does_not_have_are_refused() {
-    // The report message is field 1 of the document; what is added to it here is field 30, launch_mit_vector.
-    let document = honest().version(3).sign().unwrap();
-    let mut bytes = document.encode();
-    let field = [0xF0, 0x01, 0x01];
-    // A second occurrence of field 1 is merged into the first (protobuf encoding guide).
-    bytes.extend([&[0x0A, 3][..], &field].concat());
-    let evidence = Evidence { evidence_type: EvidenceType::Simulated, document: bytes };
-    let findings = refused_by(&verifier(reference()), &evidence, &["attestation document"]);
-    assert!(findings[0].found.contains("launch_mit_vector"), "{findings:?}");
-}
-
-#[test]
-fn documents_that_are_no_documents_are_refused() {
-    let honest = honest().sign().unwrap().encode();
-    for bytes in
-        [&[][..], b"garbage", &[0xFF; 64], &honest[..honest.len() / 2], &[&honest[..], &[0xFF]].concat()]
-    {
-        let evidence = Evidence { evidence_type: EvidenceType::Simulated, document: bytes.to_vec() };
-        refused_by(&verifier(reference()), &evidence, &["attestation document"]);
-    }
-}
-
-// Product lines.
-
-#[test]
-fn an_unknown_processor_finds_no_root() {
-    let cpuid = Some(CpuId { family: 0x17, model: 0x31, stepping: 0 });
-    refused(honest().edit(|report| report.cpuid = cpuid), &["report field CPUID_FAM_ID"]);
-    // The lowest family that the document can express.
-    let cpuid = Some(CpuId { family: 0x0F, model: 0, stepping: 0 });
-    refused(honest().edit(|report| report.cpuid = cpuid), &["report field CPUID_FAM_ID"]);
-}
-
-#[test]
-fn a_report_of_another_product_line_is_refused() {
-    let cpuid = Some(Product::Milan.typical_cpuid());
-    refused(honest().edit(|report| report.cpuid = cpuid), &["report field CPUID_FAM_ID"]);
-    let mut document = honest().version(2).sign().unwrap();
-    document.product = Some(Product::Milan);
-    refused_by(&verifier(reference()), &evidence(&document), &["document field product"]);
-}
-
-#[test]
-fn a_tcb_version_in_turins_layout_is_refused_on_an_older_line() {
-    let turin = TcbParts { bootloader: 20, tee: 9, snp: 99, microcode: 255, fmc: Some(9) };
-    let builder = honest().edit(|report| report.current_tcb = turin.encode(Product::Turin));
-    let findings = refused(builder, &["report field CURRENT_TCB"]);
-    assert!(findings[0].found.contains("reserved on Genoa"), "{findings:?}");
-}
-
-#[test]
-fn reference_values_for_another_line_accept_nothing_of_this_one() {
-    let verifier = verifier(ReferenceValues { product: Product::Milan, ..reference() });
-    let evidence = honest().evidence().unwrap();
-    refused_by(&verifier, &evidence, &["ARK certificate common name", "report field CPUID_FAM_ID"]);
 }
 
 // TCB versions and firmware.
@@ -371,42 +306,6 @@ fn a_report_whose_signing_key_is_masked_or_unknown_is_refused() {
         refused(honest().edit(|report| report.signer_info = signer_info), &["report field KEY_INFO"]);
     }
     accepted(honest().edit(|report| report.signer_info = 1));
-}
-
-// The signature.
-
-#[test]
-fn a_signature_that_is_not_one_is_refused() {
-    type Fault = fn(&mut [u8; 512]);
-    let faults: [(&str, Fault); 7] = [
-        ("r zero", |signature| signature[..48].fill(0)),
-        ("s zero", |signature| signature[72..120].fill(0)),
-        ("r too large", |signature| signature[..48].fill(0xFF)),
-        ("s too large", |signature| signature[72..120].fill(0xFF)),
-        ("padding of r", |signature| signature[71] = 1),
-        ("padding of s", |signature| signature[143] = 1),
-        ("padding after both", |signature| signature[511] = 1),
-    ];
-    for (name, fault) in faults {
-        let mut document = honest().sign().unwrap();
-        fault(&mut document.report.signature);
-        let findings = refused_by(&verifier(reference()), &evidence(&document), &["report field SIGNATURE"]);
-        assert!(!findings[0].found.contains("does not verify"), "{name}: {findings:?}");
-    }
-}
-
-#[test]
-fn another_signature_algorithm_is_refused() {
-    for algorithm in [0, 2, u32::MAX] {
-        refused(honest().edit(|report| report.signature_algo = algorithm), &["report field SIGNATURE"]);
-    }
-}
-
-#[test]
-fn a_signature_over_another_report_is_refused() {
-    let mut document = honest().sign().unwrap();
-    document.report.report_id[0] ^= 1;
-    refused_by(&verifier(reference()), &evidence(&document), &["report field SIGNATURE"]);
 }
 
 // Real and simulated.

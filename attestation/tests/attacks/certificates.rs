@@ -1,17 +1,14 @@
 //! Endorsements that belong to another key, chip, firmware, authority or time.
 
-use std::time::SystemTime;
-
 use contrast_attestation::{
-    Verifier,
-    simulated::{EndorsementTemplate, Hierarchy, Processor, ReportBuilder},
-    snp::{Product, ReferenceValues, SigningKey, SnpVerifier},
+    simulated::{EndorsementTemplate, Processor, ReportBuilder},
+    snp::{Product, SigningKey},
 };
 
 use crate::support::*;
 
 /// A certificate for the processor's own key, as it was issued but for one change.
-fn reissued(change: impl FnOnce(&mut EndorsementTemplate)) -> Vec<u8> {
+pub(crate) fn reissued(change: impl FnOnce(&mut EndorsementTemplate)) -> Vec<u8> {
     let mut template = EndorsementTemplate::new(
         Product::Genoa,
         PROCESSOR.tcb(),
@@ -22,7 +19,7 @@ fn reissued(change: impl FnOnce(&mut EndorsementTemplate)) -> Vec<u8> {
     GENOA.issue(&template).unwrap()
 }
 
-fn with_vcek(certificate: Vec<u8>) -> ReportBuilder<'static> {
+pub(crate) fn with_vcek(certificate: Vec<u8>) -> ReportBuilder<'static> {
     honest().endorse(|certificates| certificates.vcek = certificate)
 }
 
@@ -67,39 +64,8 @@ fn a_certificate_without_an_extension_of_its_kind_is_refused() {
     refused(with_vcek(certificate), &["VCEK certificate extension hwID"]);
 }
 
-#[test]
-fn certificates_outside_their_validity_are_refused() {
-    let now = SystemTime::now();
-    let expired = reissued(|template| template.not_after = now - DAY / 2);
-    refused(with_vcek(expired), &["VCEK certificate validity"]);
-    let future = reissued(|template| template.not_before = now + DAY);
-    refused(with_vcek(future), &["VCEK certificate validity"]);
-    // The same chain, verified and remembered, is refused at another time.
-    let evidence = honest().evidence().unwrap();
-    let verifier = verifier(reference());
-    for (time, fields) in [
-        (now, &[][..]),
-        (now + 8 * 365 * DAY, &["VCEK certificate validity"]),
-        (
-            now + 26 * 365 * DAY,
-            &["ARK certificate validity", "ASK certificate validity", "VCEK certificate validity"],
-        ),
-        (
-            SystemTime::UNIX_EPOCH,
-            &["ARK certificate validity", "ASK certificate validity", "VCEK certificate validity"],
-        ),
-    ] {
-        let findings = match verifier.appraise(&evidence, &REPORT_DATA, time) {
-            Ok(_) => Vec::new(),
-            Err(rejection) => rejection.findings,
-        };
-        let found: Vec<_> = findings.iter().map(|finding| finding.field.as_str()).collect();
-        assert_eq!(found, fields);
-    }
-}
-
 /// A report signed with a VLEK: the processor's own key under a VLEK certificate.
-fn with_vlek() -> ReportBuilder<'static> {
+pub(crate) fn with_vlek() -> ReportBuilder<'static> {
     let vlek = reissued(|template| {
         template.kind = SigningKey::Vlek;
         template.hardware_id.clear();
@@ -190,27 +156,4 @@ fn missing_and_malformed_certificates_are_refused() {
     refused(with_vcek(b"garbage".to_vec()), &["VCEK certificate"]);
     refused(honest().endorse(|certificates| certificates.vcek.push(0)), &["VCEK certificate"]);
     refused(honest().endorse(|certificates| certificates.ask.push(0)), &["ASK certificate"]);
-}
-
-#[test]
-fn turin_is_accepted_with_its_own_layout_and_refused_with_an_older_one() {
-    let turin = Processor::new(&Hierarchy::generate(Product::Turin).unwrap()).unwrap();
-    let reference = ReferenceValues { allowed_host_data: vec![HOST_DATA], ..turin.reference_values() };
-    let verifier = SnpVerifier::new("simulated-0", reference.clone(), turin.trust_anchor());
-    let builder = || turin.report_builder(HOST_DATA, REPORT_DATA);
-    appraise(&verifier, &builder().evidence().unwrap()).unwrap();
-    let older = turin.tcb().encode(Product::Genoa);
-    let evidence = builder().edit(|report| report.launch_tcb = older).evidence().unwrap();
-    refused_by(&verifier, &evidence, &["report field LAUNCH_TCB"]);
-    // The first boot stage is a part like the others.
-    let mut minimum = reference;
-    minimum.minimum_tcb.fmc = Some(2);
-    let verifier = SnpVerifier::new("simulated-0", minimum, turin.trust_anchor());
-    let parts = ["launch TCB part FMC", "committed TCB part FMC", "reported TCB part FMC"];
-    refused_by(&verifier, &builder().evidence().unwrap(), &parts);
-    // Turin names a chip with 8 bytes; nothing may follow them.
-    let longer = builder().edit(|report| report.chip_id[8] = 1).evidence().unwrap();
-    let reference = ReferenceValues { allowed_host_data: vec![HOST_DATA], ..turin.reference_values() };
-    let verifier = SnpVerifier::new("simulated-0", reference, turin.trust_anchor());
-    refused_by(&verifier, &longer, &["report field CHIP_ID"]);
 }
