@@ -34,7 +34,7 @@ mod support;
 mod validity;
 
 use contrast_attestation::{
-    Evidence, EvidenceType, Verifier,
+    Evidence, EvidenceType, Finding, Verifier,
     snp::{
         MitigationVectors, PlatformInfo, Product, ReferenceValues, SnpVerifier, TcbParts, TrustAnchor,
         id_block, measurement,
@@ -79,7 +79,10 @@ fn a_tcb_version_with_one_lower_part_is_refused_though_it_is_higher_as_a_number(
     reference.minimum_tcb.microcode -= 10;
     let parts =
         ["launch TCB part BOOT_LOADER", "committed TCB part BOOT_LOADER", "reported TCB part BOOT_LOADER"];
-    refused_by(&verifier(reference), &honest().evidence().unwrap(), &parts);
+    let findings = refused_by(&verifier(reference), &honest().evidence().unwrap(), &parts);
+    let told =
+        |finding: &Finding| (&*finding.expected, &*finding.found) == ("at least 11 (the minimum)", "10");
+    assert!(findings.iter().all(told), "{findings:?}");
 }
 
 #[test]
@@ -183,9 +186,11 @@ fn a_guest_policy_without_a_required_protection_is_refused() {
 #[test]
 fn unknown_guest_policy_bits_are_refused() {
     for bit in 26..64 {
-        refused(honest().edit(|report| report.policy |= 1 << bit), &["report field POLICY"]);
+        let words = format!("unknown bits {:#018x}", 1_u64 << bit);
+        refused_saying(honest().edit(|report| report.policy |= 1 << bit), "report field POLICY", &words);
     }
-    refused(honest().edit(|report| report.policy &= !(1 << 17)), &["report field POLICY"]);
+    let builder = honest().edit(|report| report.policy &= !(1 << 17));
+    refused_saying(builder, "report field POLICY", "does not set bit 17, which must be one");
 }
 
 #[test]
@@ -212,14 +217,17 @@ fn each_platform_info_bit_is_judged() {
     let verifier = verifier(ReferenceValues { platform_info: Some(strict), ..reference() });
     refused_by(&verifier, &honest().evidence().unwrap(), &fields);
     for bit in std::iter::once(6).chain(8..64) {
-        refused(honest().edit(|report| report.platform_info |= 1 << bit), &["report field PLATFORM_INFO"]);
+        let builder = honest().edit(|report| report.platform_info |= 1 << bit);
+        let words = format!("unknown bits {:#018x}", 1_u64 << bit);
+        refused_saying(builder, "report field PLATFORM_INFO", &words);
     }
 }
 
 #[test]
 fn a_report_from_another_privilege_level_is_refused() {
     for vmpl in [1, 2, 3, u32::MAX] {
-        refused(honest().edit(|report| report.vmpl = vmpl), &["report field VMPL"]);
+        let findings = refused(honest().edit(|report| report.vmpl = vmpl), &["report field VMPL"]);
+        assert_eq!((&*findings[0].expected, &*findings[0].found), ("0", &*vmpl.to_string()));
     }
 }
 
@@ -290,20 +298,29 @@ fn a_chip_that_is_not_listed_is_refused() {
     refused_by(&only([9; 64]), &evidence, &["report field CHIP_ID"]);
     // Not even a list that names zero accepts a masked chip ID.
     let masked = honest().edit(|report| report.chip_id = [0; 64]).evidence().unwrap();
-    refused_by(&only([0; 64]), &masked, &["report field CHIP_ID"]);
+    let findings = refused_by(&only([0; 64]), &masked, &["report field CHIP_ID"]);
+    assert_eq!(findings[0].found, "zero (MASK_CHIP_ID)");
 }
 
 #[test]
 fn a_masked_chip_id_is_refused_in_version_2_only() {
     let masked = || honest().edit(|report| report.chip_id = [0; 64]);
-    refused(masked().version(2), &["report field CHIP_ID"]);
+    let words = "zero (MASK_CHIP_ID), so that nothing tells the processor";
+    refused_saying(masked().version(2), "report field CHIP_ID", words);
     accepted(masked().version(3));
 }
 
 #[test]
 fn a_report_whose_signing_key_is_masked_or_unknown_is_refused() {
-    for signer_info in [0b10, 0b0_1000, 0b1_1100, 1 << 5, 1 << 31] {
-        refused(honest().edit(|report| report.signer_info = signer_info), &["report field KEY_INFO"]);
+    for (signer_info, words) in [
+        (0b10, "MASK_CHIP_KEY is set, so the report is not signed"),
+        (0b0_1000, "SIGNING_KEY is 2, which is neither VCEK (0) nor VLEK (1)"),
+        (0b1_1100, "SIGNING_KEY is 7, which is neither VCEK (0) nor VLEK (1)"),
+        (1 << 5, "reserved bits 0x00000020 are set"),
+        (1 << 31, "reserved bits 0x80000000 are set"),
+    ] {
+        let builder = honest().edit(|report| report.signer_info = signer_info);
+        refused_saying(builder, "report field KEY_INFO", words);
     }
     accepted(honest().edit(|report| report.signer_info = 1));
 }
@@ -314,9 +331,12 @@ fn a_report_whose_signing_key_is_masked_or_unknown_is_refused() {
 fn a_hardware_entry_accepts_no_simulated_evidence_under_either_name() {
     let hardware = SnpVerifier::new("snp-0-GENOA", reference(), TrustAnchor::Amd);
     let simulated = honest().evidence().unwrap();
-    refused_by(&hardware, &simulated, &["evidence type"]);
+    let findings = refused_by(&hardware, &simulated, &["evidence type"]);
+    let names = (EvidenceType::Snp.name(), EvidenceType::Simulated.name());
+    assert_eq!((&*findings[0].expected, &*findings[0].found), names);
     let disguised = Evidence { evidence_type: EvidenceType::Snp, document: simulated.document };
-    refused_by(&hardware, &disguised, &["ARK certificate"]);
+    let findings = refused_by(&hardware, &disguised, &["ARK certificate"]);
+    assert_eq!(findings[0].found, hex::encode(PROCESSOR.root_digest()));
     // Without its own root, the simulated ASK stands below AMD's.
     let rootless = honest().endorse(|certificates| certificates.ark.clear()).evidence().unwrap();
     let rootless = Evidence { evidence_type: EvidenceType::Snp, ..rootless };
@@ -328,7 +348,9 @@ fn a_simulated_entry_accepts_neither_hardware_evidence_nor_another_simulator() {
     let verifier = verifier(reference());
     assert_eq!(verifier.evidence_type(), EvidenceType::Simulated);
     let hardware = Evidence { evidence_type: EvidenceType::Snp, ..honest().evidence().unwrap() };
-    refused_by(&verifier, &hardware, &["evidence type"]);
+    let findings = refused_by(&verifier, &hardware, &["evidence type"]);
+    let names = (EvidenceType::Simulated.name(), EvidenceType::Snp.name());
+    assert_eq!((&*findings[0].expected, &*findings[0].found), names);
     let anchor = TrustAnchor::Simulated { root_digest: [1; 32] };
     let other = SnpVerifier::new("simulated-1", reference(), anchor);
     refused_by(&other, &honest().evidence().unwrap(), &["ARK certificate"]);

@@ -2,7 +2,7 @@
 
 use contrast_attestation::{
     simulated::{EndorsementTemplate, Processor, ReportBuilder},
-    snp::{Product, SigningKey},
+    snp::{Endorsements, Product, SigningKey, TcbParts},
 };
 
 use crate::support::*;
@@ -30,7 +30,10 @@ fn a_reissued_certificate_is_accepted() {
 
 #[test]
 fn a_certificate_of_another_chip_is_refused() {
-    refused(with_vcek(reissued(|template| template.hardware_id[0] ^= 1)), &["report field CHIP_ID"]);
+    let findings =
+        refused(with_vcek(reissued(|template| template.hardware_id[0] ^= 1)), &["report field CHIP_ID"]);
+    assert!(findings[0].expected.starts_with("hwID of the VCEK: "), "{findings:?}");
+    assert_eq!(findings[0].found, hex::encode(PROCESSOR.chip_id()));
     // Another processor's certificate has another key, too.
     let other = Processor::new(&GENOA).unwrap();
     let fields = ["report field SIGNATURE", "report field CHIP_ID"];
@@ -39,21 +42,30 @@ fn a_certificate_of_another_chip_is_refused() {
 
 #[test]
 fn a_certificate_of_another_tcb_version_is_refused() {
-    refused(with_vcek(reissued(|template| template.tcb.snp += 1)), &["report field REPORTED_TCB"]);
-    refused(with_vcek(reissued(|template| template.tcb.tee += 1)), &["report field REPORTED_TCB"]);
-    refused(with_vcek(reissued(|template| template.tcb.microcode -= 1)), &["report field REPORTED_TCB"]);
+    let refused_with = |change: fn(&mut TcbParts)| {
+        let mut tcb = PROCESSOR.tcb();
+        change(&mut tcb);
+        let findings =
+            refused(with_vcek(reissued(|template| template.tcb = tcb)), &["report field REPORTED_TCB"]);
+        assert_eq!(findings[0].expected, format!("that of the VCEK: {tcb}"));
+        assert_eq!(findings[0].found, PROCESSOR.tcb().to_string());
+    };
+    refused_with(|tcb| tcb.bootloader -= 1);
+    refused_with(|tcb| tcb.tee += 1);
+    refused_with(|tcb| tcb.snp += 1);
+    refused_with(|tcb| tcb.microcode -= 1);
 }
 
 #[test]
 fn a_certificate_of_another_key_is_refused() {
     let certificate = reissued(|template| template.public_key = other_public_key());
-    refused(with_vcek(certificate), &["report field SIGNATURE"]);
+    refused_saying(with_vcek(certificate), "report field SIGNATURE", "does not verify with the key");
 }
 
 #[test]
 fn a_certificate_of_another_product_line_is_refused() {
     let certificate = reissued(|template| "Milan-B0".clone_into(&mut template.product_name));
-    refused(with_vcek(certificate), &["VCEK extension productName"]);
+    refused_saying(with_vcek(certificate), "VCEK extension productName", "Milan-B0");
 }
 
 #[test]
@@ -97,15 +109,15 @@ fn vlek_and_vcek_do_not_stand_in_for_each_other() {
         certificates.vcek = std::mem::take(&mut certificates.vlek);
         certificates.ask = GENOA.ask().to_vec();
     });
-    refused(swapped, &["VCEK certificate common name"]);
+    refused_saying(swapped, "VCEK certificate common name", "\"SEV-VLEK\"");
     // The report says VLEK, the certificate is a VCEK's, or there is none.
     let vcek = || honest().edit(|report| report.signer_info = 1 << 2);
-    refused(vcek(), &["VLEK certificate"]);
+    refused_saying(vcek(), "VLEK certificate", "none in the evidence");
     let swapped = vcek().endorse(|certificates| {
         certificates.vlek = std::mem::take(&mut certificates.vcek);
         certificates.ask = GENOA.asvk().unwrap();
     });
-    refused(swapped, &["VLEK certificate common name"]);
+    refused_saying(swapped, "VLEK certificate common name", "\"SEV-VCEK\"");
 }
 
 /// A remembered chain must not answer for another question about the same bytes.
@@ -115,21 +127,24 @@ fn a_verified_vcek_chain_is_not_remembered_as_one_of_a_vlek() {
     let same_chain = honest().edit(|report| report.signer_info = 1 << 2).endorse(|certificates| {
         certificates.vlek = std::mem::take(&mut certificates.vcek);
     });
-    refused(same_chain, &["ASVK certificate common name"]);
+    refused_saying(same_chain, "ASVK certificate common name", "\"SEV-Genoa\"");
 }
 
 #[test]
 fn ask_and_asvk_do_not_stand_in_for_each_other() {
     let ask = GENOA.ask().to_vec();
-    refused(with_vlek().endorse(|certificates| certificates.ask = ask), &["ASVK certificate common name"]);
+    let swapped = with_vlek().endorse(|certificates| certificates.ask = ask);
+    refused_saying(swapped, "ASVK certificate common name", "\"SEV-Genoa\"");
     let asvk = GENOA.asvk().unwrap();
-    refused(honest().endorse(|certificates| certificates.ask = asvk), &["ASK certificate common name"]);
+    let swapped = honest().endorse(|certificates| certificates.ask = asvk);
+    refused_saying(swapped, "ASK certificate common name", "\"SEV-VLEK-Genoa\"");
 }
 
 #[test]
 fn an_endorsement_key_is_no_authority() {
     let vcek = PROCESSOR.endorsements().vcek.clone();
-    refused(honest().endorse(|certificates| certificates.ask = vcek), &["ASK certificate common name"]);
+    let promoted = honest().endorse(|certificates| certificates.ask = vcek);
+    refused_saying(promoted, "ASK certificate common name", "\"SEV-VCEK\"");
 }
 
 #[test]
@@ -150,10 +165,18 @@ fn a_chain_under_a_root_of_the_same_name_is_refused() {
 
 #[test]
 fn missing_and_malformed_certificates_are_refused() {
-    refused(honest().endorse(|certificates| certificates.ark.clear()), &["ARK certificate"]);
-    refused(honest().endorse(|certificates| certificates.ask.clear()), &["ASK certificate"]);
-    refused(honest().endorse(|certificates| certificates.vcek.clear()), &["VCEK certificate"]);
-    refused(with_vcek(b"garbage".to_vec()), &["VCEK certificate"]);
-    refused(honest().endorse(|certificates| certificates.vcek.push(0)), &["VCEK certificate"]);
-    refused(honest().endorse(|certificates| certificates.ask.push(0)), &["ASK certificate"]);
+    const MISSING: &str = "none in the evidence";
+    const MALFORMED: &str = "bytes that are not a DER X.509 certificate";
+    type Change = fn(&mut Endorsements);
+    let cases: [(Change, &str, &str); 6] = [
+        (|certificates| certificates.ark.clear(), "ARK certificate", MISSING),
+        (|certificates| certificates.ask.clear(), "ASK certificate", MISSING),
+        (|certificates| certificates.vcek.clear(), "VCEK certificate", MISSING),
+        (|certificates| certificates.vcek = b"garbage".to_vec(), "VCEK certificate", MALFORMED),
+        (|certificates| certificates.vcek.push(0), "VCEK certificate", MALFORMED),
+        (|certificates| certificates.ask.push(0), "ASK certificate", MALFORMED),
+    ];
+    for (change, field, words) in cases {
+        refused_saying(honest().endorse(change), field, words);
+    }
 }

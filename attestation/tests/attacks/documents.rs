@@ -147,15 +147,6 @@ fn a_document_with_trailing_bytes_is_refused() {
     }
 }
 
-#[test]
-fn certificates_with_trailing_bytes_are_refused() {
-    const REASON: &str = "bytes that are not a DER X.509 certificate";
-    let findings = refused(honest().endorse(|certificates| certificates.vcek.push(0)), &["VCEK certificate"]);
-    assert_eq!(findings[0].found, REASON);
-    let findings = refused(honest().endorse(|certificates| certificates.ask.push(0)), &["ASK certificate"]);
-    assert_eq!(findings[0].found, REASON);
-}
-
 fn encoding(reason: &str) -> String {
     format!(
         "document is not a protobuf message of type sevsnp.Attestation: failed to decode Protobuf message: {reason}"

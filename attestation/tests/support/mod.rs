@@ -85,6 +85,13 @@ pub(crate) fn refused(builder: ReportBuilder<'_>, fields: &[&str]) -> Vec<Findin
     refused_by(&verifier(reference()), &builder.evidence().unwrap(), fields)
 }
 
+/// The evidence must be refused for one reason, with these words about what was found.
+#[track_caller]
+pub(crate) fn refused_saying(builder: ReportBuilder<'_>, field: &str, words: &str) {
+    let findings = refused(builder, &[field]);
+    assert!(findings[0].found.contains(words), "{words:?} is not in {:?}", findings[0].found);
+}
+
 #[track_caller]
 pub(crate) fn accepted(builder: ReportBuilder<'_>) {
     appraise(&verifier(reference()), &builder.evidence().unwrap()).unwrap();
