@@ -4,11 +4,13 @@
 //! simulated; `cargo run --package contrast-fuzz --example seeds` makes them anew. The tests below give each of them
 //! to its target, so that the targets stay true without a fuzzer, too.
 
+mod certificate_table;
 #[cfg(any(feature = "engine", test))]
 mod sealed_record;
 
 use std::time::UNIX_EPOCH;
 
+pub use certificate_table::{certificate_table, write_certificate_table};
 use contrast_attestation::{
     NoCollateral,
     atls::parse_peer_certificate,
@@ -168,6 +170,7 @@ mod tests {
 
     /// Every target that has a file in `targets`.
     const TARGETS: &[(&str, Target)] = &[
+        ("certificate_table", certificate_table),
         ("collateral", collateral),
         ("firmware", firmware),
         ("kernel", kernel),
@@ -218,6 +221,9 @@ mod tests {
     fn each_parser_accepts_a_seed() {
         assert!(seeds("snp_report").iter().any(|seed| Report::parse(seed).is_ok()));
         assert!(seeds("snp_document").iter().any(|seed| document::parse(seed).is_ok()));
+        let tables = seeds("certificate_table");
+        assert!(tables.iter().all(|seed| snp::certificate_table::parse(seed).is_ok()));
+        assert!(tables.iter().any(|seed| !snp::certificate_table::parse(seed).unwrap().vlek.is_empty()));
         assert!(seeds("tdx_quote").iter().all(|seed| Quote::parse(seed).is_ok()));
         assert!(seeds("tdx_document").iter().all(|seed| tdx::document::parse(seed).is_ok()));
         assert!(seeds("collateral").iter().any(|seed| Collateral::parse(seed).is_ok()));

@@ -143,6 +143,7 @@ mod tests {
     use crate::{
         Missing, NoCollateral,
         simulated::{Hierarchy, Processor},
+        snp::ReportError,
         tdx::{Collateral, PckCa},
     };
 
@@ -230,7 +231,17 @@ mod tests {
         assert_eq!(issuer(NoCollateral).document(long).unwrap().report, report);
         let mut short = blobs(&report, &[]);
         short.report.pop();
-        assert!(matches!(issuer(NoCollateral).document(short), Err(AttestError::Report(_))));
+        let error = issuer(NoCollateral).document(short).unwrap_err();
+        assert!(matches!(error, AttestError::Report(ReportError::Length(1183))), "{error}");
+    }
+
+    #[test]
+    fn a_platform_that_gives_an_all_zero_report_is_an_error_that_says_so() {
+        for added in [0, 1, 4000] {
+            let blobs = Blobs { report: vec![0; Report::LENGTH + added], added_by_host: Vec::new() };
+            let error = issuer(NoCollateral).document(blobs).unwrap_err();
+            assert!(matches!(error, AttestError::Report(ReportError::Version(0))), "{error}");
+        }
     }
 
     #[test]

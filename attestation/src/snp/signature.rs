@@ -23,9 +23,21 @@ pub enum SignatureError {
     /// No other algorithm is defined.
     #[error("signature algorithm is {0}, but only 1 (ECDSA P-384 with SHA-384) is defined")]
     Algorithm(u32),
-    /// The number needs more than 48 bytes, or is not between 1 and the order of the group.
-    #[error("signature component {component} is zero or not below the order of P-384")]
-    Range {
+    /// Both numbers are at least 1.
+    #[error("signature component {component} is zero")]
+    Zero {
+        /// `r` or `s`.
+        component: char,
+    },
+    /// Both numbers are below the order of the group.
+    #[error("signature component {component} is not below the order of P-384")]
+    TooLarge {
+        /// `r` or `s`.
+        component: char,
+    },
+    /// A number of P-384 has 48 bytes; the other 24 of its field must be zero.
+    #[error("signature component {component} has bytes other than zero above its 48")]
+    TooLong {
         /// `r` or `s`.
         component: char,
     },
@@ -65,8 +77,8 @@ pub fn parse(field: &[u8; 512]) -> Result<[u8; 96], SignatureError> {
     }
     let mut fixed = [0; 96];
     let (to_r, to_s) = fixed.split_at_mut(48);
-    component(r, to_r).ok_or(SignatureError::Range { component: 'r' })?;
-    component(s, to_s).ok_or(SignatureError::Range { component: 's' })?;
+    read('r', r, to_r)?;
+    read('s', s, to_s)?;
     Ok(fixed)
 }
 
@@ -80,14 +92,19 @@ pub fn encode(fixed: &[u8; 96]) -> [u8; 512] {
     field
 }
 
-fn component(little_endian: &[u8], out: &mut [u8]) -> Option<()> {
-    let (low, high) = little_endian.split_at_checked(48)?;
+fn read(component: char, little_endian: &[u8], out: &mut [u8]) -> Result<(), SignatureError> {
+    let (low, high) = little_endian.split_at(48);
     if high.iter().any(|byte| *byte != 0) {
-        return None;
+        return Err(SignatureError::TooLong { component });
     }
     out.iter_mut().zip(low.iter().rev()).for_each(|(to, from)| *to = *from);
-    let in_range = out.iter().any(|byte| *byte != 0) && *out < GROUP_ORDER[..];
-    in_range.then_some(())
+    if out.iter().all(|byte| *byte == 0) {
+        return Err(SignatureError::Zero { component });
+    }
+    if *out >= GROUP_ORDER[..] {
+        return Err(SignatureError::TooLarge { component });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -99,10 +116,12 @@ mod tests {
         let valid = [1; 96];
         assert_eq!(parse(&encode(&valid)), Ok(valid));
         for (component, start) in [('r', 0), ('s', 48)] {
-            for bad in [[0; 48], GROUP_ORDER, [0xFF; 48]] {
+            let (zero, too_large) =
+                (SignatureError::Zero { component }, SignatureError::TooLarge { component });
+            for (bad, error) in [([0; 48], zero), (GROUP_ORDER, too_large), ([0xFF; 48], too_large)] {
                 let mut signature = valid;
                 signature[start..start + 48].copy_from_slice(&bad);
-                assert_eq!(parse(&encode(&signature)), Err(SignatureError::Range { component }));
+                assert_eq!(parse(&encode(&signature)), Err(error));
             }
         }
     }
@@ -112,7 +131,12 @@ mod tests {
         for offset in (48..72).chain(72 + 48..512) {
             let mut field = encode(&[1; 96]);
             field[offset] = 1;
-            assert!(parse(&field).is_err(), "offset {offset}");
+            let error = match offset {
+                ..72 => SignatureError::TooLong { component: 'r' },
+                72..144 => SignatureError::TooLong { component: 's' },
+                _ => SignatureError::Padding,
+            };
+            assert_eq!(parse(&field), Err(error), "offset {offset}");
         }
     }
 }

@@ -40,14 +40,6 @@ async fn refused(answer: impl Fn(&[u8]) -> Arc<CertifiedKey> + Clone + Send + Sy
     judged(answer).await.unwrap().appraisal.unwrap().unwrap_err()
 }
 
-/// The only finding is that the report data is another.
-fn assert_wrong_report_data(refusal: &Refusal) {
-    let Refusal::Rejected(rejections) = refusal else { panic!("{refusal:?}") };
-    let [rejection] = rejections.as_slice() else { panic!("{refusal:?}") };
-    let [finding] = rejection.findings.as_slice() else { panic!("{refusal:?}") };
-    assert_eq!(finding.field, "report field REPORT_DATA");
-}
-
 #[tokio::test]
 async fn genuine_evidence_of_a_stranger_is_accepted() {
     let key = Arc::new(KeyPair::generate().unwrap());
@@ -73,11 +65,23 @@ async fn evidence_for_another_nonce_is_refused() {
 }
 
 #[tokio::test]
-async fn evidence_for_a_nonce_of_another_length_is_refused() {
-    for cut in [0, 31] {
+async fn evidence_for_a_shorter_nonce_is_refused() {
+    for cut in [0, 1, 16, 31] {
         let key = Arc::new(KeyPair::generate().unwrap());
         let refusal =
             refused(move |nonce| certified(&key, &[(OID, &evidence_for(&key, &nonce[..cut]).document)]));
+        assert_wrong_report_data(&refusal.await);
+    }
+}
+
+#[tokio::test]
+async fn evidence_for_a_longer_nonce_is_refused() {
+    for added in [1, 32, 88, 1000] {
+        let key = Arc::new(KeyPair::generate().unwrap());
+        let refusal = refused(move |nonce| {
+            let longer: Vec<u8> = nonce.iter().copied().cycle().take(nonce.len() + added).collect();
+            certified(&key, &[(OID, &evidence_for(&key, &longer).document)])
+        });
         assert_wrong_report_data(&refusal.await);
     }
 }
@@ -117,13 +121,22 @@ async fn evidence_for_another_key_is_refused() {
     assert_wrong_report_data(&refusal.await);
 }
 
+/// A client whose extension holds this.
+async fn refused_document(document: &'static [u8]) -> Refusal {
+    let key = Arc::new(KeyPair::generate().unwrap());
+    refused(move |_| certified(&key, &[(OID, document)])).await
+}
+
 #[tokio::test]
-async fn empty_and_garbage_evidence_is_refused() {
-    for document in [&b""[..], b"garbage", &[0xff; 5000]] {
-        let key = Arc::new(KeyPair::generate().unwrap());
-        let refusal = refused(move |_| certified(&key, &[(OID, document)])).await;
-        assert!(matches!(refusal, Refusal::Rejected(_)), "{refusal:?}");
-    }
+async fn an_empty_attestation_extension_is_refused() {
+    assert_unreadable(&refused_document(b"").await, "document has no report");
+}
+
+#[tokio::test]
+async fn a_garbage_attestation_extension_is_refused() {
+    assert_unreadable(&refused_document(b"garbage").await, "invalid wire type value: 7");
+    assert_unreadable(&refused_document(&[0xFF; 5000]).await, "invalid varint");
+    assert_unreadable(&refused_document(&[0; 1184]).await, "invalid tag value: 0");
 }
 
 #[tokio::test]
@@ -146,4 +159,14 @@ async fn two_pieces_of_evidence_end_the_handshake() {
     });
     let error = outcome.await.unwrap_err();
     assert!(matches!(error, HandshakeError::Certificate(CertificateFault::EvidenceCount(2))), "{error}");
+}
+
+#[tokio::test]
+async fn two_pieces_of_evidence_of_one_type_end_the_handshake() {
+    let key = Arc::new(KeyPair::generate().unwrap());
+    let outcome = judged(move |nonce| {
+        let document = evidence_for(&key, nonce).document;
+        certified(&key, &[(OID, &document), (OID, &document)])
+    });
+    assert_twice(&outcome.await.unwrap_err());
 }

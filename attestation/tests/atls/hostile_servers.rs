@@ -1,10 +1,13 @@
 //! Servers that break the rules one at a time, and what our client makes of them.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
 
 use contrast_attestation::{
     EvidenceType, Refusal,
-    atls::{CertificateFault, Connected, HandshakeError, HintError},
+    atls::{CertificateFault, Connected, Connector, HandshakeError, HintError},
 };
 use rcgen::KeyPair;
 use rustls::{
@@ -20,7 +23,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use tokio::io::{DuplexStream, duplex};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::parts::*;
 
@@ -31,7 +34,7 @@ type Script = dyn Fn(&[u8]) -> Arc<CertifiedKey> + Send + Sync;
 
 /// A server that says what it is told to, and believes everything.
 #[derive(Clone)]
-struct Server {
+pub(crate) struct Server {
     certificate: Arc<Script>,
     /// Contents of the sequences in the acceptable-CA list; `None`: asks for no certificate.
     hints: Option<Vec<Vec<u8>>>,
@@ -41,7 +44,7 @@ struct Server {
 
 impl Server {
     /// A server that keeps all rules.
-    fn honest() -> Self {
+    pub(crate) fn honest() -> Self {
         let key = KeyPair::generate().unwrap();
         Self {
             certificate: Arc::new(move |nonce| {
@@ -51,6 +54,11 @@ impl Server {
             alpn: vec![b"h2".to_vec()],
             versions: vec![&TLS12, &TLS13],
         }
+    }
+
+    /// One that names these as the authorities whose certificates it accepts.
+    pub(crate) fn with_hints(self, hints: Vec<Vec<u8>>) -> Self {
+        Self { hints: Some(hints), ..self }
     }
 
     fn with_certificate(
@@ -66,6 +74,14 @@ impl Server {
         verifiers: Verifiers,
         attested: bool,
     ) -> Result<Connected<DuplexStream>, HandshakeError> {
+        self.meet_client(&connector(attested.then(attester), verifiers)).await.1
+    }
+
+    /// What the server hears of a client, and the client of the server.
+    pub(crate) async fn meet_client(
+        &self,
+        client: &Connector,
+    ) -> (io::Result<TlsStream<DuplexStream>>, Result<Connected<DuplexStream>, HandshakeError>) {
         let builder =
             ServerConfig::builder_with_provider(provider()).with_protocol_versions(&self.versions).unwrap();
         let builder = match &self.hints {
@@ -78,10 +94,7 @@ impl Server {
         let mut config = builder.with_cert_resolver(Arc::new(Scripted(Arc::clone(&self.certificate))));
         config.alpn_protocols.clone_from(&self.alpn);
         let (near, far) = duplex(1 << 16);
-        let connector = connector(attested.then(attester), verifiers);
-        let (_, connected) =
-            tokio::join!(TlsAcceptor::from(Arc::new(config)).accept(near), connector.connect(far));
-        connected
+        tokio::join!(TlsAcceptor::from(Arc::new(config)).accept(near), client.connect(far))
     }
 
     async fn refusal(&self) -> Refusal {
@@ -100,10 +113,14 @@ impl Server {
 }
 
 /// SET { SEQUENCE { commonName, PrintableString } }
-fn common_name(text: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(text.len()).unwrap();
-    let head = [0x31, length + 9, 0x30, length + 7, 0x06, 0x03, 0x55, 0x04, 0x03, 0x13, length];
-    [&head[..], text].concat()
+pub(crate) fn common_name(text: &[u8]) -> Vec<u8> {
+    let element = |tag, content: &[u8]| {
+        let length = u8::try_from(content.len()).unwrap();
+        let header = if length < 0x80 { vec![tag, length] } else { vec![tag, 0x81, length] };
+        [&header, content].concat()
+    };
+    let text = element(0x13, text);
+    element(0x31, &element(0x30, &[&[0x06, 0x03, 0x55, 0x04, 0x03], &text[..]].concat()))
 }
 
 #[tokio::test]
@@ -140,8 +157,32 @@ async fn evidence_for_another_nonce_or_key_is_refused() {
         certified(&presented, &[(OID, &evidence_for(&attested, nonce).document)])
     });
     for server in [stale, foreign] {
-        let Refusal::Rejected(rejections) = server.refusal().await else { panic!("another refusal") };
-        assert_eq!(rejections[0].findings[0].field, "report field REPORT_DATA");
+        assert_wrong_report_data(&server.refusal().await);
+    }
+}
+
+#[tokio::test]
+async fn evidence_for_a_nonce_of_another_length_is_refused() {
+    for length in [0, 1, 31, 33, 64, 120] {
+        let key = KeyPair::generate().unwrap();
+        let server = Server::honest().with_certificate(move |nonce| {
+            let other: Vec<u8> = nonce.iter().copied().cycle().take(length).collect();
+            certified(&key, &[(OID, &evidence_for(&key, &other).document)])
+        });
+        assert_wrong_report_data(&server.refusal().await);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_or_garbage_attestation_extension_is_refused() {
+    for (document, reason) in [
+        (&b""[..], "document has no report"),
+        (b"garbage", "invalid wire type value: 7"),
+        (&[0xFF; 5000], "invalid varint"),
+    ] {
+        let key = KeyPair::generate().unwrap();
+        let server = Server::honest().with_certificate(move |_| certified(&key, &[(OID, document)]));
+        assert_unreadable(&server.refusal().await, reason);
     }
 }
 
@@ -156,7 +197,7 @@ async fn a_certificate_from_an_earlier_connection_is_refused() {
         )
     });
     assert!(server.meet(verifiers(), false).await.is_ok(), "the first time it is good");
-    assert!(matches!(server.refusal().await, Refusal::Rejected(_)));
+    assert_wrong_report_data(&server.refusal().await);
 }
 
 #[tokio::test]
@@ -179,6 +220,16 @@ async fn two_pieces_of_evidence_are_refused() {
     });
     let error = server.meet(verifiers(), false).await.err().unwrap();
     assert!(matches!(error, HandshakeError::Certificate(CertificateFault::EvidenceCount(2))), "{error}");
+}
+
+#[tokio::test]
+async fn two_pieces_of_evidence_of_one_type_are_refused() {
+    let key = KeyPair::generate().unwrap();
+    let server = Server::honest().with_certificate(move |nonce| {
+        let document = evidence_for(&key, nonce).document;
+        certified(&key, &[(OID, &document), (OID, &document)])
+    });
+    assert_twice(&server.meet(verifiers(), false).await.err().unwrap());
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ mod handshake;
 #[cfg(test)]
 mod hostile_servers;
 #[cfg(test)]
+mod nonces;
+#[cfg(test)]
 mod openssl;
 #[cfg(test)]
 mod parts;

@@ -8,8 +8,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contrast_attestation::{
-    Attester, Evidence, ReportData, Verifier,
-    atls::{Accepted, Acceptor, ClientPolicy, Connected, Connector, HandshakeError, Identity},
+    Attester, Evidence, Finding, Refusal, ReportData, Verifier,
+    atls::{
+        Accepted, Acceptor, CertificateFault, ClientPolicy, Connected, Connector, HandshakeError, Identity,
+    },
     simulated::{Hierarchy, Processor},
     snp::{Product, SnpVerifier},
 };
@@ -119,6 +121,37 @@ pub(crate) fn evidence_for(key: &KeyPair, nonce: &[u8]) -> Evidence {
 pub(crate) fn nonce_of(hints: &[&[u8]]) -> Vec<u8> {
     let [name] = hints else { panic!("one name, not {}", hints.len()) };
     STANDARD.decode(&name[name.len() - 44..]).unwrap()
+}
+
+/// The only finding of the only verifier.
+fn only_finding(refusal: &Refusal) -> &Finding {
+    let Refusal::Rejected(rejections) = refusal else { panic!("{refusal:?}") };
+    let [rejection] = rejections.as_slice() else { panic!("{refusal:?}") };
+    let [finding] = rejection.findings.as_slice() else { panic!("{refusal:?}") };
+    finding
+}
+
+/// The only finding is that the report data is another.
+pub(crate) fn assert_wrong_report_data(refusal: &Refusal) {
+    let finding = only_finding(refusal);
+    assert_eq!(finding.field, "report field REPORT_DATA");
+    assert_eq!((finding.expected.len(), finding.found.len()), (128, 128), "{finding:?}");
+    assert_ne!(finding.expected, finding.found);
+}
+
+/// The only finding is that the document cannot be read, for this reason.
+pub(crate) fn assert_unreadable(refusal: &Refusal, reason: &str) {
+    let finding = only_finding(refusal);
+    assert_eq!((&*finding.field, &*finding.expected), ("attestation document", "a well-formed SNP report"));
+    assert!(finding.found.ends_with(reason), "{finding:?}");
+}
+
+/// A certificate has the extension with simulated evidence twice.
+pub(crate) fn assert_twice(error: &HandshakeError) {
+    let HandshakeError::Certificate(CertificateFault::DuplicateExtension(oid)) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(oid, "1.3.9901.2.100");
 }
 
 type Answer = dyn Fn(&[&[u8]]) -> Option<Arc<CertifiedKey>> + Send + Sync;

@@ -10,7 +10,7 @@ use aws_lc_rs::{
     signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
 };
 use contrast_attestation::{
-    Claims, Evidence, Finding, ReportData, Verifier,
+    Claims, Evidence, EvidenceType, Finding, ReportData, Verifier,
     simulated::{Hierarchy, Processor, ReportBuilder},
     snp::{Document, Product, ReferenceValues, SnpVerifier},
 };
@@ -48,7 +48,27 @@ pub(crate) fn appraise(verifier: &SnpVerifier, evidence: &Evidence) -> Result<Cl
 }
 
 pub(crate) fn evidence(document: &Document) -> Evidence {
-    Evidence { evidence_type: contrast_attestation::EvidenceType::Simulated, document: document.encode() }
+    simulated(document.encode())
+}
+
+/// Any bytes as evidence.
+pub(crate) fn simulated(document: Vec<u8>) -> Evidence {
+    Evidence { evidence_type: EvidenceType::Simulated, document }
+}
+
+/// A protobuf field of bytes (protobuf encoding guide), to be appended to a message. A second occurrence of a
+/// message is merged into the first.
+pub(crate) fn message_field(number: u8, content: &[u8]) -> Vec<u8> {
+    let varint = |number: usize| [number as u8 | 0x80, (number >> 7) as u8];
+    [&varint(usize::from(number) << 3 | 2)[..], &varint(content.len()), content].concat()
+}
+
+/// The evidence must be refused for what is told about its document, word for word.
+#[track_caller]
+pub(crate) fn unreadable(document: Vec<u8>, reason: &str) {
+    let findings = refused_by(&verifier(reference()), &simulated(document), &["attestation document"]);
+    assert_eq!(findings[0].expected, "a well-formed SNP report");
+    assert_eq!(findings[0].found, reason);
 }
 
 /// The evidence must be refused, for a reason in exactly the fields named.
@@ -63,6 +83,13 @@ pub(crate) fn refused_by(verifier: &SnpVerifier, evidence: &Evidence, fields: &[
 #[track_caller]
 pub(crate) fn refused(builder: ReportBuilder<'_>, fields: &[&str]) -> Vec<Finding> {
     refused_by(&verifier(reference()), &builder.evidence().unwrap(), fields)
+}
+
+/// The evidence must be refused for one reason, with these words about what was found.
+#[track_caller]
+pub(crate) fn refused_saying(builder: ReportBuilder<'_>, field: &str, words: &str) {
+    let findings = refused(builder, &[field]);
+    assert!(findings[0].found.contains(words), "{words:?} is not in {:?}", findings[0].found);
 }
 
 #[track_caller]

@@ -18,8 +18,9 @@ use boot_files::Firmware;
 use contrast_attestation::{
     Evidence, EvidenceType, ReportData,
     simulated::{Hierarchy, Processor},
-    snp::Product,
+    snp::{Endorsements, Product},
 };
+use contrast_fuzz::write_certificate_table;
 use rcgen::{CertificateParams, CustomExtension, KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
 
@@ -36,6 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         write("revocation_list", name, &list)?;
     }
     let processor = Processor::new(&hierarchy)?;
+    write("certificate_table", "vcek", &write_certificate_table(processor.endorsements()))?;
+    let vlek = Endorsements { vlek: b"vlek".to_vec(), ask: b"asvk".to_vec(), ..Endorsements::default() };
+    write("certificate_table", "vlek", &write_certificate_table(&vlek))?;
+    let [vcek, vlek, ask, ark, revocation_list] = [1, 2, 3, 4, 5].map(|byte: u8| vec![byte; byte.into()]);
+    let all = Endorsements { vcek, vlek, ask, ark, revocation_list };
+    write("certificate_table", "all", &write_certificate_table(&all))?;
     for version in 2..=5 {
         let report = || processor.report_builder([1; 32], ReportData([2; 64])).version(version);
         write("snp_report", &format!("version-{version}"), &report().sign()?.report.to_bytes())?;
