@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use crate::{
     attached_lists::{list, required},
     certificates::with_vlek,
+    revocation::{AtHand, requiring},
     support::*,
 };
 
@@ -45,7 +46,7 @@ fn flipping_any_byte_of_evidence_with_a_vlek_makes_the_appraisal_fail() {
 
 #[test]
 fn flipping_any_byte_of_evidence_with_a_vlek_and_a_required_list_makes_the_appraisal_fail() {
-    flip_each(&required(), &VLEK_WITH_LIST, |_| true);
+    flip_each(&VLEK_REQUIRED, &VLEK, |_| true);
 }
 
 #[test]
@@ -64,9 +65,10 @@ fn says_product(document: &[u8]) -> bool {
 static WITH_LIST: LazyLock<Evidence> = LazyLock::new(|| {
     honest().endorse(|certificates| certificates.revocation_list = list(&[0x77])).evidence().unwrap()
 });
-static VLEK_WITH_LIST: LazyLock<Evidence> = LazyLock::new(|| {
-    with_vlek().endorse(|certificates| certificates.revocation_list = list(&[0x77])).evidence().unwrap()
-});
+static VLEK: LazyLock<Evidence> = LazyLock::new(|| with_vlek().evidence().unwrap());
+/// For VLEKs, only a list at hand counts.
+static VLEK_REQUIRED: LazyLock<SnpVerifier> =
+    LazyLock::new(|| requiring(AtHand { vlek_list: Some(list(&[0x77])), ..AtHand::default() }));
 static VERSION_2: LazyLock<Evidence> = LazyLock::new(|| honest().version(2).evidence().unwrap());
 
 fn changed(honest: &Evidence, position: prop::sample::Index, change: u8) -> Vec<u8> {
@@ -89,8 +91,9 @@ proptest! {
     fn evidence_with_a_required_list_and_any_change_is_refused(
         position in any::<prop::sample::Index>(), change in 1_u8.., vlek: bool
     ) {
-        let document = changed(if vlek { &VLEK_WITH_LIST } else { &WITH_LIST }, position, change);
-        prop_assert!(appraise(&required(), &simulated(document)).is_err());
+        let (verifier, honest) = if vlek { (&*VLEK_REQUIRED, &*VLEK) } else { (&required(), &*WITH_LIST) };
+        let document = changed(honest, position, change);
+        prop_assert!(appraise(verifier, &simulated(document)).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use contrast_attestation::{
-    Finding,
+    Cause, Finding,
     simulated::{Hierarchy, Processor, ReportBuilder},
     snp::{CpuId, Product, ReferenceValues, Report, SnpVerifier, TcbParts},
 };
@@ -89,6 +89,7 @@ const TCB_FIELDS: [TcbField; 4] = [
 fn refused_in_the_layout_of(other: Product, parts: TcbParts, processor: &Processor) {
     let raw = parts.encode(other);
     let finding = |field: &str| Finding {
+        cause: Cause::TcbLayout,
         field: field.to_owned(),
         expected: "reserved bits zero".to_owned(),
         found: format!("TCB version {raw:#018x} sets bits that are reserved on {}", processor.product()),

@@ -18,10 +18,10 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// A source that has at most two lists and a certificate.
 #[derive(Default)]
-struct AtHand {
-    list: Option<Vec<u8>>,
-    vlek_list: Option<Vec<u8>>,
-    vcek: Option<Vec<u8>>,
+pub(crate) struct AtHand {
+    pub(crate) list: Option<Vec<u8>>,
+    pub(crate) vlek_list: Option<Vec<u8>>,
+    pub(crate) vcek: Option<Vec<u8>>,
 }
 
 impl CollateralSource for AtHand {
@@ -48,7 +48,7 @@ fn required(list: Option<Vec<u8>>) -> SnpVerifier {
     requiring(AtHand { list, ..AtHand::default() })
 }
 
-fn requiring(at_hand: AtHand) -> SnpVerifier {
+pub(crate) fn requiring(at_hand: AtHand) -> SnpVerifier {
     verifier(reference()).with_revocation(Revocation::Required).with_collateral(Arc::new(at_hand))
 }
 

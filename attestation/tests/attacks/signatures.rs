@@ -1,6 +1,6 @@
 //! Signatures that are none, each told apart from the others.
 
-use contrast_attestation::Finding;
+use contrast_attestation::{Cause, Finding};
 
 use crate::support::*;
 
@@ -28,7 +28,7 @@ fn refused_for(change: impl FnOnce(&mut [u8; 512]), reason: &str) {
     change(&mut document.report.signature);
     let findings = refused_by(&verifier(reference()), &evidence(&document), &["report field SIGNATURE"]);
     let (field, expected) = ("report field SIGNATURE".to_owned(), "a signature by the VCEK".to_owned());
-    assert_eq!(findings, [Finding { field, expected, found: reason.to_owned() }]);
+    assert_eq!(findings, [Finding { cause: Cause::Signature, field, expected, found: reason.to_owned() }]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use contrast_attestation::{
-    Evidence, Finding, Verifier,
+    Cause, Evidence, Finding, Verifier,
     snp::{SnpVerifier, TrustAnchor},
 };
 use sha2::{Digest, Sha256};
@@ -37,6 +37,7 @@ fn refused_for(verifier: &SnpVerifier, evidence: &Evidence, place: &str, period:
     let now = SystemTime::now();
     let findings = verifier.appraise(evidence, &REPORT_DATA, now).unwrap_err().findings;
     let expected = Finding {
+        cause: Cause::CertificateDates,
         field: format!("{place} certificate validity"),
         expected: format!("the time from {} to {}", date(period.0), date(period.1)),
         found: date(now).to_string(),

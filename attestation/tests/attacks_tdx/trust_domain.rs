@@ -1,6 +1,6 @@
 //! Trust domains that are weaker than a manifest allows, and modules that do not isolate them.
 
-use contrast_attestation::{Finding, tdx::Tdx15Fields};
+use contrast_attestation::{Cause, Finding, tdx::Tdx15Fields};
 
 use crate::{current, world::*};
 
@@ -20,7 +20,12 @@ fn refused_attributes(attributes: u64, reason: Option<&str>) {
 }
 
 fn finding(field: &str, expected: &str, found: &str) -> Finding {
-    Finding { field: field.to_owned(), expected: expected.to_owned(), found: found.to_owned() }
+    let cause = match field {
+        "quote" => Cause::QuoteRules,
+        "quote field XFAM" => Cause::Xfam,
+        _ => Cause::TdAttributes,
+    };
+    Finding { cause, field: field.to_owned(), expected: expected.to_owned(), found: found.to_owned() }
 }
 
 #[test]
