@@ -11,7 +11,7 @@ use contrast_store::{Append, Opened, SEALING_OVERHEAD, SledBackend};
 
 use crate::table::{Bound, Row, median};
 
-const APPENDS: usize = 400;
+const APPENDS: usize = 2000;
 
 /// Sizes of the two events that a `set` leads to: the manifest event, and the certificates of a CA generation.
 pub(crate) const EVENT_SIZES: [usize; 2] = [360, 1500];
