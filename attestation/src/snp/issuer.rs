@@ -1,7 +1,8 @@
 //! Evidence of an SNP guest: its report, and what endorses it.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{fs::File, io, path::PathBuf, sync::Arc};
 
+use contrast_sev_guest::ExtendedReport;
 use sev::firmware::guest::Firmware;
 
 use super::{
@@ -25,10 +26,8 @@ pub(crate) struct SnpIssuer {
 pub(crate) enum Reports {
     /// The kernel's common interface.
     Configfs(ConfigfsTsm),
-    /// The device at this path, which kernels before 6.7 have alone.
-    ///
-    /// Only the plain report is requested, without the certificates that a host can add: what a host offers is read by
-    /// [`certificate_table`] alone, and `sev` does not hand it out unread.
+    /// The device at this path, which kernels before 6.7 have alone. The host's certificates come with the report where they
+    /// can be had.
     Device(PathBuf),
 }
 
@@ -51,16 +50,28 @@ impl Reports {
         match self {
             Self::Configfs(configfs) => configfs.report(report_data),
             Self::Device(path) => {
-                const VMPL: u32 = 0;
                 let failed = |source| AttestError::Io { path: path.clone(), source };
-                let mut firmware = Firmware::open().map_err(failed)?;
-                let report = firmware
-                    .get_report(None, Some(report_data.0), Some(VMPL))
-                    .map_err(|error| failed(io::Error::other(error)))?;
-                Ok(Blobs { report, added_by_host: Vec::new() })
+                let device = File::open(path).map_err(failed)?;
+                match contrast_sev_guest::extended_report(&device, &report_data.0) {
+                    Ok(ExtendedReport { report, certificates }) => {
+                        Ok(Blobs { report, added_by_host: certificates })
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "requesting a report without the host's certificates");
+                        plain_report(report_data).map_err(failed)
+                    }
+                }
             }
         }
     }
+}
+
+/// A report alone.
+fn plain_report(report_data: &ReportData) -> io::Result<Blobs> {
+    const VMPL: u32 = 0;
+    let report =
+        Firmware::open()?.get_report(None, Some(report_data.0), Some(VMPL)).map_err(io::Error::other)?;
+    Ok(Blobs { report, added_by_host: Vec::new() })
 }
 
 impl SnpIssuer {
