@@ -51,6 +51,16 @@ pub(crate) struct VerifiedChain {
     pub(crate) root_digest: [u8; 32],
 }
 
+impl VerifiedChain {
+    /// The certificates that are not valid now, with their first and last moment.
+    pub(crate) fn out_of_date(
+        &self,
+        now: SystemTime,
+    ) -> impl Iterator<Item = &(Place, SystemTime, SystemTime)> {
+        self.validity.iter().filter(move |(_, not_before, not_after)| now < *not_before || now > *not_after)
+    }
+}
+
 /// Why certificates are not a chain. One reason: what is above a broken link has no meaning.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum ChainError {
@@ -110,21 +120,17 @@ impl<'a> Chain<'a> {
             TrustAnchor::Simulated { .. } => (&[][..], &[][..]),
             TrustAnchor::Amd => {
                 let amd = roots::amd(product);
-                (amd.ark, if kind == SigningKey::Vcek { amd.ask } else { amd.asvk })
+                (amd.ark, amd.above(kind))
             }
         };
         let root_digest = match anchor {
             TrustAnchor::Simulated { root_digest } => root_digest,
             TrustAnchor::Amd => Sha256::digest(known_ark).into(),
         };
-        let endorsement = match kind {
-            SigningKey::Vcek => &sent.vcek,
-            SigningKey::Vlek => &sent.vlek,
-        };
         Ok(Self {
             ark: present(&sent.ark, known_ark, Place::Root)?,
             intermediate: present(&sent.ask, known_intermediate, Place::Intermediate(kind))?,
-            endorsement: present(endorsement, &[], Place::Endorsement(kind))?,
+            endorsement: present(sent.of(kind), &[], Place::Endorsement(kind))?,
             root_digest,
             kind,
             product,

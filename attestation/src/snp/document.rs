@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use prost::Message;
 
-use super::{CpuId, FirmwareVersion, MitigationVectors, Product, Report, ReportError};
+use super::{CpuId, FirmwareVersion, MitigationVectors, Product, Report, ReportError, SigningKey};
 
 /// Key of the revocation list in the `extras` of the certificate chain.
 const REVOCATION_LIST: &str = "00569ee4-e480-4fba-bbf4-45b629901180";
@@ -36,6 +36,16 @@ pub struct Endorsements {
     pub ark: Vec<u8>,
     /// Certificate revocation list of the ARK.
     pub revocation_list: Vec<u8>,
+}
+
+impl Endorsements {
+    /// The certificate of this kind of key.
+    pub(crate) fn of(&self, kind: SigningKey) -> &[u8] {
+        match kind {
+            SigningKey::Vcek => &self.vcek,
+            SigningKey::Vlek => &self.vlek,
+        }
+    }
 }
 
 /// Why bytes are not an attestation document.

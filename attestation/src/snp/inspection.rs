@@ -168,13 +168,9 @@ fn endorsed(
     collateral: &dyn CollateralSource,
 ) -> Result<(Subject, Endorsements), String> {
     let sent = &document.endorsements;
-    let own = match kind {
-        SigningKey::Vcek => &sent.vcek,
-        SigningKey::Vlek => &sent.vlek,
-    };
     let none = |more: &dyn Display| format!("no {kind} certificate in the evidence, {more}");
     match products.first() {
-        Some(&product) if !own.is_empty() => {
+        Some(&product) if !sent.of(kind).is_empty() => {
             return Ok((Subject { kind, product, root, origin: Origin::Evidence }, sent.clone()));
         }
         _ => {}
@@ -249,10 +245,6 @@ impl Subject {
     /// Those that are here and readable, from the endorsement key to the root.
     fn certificates(&self, sent: &Endorsements) -> Vec<CertificateFacts> {
         let amd = roots::amd(self.product);
-        let (leaf, intermediate) = match self.kind {
-            SigningKey::Vcek => (&sent.vcek, amd.ask),
-            SigningKey::Vlek => (&sent.vlek, amd.asvk),
-        };
         // What was sent is what is verified, as in an appraisal.
         let above = |place, sent: &[u8], known: &[u8]| match (sent, self.root) {
             ([], InspectionRoot::Amd) => certificate_facts(place, Origin::Program, known),
@@ -260,19 +252,15 @@ impl Subject {
         };
         let place = Place::Endorsement(self.kind);
         let chain = [
-            certificate_facts(place, self.origin, leaf),
-            above(place.above(), &sent.ask, intermediate),
+            certificate_facts(place, self.origin, sent.of(self.kind)),
+            above(place.above(), &sent.ask, amd.above(self.kind)),
             above(Place::Root, &sent.ark, amd.ark),
         ];
         chain.into_iter().flatten().collect()
     }
 
     fn endorsement_facts(&self, endorsements: &Endorsements) -> Option<EndorsementFacts> {
-        let der = match self.kind {
-            SigningKey::Vcek => &endorsements.vcek,
-            SigningKey::Vlek => &endorsements.vlek,
-        };
-        let certificate = Certificate::parse(der).ok()?;
+        let certificate = Certificate::parse(endorsements.of(self.kind)).ok()?;
         let key = EndorsementKey::read(&certificate, self.kind, self.product).ok()?;
         let EndorsementKey { kind, product_name, tcb, hardware_id, .. } = key;
         Some(EndorsementFacts { kind, product_name, tcb, hardware_id })
@@ -330,9 +318,8 @@ fn belonging_check(report: &Report, key: &EndorsementKey, product: Product) -> C
 }
 
 fn validity_check(chain: &VerifiedChain, now: SystemTime) -> Check {
-    let outside =
-        chain.validity.iter().filter(|(_, not_before, not_after)| now < *not_before || now > *not_after);
-    let faults: Vec<_> = outside
+    let faults: Vec<_> = chain
+        .out_of_date(now)
         .map(|(place, not_before, not_after)| {
             let (from, until) = (moment::text(*not_before), moment::text(*not_after));
             format!(

@@ -107,8 +107,7 @@ impl SnpIssuer {
             return Endorsements::default();
         }
         let amd = roots::amd(product);
-        let intermediate = if signer.signing_key == SigningKey::Vcek { amd.ask } else { amd.asvk };
-        fill(&mut endorsements.ask, intermediate);
+        fill(&mut endorsements.ask, amd.above(signer.signing_key));
         fill(&mut endorsements.ark, amd.ark);
         match self.collateral.snp_crl(product, signer.signing_key) {
             // The host's list is the last choice: the host may like an old one.

@@ -1,7 +1,7 @@
 //! AMD's published certificates, as its key distribution service hands them out
 //! (`https://kdsintf.amd.com/{vcek,vlek}/v1/<line>/cert_chain`).
 
-use super::Product;
+use super::{Product, SigningKey};
 
 /// The certificates above an endorsement key, in DER.
 pub(crate) struct AmdCertificates {
@@ -11,6 +11,16 @@ pub(crate) struct AmdCertificates {
     pub(crate) ask: &'static [u8],
     /// Signs VLEK certificates.
     pub(crate) asvk: &'static [u8],
+}
+
+impl AmdCertificates {
+    /// The one that signs certificates of this kind of key.
+    pub(crate) fn above(&self, kind: SigningKey) -> &'static [u8] {
+        match kind {
+            SigningKey::Vcek => self.ask,
+            SigningKey::Vlek => self.asvk,
+        }
+    }
 }
 
 /// The certificates of a product line.

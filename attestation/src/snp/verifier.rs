@@ -233,17 +233,14 @@ impl Verifier for SnpVerifier {
 /// Is the report signed by the endorsement key, and is every certificate valid now?
 fn authenticity(report: &Report, chain: &VerifiedChain, now: SystemTime) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (place, not_before, not_after) in &chain.validity {
-        if now < *not_before || now > *not_after {
-            let expected =
-                format!("the time from {} to {}", moment::text(*not_before), moment::text(*not_after));
-            findings.push(Finding::new(
-                Cause::CertificateDates,
-                format!("{place} certificate validity"),
-                expected,
-                moment::text(now),
-            ));
-        }
+    for (place, not_before, not_after) in chain.out_of_date(now) {
+        let expected = format!("the time from {} to {}", moment::text(*not_before), moment::text(*not_after));
+        findings.push(Finding::new(
+            Cause::CertificateDates,
+            format!("{place} certificate validity"),
+            expected,
+            moment::text(now),
+        ));
     }
     if let Err(error) = signature::verify(report, &chain.endorsement.public_key) {
         let expected = format!("a signature by the {}", chain.endorsement.kind);
