@@ -14,14 +14,14 @@ use contrast_attestation::{
     Verifier,
     atls::{
         Connector, HandshakeError, Identity,
-        grpc::{self, ConnectError, MAX_MESSAGE_BYTES},
+        grpc::{self, Channel, ConnectError, MAX_MESSAGE_BYTES},
     },
 };
 use contrast_proto::userapi::{
     GetSeedSharesRequest, RecoverRequest, RecoverResponse, SeedShareDocument, SetManifestRequest,
     SetManifestResponse, user_api_client::UserApiClient,
 };
-use tonic::{Response, Status, transport::Channel};
+use tonic::{Response, Status};
 
 pub(crate) use error::CoordinatorError;
 pub(crate) use history_stream::Extent;

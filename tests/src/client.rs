@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use contrast_attestation::atls::{
     Connector, Identity,
-    grpc::{self, MAX_MESSAGE_BYTES},
+    grpc::{self, Channel, MAX_MESSAGE_BYTES},
 };
 use contrast_proto::userapi::{
     GetHistoryRequest, GetManifestsRequest, GetManifestsResponse, GetSeedSharesRequest, HistoryItem,
@@ -12,7 +12,7 @@ use contrast_proto::userapi::{
     user_api_client::UserApiClient,
 };
 use tokio::runtime::Runtime;
-use tonic::{Status, transport::Channel};
+use tonic::Status;
 
 /// A connection to the user API, for one thread.
 pub struct Client {

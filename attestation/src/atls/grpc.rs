@@ -2,14 +2,25 @@
 
 use std::{
     io,
-    sync::{Mutex, PoisonError},
+    pin::Pin,
+    task::{Context, Poll},
     time::Duration,
 };
 
-use hyper_util::rt::TokioIo;
+use hyper::{body::Incoming, client::conn::http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{io::BufWriter, net::TcpStream};
 use tokio_rustls::client::TlsStream;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{
+    body::Body,
+    codegen::{
+        Service,
+        http::{
+            Request, Response,
+            uri::{Authority, Scheme, Uri},
+        },
+    },
+};
 
 use super::{Connected, Connector, HandshakeError};
 use crate::Claims;
@@ -29,6 +40,33 @@ pub struct Link {
     pub channel: Channel,
     /// What the appraisal of the server found; `None` where there were no verifiers.
     pub claims: Option<Claims>,
+}
+
+/// Carries calls of tonic's clients over one connection. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    requests: http2::SendRequest<Body>,
+}
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.requests.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        // Clients only know the method's path; HTTP/2 wants to know the scheme and a name of the server, too.
+        let mut target = request.uri().clone().into_parts();
+        target.scheme = Some(Scheme::HTTPS);
+        target.authority = Some(Authority::from_static("coordinator"));
+        if let Ok(target) = Uri::from_parts(target) {
+            *request.uri_mut() = target;
+        }
+        Box::pin(self.requests.send_request(request))
+    }
 }
 
 /// Why there is no channel.
@@ -56,7 +94,7 @@ pub enum ConnectError {
         /// Where to, `host:port`.
         address: String,
         /// What went wrong.
-        cause: tonic::transport::Error,
+        cause: hyper::Error,
     },
 }
 
@@ -127,21 +165,17 @@ async fn establish(address: &str, connector: &Connector) -> Result<Link, Connect
 }
 
 /// A channel on `stream` and on nothing else.
-async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport::Error> {
+async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, hyper::Error> {
     // A frame is often a few bytes long, and each write to TLS would be a record and a packet of its own.
-    let stream = Mutex::new(Some(BufWriter::new(stream)));
-    let once = tower::service_fn(move |_: Uri| {
-        let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-        std::future::ready(
-            stream.map(TokioIo::new).ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)),
-        )
-    });
-    // The scheme of requests is that of the stream; to tonic the stream is bytes.
-    Endpoint::from_static("http://coordinator")
-        .origin(Uri::from_static("https://coordinator"))
+    let stream = TokioIo::new(BufWriter::new(stream));
+    let (requests, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
         // A call may take long; a server that is gone must not be waited for.
-        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
-        .connect_with_connector(once)
-        .await
+        .handshake(stream)
+        .await?;
+    // Whatever ends the connection fails the calls on it, and they say so. It ends with the last channel.
+    tokio::spawn(connection);
+    Ok(Channel { requests })
 }

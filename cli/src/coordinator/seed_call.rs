@@ -1,5 +1,6 @@
 //! The call that carries the seed.
 
+use contrast_attestation::atls::grpc::Channel;
 use contrast_proto::userapi::{RecoverRequest, RecoverResponse};
 use prost::{EncodeError, Message, bytes::BufMut};
 use tonic::{
@@ -7,7 +8,6 @@ use tonic::{
     client::Grpc,
     codec::{Codec, EncodeBuf, Encoder},
     codegen::http::uri::PathAndQuery,
-    transport::Channel,
 };
 use tonic_prost::{ProstCodec, ProstDecoder};
 use zeroize::Zeroize;
