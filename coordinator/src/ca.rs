@@ -238,16 +238,19 @@ fn subject_alt_names(sans: &[String]) -> Result<Vec<SanType>, CaError> {
 
 /// Repeats the appraised claims below the arc of their evidence type.
 fn claim_extensions(claims: &Claims) -> Result<Vec<CustomExtension>, CaError> {
+    let mut oid = claims.evidence_type.oid().to_vec();
+    let parent = oid.len();
     claims
         .values
         .iter()
         .map(|(arc, value)| {
-            let oid = [claims.evidence_type.oid(), &[*arc]].concat();
             let content = match value {
                 ClaimValue::Integer(number) => number.to_der().map_err(|_| CaError::Key)?,
                 ClaimValue::Boolean(truth) => truth.to_der().map_err(|_| CaError::Key)?,
                 ClaimValue::Bytes(bytes) => octet_string(bytes)?,
             };
+            oid.truncate(parent);
+            oid.push(*arc);
             Ok(CustomExtension::from_oid_content(&oid, content))
         })
         .collect()

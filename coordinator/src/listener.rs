@@ -4,7 +4,13 @@
 //! Connections in their handshake and established ones are bounded apart, so that thousands of either kind
 //! do not keep an honest client out.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::{SocketAddr, TcpListener as StdListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use contrast_attestation::atls::{Accepted, Acceptor, ClientPolicy, Peer};
 use tokio::{
@@ -34,8 +40,7 @@ pub enum Clients {
     Pods,
 }
 
-/// What the RPC handlers learn about a connection.
-#[derive(Clone)]
+/// What the RPC handlers learn about a connection. It is large, and every call gets it: hence [`Connection`] shares it.
 pub struct ConnectionInfo {
     /// What the handshake showed of the peer.
     pub peer: Peer,
@@ -44,19 +49,14 @@ pub struct ConnectionInfo {
 }
 
 /// An established connection.
-pub type Connection = Member<BufWriter<TlsStream<TcpStream>>, ConnectionInfo>;
+pub type Connection = Member<BufWriter<TlsStream<TcpStream>>, Arc<ConnectionInfo>>;
 
-/// Accepts until the receiver is dropped.
-pub fn incoming(
-    listener: TcpListener,
-    acceptor: Arc<Acceptor>,
-    authority: Arc<Authority>,
-    clients: Clients,
-) -> ReceiverStream<Result<Connection, Infallible>> {
-    let (established, receiver) = mpsc::channel(16);
-    let crowd = Arc::new(Crowd::new(MAX_CONNECTIONS));
-    tokio::spawn(accept_all(listener, Door { acceptor, authority, clients, crowd, established }));
-    ReceiverStream::new(receiver)
+/// The way in to one API, for any number of threads. Cheap to clone; what it bounds, it bounds for all of them.
+#[derive(Clone)]
+pub struct Entrance {
+    tcp: Arc<StdListener>,
+    door: Door,
+    handshakes: Arc<Semaphore>,
 }
 
 /// What every handshake needs.
@@ -66,14 +66,46 @@ struct Door {
     authority: Arc<Authority>,
     clients: Clients,
     crowd: Arc<Crowd>,
-    established: mpsc::Sender<Result<Connection, Infallible>>,
 }
 
-async fn accept_all(listener: TcpListener, door: Door) {
-    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-    while let Ok(handshaking) = Arc::clone(&handshakes).acquire_owned().await {
+impl Entrance {
+    /// The way in for `clients` that dial `tcp`.
+    ///
+    /// # Errors
+    /// When the operating system does not let go of the socket.
+    pub fn new(
+        tcp: TcpListener,
+        acceptor: Arc<Acceptor>,
+        authority: Arc<Authority>,
+        clients: Clients,
+    ) -> io::Result<Self> {
+        let crowd = Arc::new(Crowd::new(MAX_CONNECTIONS));
+        Ok(Self {
+            tcp: Arc::new(tcp.into_std()?),
+            door: Door { acceptor, authority, clients, crowd },
+            handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
+        })
+    }
+
+    /// Accepts on this thread's runtime, until the receiver is dropped. Threads that do so share the work: whoever
+    /// has time takes the next connection.
+    ///
+    /// # Errors
+    /// When the operating system cannot watch one more socket.
+    pub fn open(&self) -> io::Result<ReceiverStream<Result<Connection, Infallible>>> {
+        let listener = TcpListener::from_std(self.tcp.try_clone()?)?;
+        let (established, receiver) = mpsc::channel(16);
+        tokio::spawn(accept_all(listener, self.clone(), established));
+        Ok(ReceiverStream::new(receiver))
+    }
+}
+
+type Established = mpsc::Sender<Result<Connection, Infallible>>;
+
+async fn accept_all(listener: TcpListener, entrance: Entrance, established: Established) {
+    while let Ok(handshaking) = Arc::clone(&entrance.handshakes).acquire_owned().await {
         let (tcp, remote) = tokio::select! {
-            () = door.established.closed() => return,
+            () = established.closed() => return,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -82,10 +114,12 @@ async fn accept_all(listener: TcpListener, door: Door) {
                 }
             },
         };
-        let door = door.clone();
+        let (door, established) = (entrance.door.clone(), established.clone());
         tokio::spawn(async move {
             let _handshaking = handshaking;
-            door.handshake(tcp, remote).await;
+            if let Some(connection) = door.handshake(tcp, remote).await {
+                let _ = established.send(Ok(connection)).await;
+            }
         });
     }
 }
@@ -100,7 +134,8 @@ async fn pause_after(error: &io::Error) {
 }
 
 impl Door {
-    async fn handshake(&self, tcp: TcpStream, remote: SocketAddr) {
+    /// What comes in, unless the handshake fails.
+    async fn handshake(&self, tcp: TcpStream, remote: SocketAddr) -> Option<Connection> {
         let _ = tcp.set_nodelay(true);
         let active = match self.authority.phase() {
             Phase::Active(active) if self.clients == Clients::Pods => Some(active),
@@ -116,10 +151,12 @@ impl Door {
             Ok(Accepted { stream, peer }) => {
                 // HTTP/2 writes frame by frame, and each write to TLS would be a record and a packet of its own.
                 let stream = BufWriter::new(stream);
-                let connection = self.crowd.admit(stream, ConnectionInfo { peer, active });
-                let _ = self.established.send(Ok(connection)).await;
+                Some(self.crowd.admit(stream, Arc::new(ConnectionInfo { peer, active })))
             }
-            Err(error) => tracing::info!(%remote, %error, "handshake failed"),
+            Err(error) => {
+                tracing::info!(%remote, %error, "handshake failed");
+                None
+            }
         }
     }
 }

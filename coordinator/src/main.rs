@@ -37,5 +37,5 @@ fn log_to_stderr(level: LevelFilter) {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Box<dyn Error>> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }

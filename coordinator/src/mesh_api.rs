@@ -39,18 +39,18 @@ impl MeshApi for MeshService {
 }
 
 /// A peer whose evidence was accepted, and the policy that it runs under.
-struct Pod {
-    active: Arc<Active>,
-    claims: Claims,
-    public_key: Vec<u8>,
+struct Pod<'a> {
+    active: &'a Active,
+    claims: &'a Claims,
+    public_key: &'a [u8],
 }
 
 impl MeshService {
     fn issue<T>(&self, request: &Request<T>) -> Result<NewMeshCertResponse, Refusal> {
         let pod = self.appraised(request)?;
         let policy = pod.policy()?;
-        let active = &pod.active;
-        let chain = active.ca.issue(&pod.public_key, policy, &pod.claims, SystemTime::now())?;
+        let active = pod.active;
+        let chain = active.ca.issue(pod.public_key, policy, pod.claims, SystemTime::now())?;
         let workload_secret = match &policy.workload_secret_id {
             Some(id) => active.seed.workload_secret(id)?.to_vec(),
             None => Vec::new(),
@@ -70,7 +70,7 @@ impl MeshService {
         if pod.policy()?.role != Role::Coordinator {
             return Err(Refusal::NotACoordinator);
         }
-        let active = &pod.active;
+        let active = pod.active;
         tracing::info!(policy = hex::encode(pod.claims.host_data), "handed the seed to a peer Coordinator");
         Ok(RecoverResponse {
             seed: active.seed.secret().to_vec(),
@@ -81,18 +81,16 @@ impl MeshService {
     }
 
     /// No handler gets past this without accepted evidence.
-    fn appraised<T>(&self, request: &Request<T>) -> Result<Pod, Refusal> {
-        let info = request.extensions().get::<ConnectionInfo>().ok_or(Refusal::Interrupted)?;
+    fn appraised<'a, T>(&self, request: &'a Request<T>) -> Result<Pod<'a>, Refusal> {
+        let info = request.extensions().get::<Arc<ConnectionInfo>>().ok_or(Refusal::Interrupted)?;
         let Some(active) = &info.active else {
             self.authority.active()?;
             return Err(Refusal::ConnectAgain);
         };
         match (&info.peer.appraisal, &info.peer.certificate) {
-            (Some(Ok(claims)), Some(certificate)) => Ok(Pod {
-                active: Arc::clone(active),
-                claims: claims.clone(),
-                public_key: certificate.spki_der.to_vec(),
-            }),
+            (Some(Ok(claims)), Some(certificate)) => {
+                Ok(Pod { active, claims, public_key: &certificate.spki_der })
+            }
             (Some(Err(refusal)), _) => {
                 self.metrics.attestation_failures.inc();
                 Err(Refusal::Evidence(refusal.clone()))
@@ -102,8 +100,8 @@ impl MeshService {
     }
 }
 
-impl Pod {
-    fn policy(&self) -> Result<&PolicyEntry, Refusal> {
+impl<'a> Pod<'a> {
+    fn policy(&self) -> Result<&'a PolicyEntry, Refusal> {
         let host_data = self.claims.host_data;
         self.active.manifest.manifest().policies.get(&host_data).ok_or(Refusal::UnknownPolicy(host_data))
     }

@@ -21,15 +21,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tonic::transport::Server;
-use tower::{
-    layer::util::{Identity, Stack},
-    limit::GlobalConcurrencyLimitLayer,
-};
 
 use crate::{
     authority::{Authority, Phase},
-    listener::{self, Clients},
+    grpc::{GrpcApi, GrpcService},
+    listener::{Clients, Entrance},
     mesh_api::MeshService,
     metrics::Metrics,
     ops_api::{self, Ops, OpsListener},
@@ -37,20 +33,11 @@ use crate::{
     process,
     refusal::Refusal,
     user_api::UserService,
+    workers::{WorkerError, on_each_core},
 };
 
 /// Longest handshake; shorter than the clients' 30 s, so that they see our error and not their own.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(25);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Clients connect for one or two calls; whoever stays longer is asked to connect again.
-const MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
-/// After that the connection is cut, also in the middle of a call.
-const MAX_CONNECTION_AGE_GRACE: Duration = Duration::from_secs(300);
-/// Most requests in the making at one time, for each API: together with [`MAX_REQUEST`] a bound on memory.
-const MAX_REQUESTS: usize = 32;
-/// Longest time from the first byte of a request to the first of its answer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
 /// Largest request; the limit that present clients have for manifests.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
@@ -90,6 +77,9 @@ pub enum ServeError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A thread that serves could not be started, or crashed.
+    #[error("{0}; restart the Coordinator")]
+    Worker(#[from] WorkerError),
     /// The metrics could not be registered.
     #[error("the metrics could not be registered: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -129,29 +119,25 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
 
     let stopping = stop_signal()?;
     let acceptor = Arc::new(Acceptor::new(attester, HANDSHAKE_TIMEOUT));
-    let user_api = UserApiServer::new(UserService::new(Arc::clone(&authority), Arc::clone(&metrics)))
-        .max_decoding_message_size(MAX_REQUEST);
-    let mesh_api =
-        MeshApiServer::new(MeshService { authority: Arc::clone(&authority), metrics: Arc::clone(&metrics) });
-    let user_in =
-        listener::incoming(user_tcp, Arc::clone(&acceptor), Arc::clone(&authority), Clients::Anybody);
-    let mesh_in = listener::incoming(mesh_tcp, acceptor, Arc::clone(&authority), Clients::Pods);
+    let entrance = |tcp, clients| {
+        Entrance::new(tcp, Arc::clone(&acceptor), Arc::clone(&authority), clients).map_err(unshared)
+    };
+    let user_service = UserService::new(Arc::clone(&authority), Arc::clone(&metrics));
+    let user_service = UserApiServer::new(user_service).max_decoding_message_size(MAX_REQUEST);
+    let user_api = GrpcApi::new(entrance(user_tcp, Clients::Anybody)?, user_service);
+    let mesh_service = MeshService { authority: Arc::clone(&authority), metrics: Arc::clone(&metrics) };
+    let mesh_api = GrpcApi::new(entrance(mesh_tcp, Clients::Pods)?, MeshApiServer::new(mesh_service));
+    let grpc = on_each_core({
+        let stopping = stopping.clone();
+        move || serve_grpc(user_api.clone(), mesh_api.clone(), stopping.clone())
+    });
     let ops = Ops {
         authority,
         metrics: (options.metrics || std::env::var_os("CONTRAST_METRICS").is_some()).then_some(metrics),
     };
-
-    let user = grpc_server().add_service(user_api).serve_with_incoming_shutdown(user_in, stopped(&stopping));
-    let mesh = grpc_server().add_service(mesh_api).serve_with_incoming_shutdown(mesh_in, stopped(&stopping));
     let ops = axum::serve(OpsListener::new(ops_tcp), ops_api::router(ops))
         .with_graceful_shutdown(stopped(&stopping));
-    let all = async {
-        tokio::try_join!(
-            async { user.await.map_err(|source| ServeError::Transport { api: "user API", source }) },
-            async { mesh.await.map_err(|source| ServeError::Transport { api: "mesh API", source }) },
-            async { ops.await.map_err(system("serve the ops API")) },
-        )
-    };
+    let all = async { tokio::try_join!(grpc, async { ops.await.map_err(system("serve the ops API")) }) };
     let out_of_patience = async {
         stopped(&stopping).await;
         tokio::time::sleep(SHUTDOWN_GRACE).await;
@@ -161,6 +147,21 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         () = out_of_patience => tracing::warn!("some connections did not end in time; stopping anyway"),
     }
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Serves both gRPC APIs on this thread, until it is to stop.
+async fn serve_grpc<U: GrpcService, M: GrpcService>(
+    user_api: GrpcApi<U>,
+    mesh_api: GrpcApi<M>,
+    stopping: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let user = user_api.serve(stopped(&stopping)).map_err(unshared)?;
+    let mesh = mesh_api.serve(stopped(&stopping)).map_err(unshared)?;
+    tokio::try_join!(
+        async { user.await.map_err(|source| ServeError::Transport { api: "user API", source }) },
+        async { mesh.await.map_err(|source| ServeError::Transport { api: "mesh API", source }) },
+    )?;
     Ok(())
 }
 
@@ -189,17 +190,6 @@ fn log_start(authority: &Authority, state_dir: &Path, listeners: [&TcpListener; 
     tracing::info!(user_api, mesh_api, ops, state_dir = %state_dir.display(), phase, "serving");
 }
 
-fn grpc_server() -> Server<Stack<GlobalConcurrencyLimitLayer, Identity>> {
-    Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_connection_age(MAX_CONNECTION_AGE)
-        .max_connection_age_grace(MAX_CONNECTION_AGE_GRACE)
-        .max_concurrent_streams(8)
-        .timeout(REQUEST_TIMEOUT)
-        .layer(GlobalConcurrencyLimitLayer::new(MAX_REQUESTS))
-}
-
 /// Turns true on SIGTERM or SIGINT.
 fn stop_signal() -> Result<watch::Receiver<bool>, ServeError> {
     let (stop, stopping) = watch::channel(false);
@@ -223,6 +213,10 @@ fn stopped(stopping: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send 
     async move {
         let _ = stopping.wait_for(|stop| *stop).await;
     }
+}
+
+fn unshared(source: io::Error) -> ServeError {
+    system("share a listening socket between threads")(source)
 }
 
 fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> ServeError {

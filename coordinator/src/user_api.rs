@@ -235,7 +235,7 @@ impl UserService {
 
 /// SHA-256 of the client's public key in the form that owners' keys are named by.
 fn caller<T>(request: &Request<T>) -> Option<Digest> {
-    let info = request.extensions().get::<ConnectionInfo>()?;
+    let info = request.extensions().get::<Arc<ConnectionInfo>>()?;
     let key = info.peer.certificate.as_ref()?.owner_key_der()?;
     Some(Sha256::digest(key).into())
 }

@@ -121,10 +121,9 @@ pub(super) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     if length < 0x80 {
         der.extend(u8::try_from(length));
     } else {
-        let bytes = length.to_be_bytes();
-        let digits: Vec<u8> = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
-        der.extend(u8::try_from(digits.len()).map(|count| 0x80 | count));
-        der.extend(digits);
+        let digits = (usize::BITS - length.leading_zeros()).div_ceil(8);
+        der.extend(u8::try_from(digits).map(|count| 0x80 | count));
+        der.extend(length.to_be_bytes().into_iter().skip_while(|byte| *byte == 0));
     }
     for part in parts {
         der.extend_from_slice(part);
