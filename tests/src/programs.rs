@@ -1,7 +1,7 @@
 //! Where the programs under test are, and how their output is read.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Condvar, Mutex, OnceLock, PoisonError},
@@ -46,6 +46,18 @@ fn build() -> PathBuf {
     .to_owned()
 }
 
+/// Reads what has come together in a while. Whoever reads every line as it comes is woken up by each, and takes the
+/// program that prints it off its core; the benchmark would measure that.
+struct Unhurried<R>(R);
+
+impl<R: Read> Read for Unhurried<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const PAUSE: Duration = Duration::from_millis(5);
+        thread::sleep(PAUSE);
+        self.0.read(buffer)
+    }
+}
+
 /// What a running program has printed so far. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Printed(Arc<(Mutex<State>, Condvar)>);
@@ -62,7 +74,7 @@ impl Printed {
         let printed = Self::default();
         let collector = printed.clone();
         thread::spawn(move || {
-            for line in BufReader::new(stream).lines() {
+            for line in BufReader::new(Unhurried(stream)).lines() {
                 let Ok(line) = line else { break };
                 collector.change(|state| state.lines.push(line));
             }

@@ -33,8 +33,8 @@ use tokio::{runtime::Builder, task::JoinSet};
 use crate::table::{Bound, Row, median};
 
 /// Clients at a time, on each core.
-const CLIENTS: usize = 8;
-const CERTIFICATES_EACH: usize = 40;
+const CLIENTS: usize = 32;
+const CERTIFICATES_EACH: usize = 60;
 const ROUNDS: usize = 7;
 /// About as long as what is signed in a handshake.
 const MESSAGE: [u8; 256] = [7; 256];
