@@ -121,6 +121,8 @@ async fn accept_all(listener: TcpListener, entrance: Entrance, established: Esta
                 let _ = established.send(Ok(connection)).await;
             }
         });
+        // Its turn comes before another is accepted, so that one thread does not take all of a crowd.
+        tokio::task::yield_now().await;
     }
 }
 

@@ -18,6 +18,7 @@ use contrast_proto::{meshapi::mesh_api_server::MeshApiServer, userapi::user_api_
 use contrast_store::{SledBackend, StoreError};
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
@@ -122,15 +123,13 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let entrance = |tcp, clients| {
         Entrance::new(tcp, Arc::clone(&acceptor), Arc::clone(&authority), clients).map_err(unshared)
     };
-    let user_service = UserService::new(Arc::clone(&authority), Arc::clone(&metrics));
+    let user_service = UserService::new(Arc::clone(&authority), Arc::clone(&metrics), Handle::current());
     let user_service = UserApiServer::new(user_service).max_decoding_message_size(MAX_REQUEST);
     let user_api = GrpcApi::new(entrance(user_tcp, Clients::Anybody)?, user_service);
     let mesh_service = MeshService { authority: Arc::clone(&authority), metrics: Arc::clone(&metrics) };
     let mesh_api = GrpcApi::new(entrance(mesh_tcp, Clients::Pods)?, MeshApiServer::new(mesh_service));
-    let grpc = on_each_core({
-        let stopping = stopping.clone();
-        move || serve_grpc(user_api.clone(), mesh_api.clone(), stopping.clone())
-    });
+    let serving = stopping.clone();
+    let grpc = on_each_core(move || serve_grpc(user_api, mesh_api, serving));
     let ops = Ops {
         authority,
         metrics: (options.metrics || std::env::var_os("CONTRAST_METRICS").is_some()).then_some(metrics),

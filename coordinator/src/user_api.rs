@@ -37,17 +37,20 @@ const READER_PATIENCE: Duration = Duration::from_secs(20);
 /// Serves [`UserApi`].
 pub struct UserService {
     authority: Arc<Authority>,
+    /// Where commands are carried out: on the runtime that waits for them when the program stops.
+    commands: Handle,
     metrics: Arc<Metrics>,
     history_readers: Arc<Semaphore>,
     writers: Arc<Semaphore>,
 }
 
 impl UserService {
-    /// Serves what the authority publishes, and hands it the commands.
+    /// Serves what the authority publishes, and hands it the commands on threads of the runtime `commands`.
     #[must_use]
-    pub fn new(authority: Arc<Authority>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(authority: Arc<Authority>, metrics: Arc<Metrics>, commands: Handle) -> Self {
         Self {
             authority,
+            commands,
             metrics,
             history_readers: Arc::new(Semaphore::new(MAX_HISTORY_READERS)),
             writers: Arc::new(Semaphore::new(1)),
@@ -102,7 +105,7 @@ impl UserService {
         let authority = Arc::clone(&self.authority);
         let turn = self.turn_to_write().await?;
         // Parsing, signing and syncing block; and a client that hangs up must not stop them half-way.
-        let active = blocking(move || {
+        let active = on_blocking_thread(&self.commands, move || {
             let _turn = turn;
             authority.set_manifest(SetManifest {
                 manifest: ManifestDocument::parse(request.manifest)?,
@@ -167,7 +170,7 @@ impl UserService {
         let seed = Seed::from_parts(Zeroizing::new(request.seed), &request.salt)?;
         let authority = Arc::clone(&self.authority);
         let turn = self.turn_to_write().await?;
-        let active = blocking(move || {
+        let active = on_blocking_thread(&self.commands, move || {
             let _turn = turn;
             authority.recover(RecoveryRequest { seed, expected_transition, caller })
         })
@@ -204,7 +207,7 @@ impl UserService {
     ) -> Result<T, Refusal> {
         let place = self.place_to_read().await?;
         let active = self.authority.active()?;
-        blocking(move || {
+        on_blocking_thread(&Handle::current(), move || {
             let _place = place;
             read(&active)
         })
@@ -261,10 +264,11 @@ fn latest_transition(active: &Active) -> Option<LatestTransition> {
     })
 }
 
-async fn blocking<T: Send + 'static>(
+async fn on_blocking_thread<T: Send + 'static>(
+    runtime: &Handle,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Interrupted)?
+    runtime.spawn_blocking(work).await.map_err(|_| Refusal::Interrupted)?
 }
 
 fn unary(name: &'static str) -> Method {

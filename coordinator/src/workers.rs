@@ -1,10 +1,11 @@
 //! The threads that serve, one for each core.
 //!
 //! A handshake is a handful of turns of some hundred microseconds. If each turn went to whichever thread is free,
-//! as on a runtime of many threads, it would cost a wake-up and cold caches, which comes to a quarter of the whole.
+//! as on a runtime of many threads, it would cost a wake-up and cold caches (`docs/performance.md` says how much).
 //! So every thread has a runtime of its own, and a connection stays where it was accepted.
 
 use std::{
+    fmt::Display,
     io,
     num::NonZero,
     panic::{self, AssertUnwindSafe},
@@ -25,36 +26,46 @@ pub enum WorkerError {
 }
 
 /// Does `work` on one thread for each core, on a single-threaded runtime of its own, and waits until all have
-/// ended or one has failed. Threads that are not waited for any more go on.
+/// ended or one has failed. Threads that are not waited for any more go on. What `work` holds, only they hold.
 ///
 /// # Errors
 /// The first error of a thread, or that of starting one.
 pub async fn on_each_core<Work, Done, E>(work: Work) -> Result<(), E>
 where
-    Work: Fn() -> Done + Clone + Send + 'static,
+    Work: FnOnce() -> Done + Clone + Send + 'static,
     Done: Future<Output = Result<(), E>>,
-    E: From<WorkerError> + Send + 'static,
+    E: From<WorkerError> + Display + Send + 'static,
 {
     let (ended, mut ends) = mpsc::unbounded_channel();
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     for core in 0..cores {
         let (work, ended) = (work.clone(), ended.clone());
-        let run = move || {
-            Builder::new_current_thread().enable_all().build().map_err(WorkerError::from)?.block_on(work())
-        };
         // The result is sent after the runtime is gone, and with it all that it had begun.
-        let run_and_tell = move || {
-            let result = panic::catch_unwind(AssertUnwindSafe(run));
+        let run = move || {
+            let result = panic::catch_unwind(AssertUnwindSafe(|| on_this_thread(work)));
             ended.send(result.unwrap_or_else(|_| Err(WorkerError::Crashed.into())))
         };
-        let thread = thread::Builder::new().name(format!("core-{core}")).spawn(run_and_tell);
-        thread.map_err(WorkerError::from)?;
+        thread::Builder::new().name(format!("core-{core}")).spawn(run).map_err(WorkerError::from)?;
     }
-    drop(ended);
+    drop((work, ended));
     while let Some(result) = ends.recv().await {
         result?;
     }
     Ok(())
+}
+
+fn on_this_thread<Done, E>(work: impl FnOnce() -> Done) -> Result<(), E>
+where
+    Done: Future<Output = Result<(), E>>,
+    E: From<WorkerError> + Display,
+{
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(WorkerError::from)?;
+    let result = runtime.block_on(work());
+    if let Err(error) = &result {
+        // Now, because the runtime only goes when nothing blocks on it any more.
+        tracing::error!(%error, "a thread that serves has stopped");
+    }
+    result
 }
 
 #[cfg(test)]
@@ -69,9 +80,11 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, PartialEq)]
+    #[derive(Debug, PartialEq, thiserror::Error)]
     enum Failure {
+        #[error("{0}")]
         Worker(String),
+        #[error("the work failed")]
         Work,
     }
 
@@ -108,5 +121,23 @@ mod tests {
         assert_eq!(one_ends(|| Err(Failure::Work)).await, Err(Failure::Work));
         let crashed = one_ends(|| panic!("as a defect would")).await;
         assert_eq!(crashed, Err(Failure::Worker(WorkerError::Crashed.to_string())));
+    }
+
+    #[tokio::test]
+    async fn what_the_threads_have_let_go_of_is_gone_while_they_go_on() {
+        let socket = Arc::new(());
+        let watched = Arc::downgrade(&socket);
+        let (let_go, mut all) = mpsc::unbounded_channel();
+        let work = move || {
+            drop(socket);
+            let_go.send(()).unwrap();
+            future::pending::<Result<(), Failure>>()
+        };
+        let serving = tokio::spawn(on_each_core(work));
+        for _ in 0..thread::available_parallelism().unwrap().get() {
+            all.recv().await.unwrap();
+        }
+        assert_eq!(watched.strong_count(), 0);
+        assert!(!serving.is_finished());
     }
 }

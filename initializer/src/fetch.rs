@@ -86,6 +86,8 @@ impl Unserved {
             },
             Self::NotConnected(ConnectError::Http2 { .. }) => "a Coordinator that speaks gRPC",
             Self::Silent => "the Coordinator to answer",
+            // Not what the Coordinator said, but that the connection to it broke.
+            Self::Refused(status) if status.source().is_some() => "the Coordinator to be reachable",
             Self::Refused(status) => match status.code() {
                 Code::FailedPrecondition if status.message().contains("no manifest") => {
                     "the Coordinator to have a manifest (`contrast set`)"
@@ -149,6 +151,7 @@ mod tests {
             (refused(Code::PermissionDenied, "HOST_DATA"), "refused"),
             (refused(Code::Unavailable, ""), "reachable"),
             (refused(Code::Internal, ""), "to issue"),
+            (Status::from_error(io::Error::other("closed").into()).into(), "reachable"),
             (Unserved::Silent, "to answer"),
             (UselessAnswer::OtherKey.into(), "can be used"),
         ];

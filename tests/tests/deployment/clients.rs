@@ -169,3 +169,16 @@ fn clients_that_hang_up_in_the_middle_of_a_set_leave_a_whole_history() {
     fs::remove_dir_all(deployment.workspace.join("verify")).unwrap();
     deployment.contrast(&coordinator, "verify", &[]).success();
 }
+
+#[test]
+fn a_call_on_a_broken_connection_is_never_taken_for_an_answer_of_the_coordinator() {
+    let deployment = Deployment::new();
+    let coordinator = deployment.start();
+    let mut client = Client::connect(coordinator.user_api, Identity::Fresh);
+    client.seed_shares().unwrap_err();
+    coordinator.kill();
+    for call in ["the first", "one that finds the connection closed"] {
+        let status = client.seed_shares().unwrap_err();
+        assert!(std::error::Error::source(&status).is_some(), "{call}: {status}");
+    }
+}
