@@ -32,10 +32,7 @@ pub(super) fn self_signed(
 ) -> Result<CertificateDer<'static>, IssueError> {
     let signer = key.choose_scheme(&SCHEMES).ok_or(IssueError::Signature)?;
     let algorithm = algorithm_identifier(signer.scheme()).ok_or(IssueError::Signature)?;
-    let extensions = match evidence {
-        Some(evidence) => tlv(0xa3, &[&tlv(0x30, &[&extension(evidence)?])]),
-        None => Vec::new(),
-    };
+    let extensions = evidence.map(extensions).transpose()?.unwrap_or_default();
     let name = name();
     let to_be_signed = tlv(
         0x30,
@@ -101,10 +98,17 @@ fn time(at: SystemTime) -> Option<Time> {
     x509_cert::der::DateTime::from_unix_duration(Duration::from_secs(since.as_secs())).ok().map(Time::from)
 }
 
-fn extension(evidence: &Evidence) -> Result<Vec<u8>, IssueError> {
+/// The field `extensions` with the evidence in it. Evidence is long, so it is copied once, not once for each level.
+fn extensions(evidence: &Evidence) -> Result<Vec<u8>, IssueError> {
     let oid =
         object_identifier(evidence.evidence_type).ok_or(IssueError::EvidenceType(evidence.evidence_type))?;
-    Ok(tlv(0x30, &[&oid, &tlv(0x04, &[&evidence.document])]))
+    let document = evidence.document.as_slice();
+    let value = header(0x04, document.len());
+    let inner = oid.len() + value.len() + document.len();
+    let extension = header(0x30, inner);
+    let list = header(0x30, extension.len() + inner);
+    let field = header(0xa3, list.len() + extension.len() + inner);
+    Ok([field.as_slice(), &list, &extension, &oid, &value, document].concat())
 }
 
 /// The object identifier of a type of evidence in DER.
@@ -116,7 +120,25 @@ fn object_identifier(evidence_type: EvidenceType) -> Option<Vec<u8>> {
 /// One element of DER: tag, length, and the parts of its value one after the other.
 pub(super) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut der = Vec::with_capacity(length + 6);
+    let mut der = Vec::with_capacity(length + HEADER);
+    put_header(&mut der, tag, length);
+    for part in parts {
+        der.extend_from_slice(part);
+    }
+    der
+}
+
+/// Bytes of tag and length at most, up to lengths of four bytes.
+const HEADER: usize = 6;
+
+/// Tag and length of an element of DER.
+fn header(tag: u8, length: usize) -> Vec<u8> {
+    let mut der = Vec::with_capacity(HEADER);
+    put_header(&mut der, tag, length);
+    der
+}
+
+fn put_header(der: &mut Vec<u8>, tag: u8, length: usize) {
     der.push(tag);
     if length < 0x80 {
         der.extend(u8::try_from(length));
@@ -125,8 +147,4 @@ pub(super) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         der.extend(u8::try_from(digits).map(|count| 0x80 | count));
         der.extend(length.to_be_bytes().into_iter().skip_while(|byte| *byte == 0));
     }
-    for part in parts {
-        der.extend_from_slice(part);
-    }
-    der
 }

@@ -99,6 +99,6 @@ impl<'a> ReportBuilder<'a> {
     /// # Errors
     /// If the cryptographic library cannot sign.
     pub fn evidence(self) -> Result<Evidence, SimulatorError> {
-        Ok(Evidence { evidence_type: EvidenceType::Simulated, document: self.sign()?.encode() })
+        Ok(Evidence { evidence_type: EvidenceType::Simulated, document: self.sign()?.into_bytes() })
     }
 }

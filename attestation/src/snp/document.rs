@@ -114,7 +114,13 @@ impl Document {
     /// The bytes that [`parse`] reads.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let Endorsements { vcek, vlek, ask, ark, revocation_list } = self.endorsements.clone();
+        self.clone().into_bytes()
+    }
+
+    /// [`Document::encode`], without a copy of the certificates.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        let Endorsements { vcek, vlek, ask, ark, revocation_list } = self.endorsements;
         let extras = (!revocation_list.is_empty())
             .then(|| (REVOCATION_LIST.to_owned(), revocation_list))
             .into_iter()
