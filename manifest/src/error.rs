@@ -113,6 +113,12 @@ pub enum Problem {
         /// How many there are.
         found: usize,
     },
+    /// A bit field has bits without a meaning.
+    #[error("has reserved bits ({reserved:#018x} as a number), so nothing could ever match; clear them")]
+    ReservedBits {
+        /// The bits, and no others.
+        reserved: u64,
+    },
     /// A list has too many or too few elements.
     #[error("must have exactly {expected} elements, but has {found}")]
     WrongCount {

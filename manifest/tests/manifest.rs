@@ -326,6 +326,30 @@ fn values_that_only_the_user_knows_are_reported_as_yet_to_be_filled_in() {
 }
 
 #[test]
+fn reserved_bits_of_xfam_are_refused_and_named() {
+    for (xfam, reserved) in [
+        ("e702060000000001", "0x0100000000000000"),
+        ("e702160000000000", "0x0000000000100000"),
+        ("ffffffffffffffff", "0xfffffffffff00000"),
+    ] {
+        let mut entry = tdx_entry();
+        entry["Xfam"] = json!(xfam);
+        let found = faults_after(|manifest| manifest["ReferenceValues"] = json!({ "tdx": [entry] }));
+        let start = format!("ReferenceValues.tdx[0].Xfam: has reserved bits ({reserved} as a number)");
+        assert!(found.len() == 1 && found[0].starts_with(&start), "{found:?}");
+    }
+}
+
+#[test]
+fn every_bit_of_xfam_that_has_a_name_may_be_set() {
+    let mut manifest = valid();
+    let mut entry = tdx_entry();
+    entry["Xfam"] = json!("ffff0f0000000000");
+    manifest["ReferenceValues"] = json!({ "tdx": [entry] });
+    parse(&manifest).unwrap();
+}
+
+#[test]
 fn an_entry_without_its_minimum_tcb_misses_every_part_of_it() {
     let found = faults_after(|manifest| {
         let entry = &mut manifest["ReferenceValues"]["simulated"][0];

@@ -122,7 +122,7 @@ fn every_value_of_the_entry_counts() {
         ("MrTd", json!(zeros), "quote field MR_TD"),
         ("MrSeam", json!(zeros), "quote field MR_SEAM"),
         ("Rtmrs", json!([zeros, zeros, zeros, zeros]), "quote field RTMR0"),
-        ("Xfam", json!("e702060000000001"), "quote field XFAM"),
+        ("Xfam", json!("e702070000000000"), "quote field XFAM"),
         ("MinTCBEvaluationDataNumber", json!(18), "TCB evaluation data number of the collateral"),
         ("AllowedPIIDs", json!(["cd".repeat(16)]), "PCK certificate field Platform Instance ID"),
         ("MemoryIntegrity", json!(true), "PCK certificate field SGX Type"),

@@ -1,5 +1,7 @@
 //! `ReferenceValues.tdx`.
 
+use contrast_attestation::tdx::XFAM;
+
 use super::at::{At, Members, list};
 use crate::{JsonPath, Problem, TdxEntry, error::Faults, json::Json};
 
@@ -23,7 +25,7 @@ pub(super) fn entry(at: &At<'_>, faults: &mut Faults) -> Option<TdxEntry> {
     let mr_td = members.required("MrTd", faults).and_then(|at| at.hex_array(faults));
     let mr_seam = mr_seam(&members, faults);
     let rtmrs = rtmrs(&members, faults);
-    let xfam = members.required("Xfam", faults).and_then(|at| at.hex_array(faults));
+    let xfam = xfam(&members, faults);
     let allowed_piids = list(members.get("AllowedPIIDs"), faults, |at, faults| at.hex_array(faults));
     let memory_integrity = members.flag("MemoryIntegrity", faults);
     let smt_disabled = members.flag("SMTDisabled", faults);
@@ -46,6 +48,14 @@ pub(super) fn entry(at: &At<'_>, faults: &mut Faults) -> Option<TdxEntry> {
 fn evaluation_data_number(members: &Members<'_>, faults: &mut Faults) -> Option<Option<u32>> {
     let Some(at) = members.get("MinTCBEvaluationDataNumber") else { return Some(None) };
     at.integer::<u32>(u32::MAX.into(), faults).map(|number| (number > 0).then_some(number))
+}
+
+/// The module launches no TD with a reserved bit, so such an entry could never accept one.
+fn xfam(members: &Members<'_>, faults: &mut Faults) -> Option<[u8; 8]> {
+    let at = members.required("Xfam", faults)?;
+    let bytes = at.hex_array(faults)?;
+    let reserved = XFAM.iter().fold(u64::from_le_bytes(bytes), |bits, (_, named)| bits & !named);
+    if reserved == 0 { Some(bytes) } else { faults.none(&at.path, Problem::ReservedBits { reserved }) }
 }
 
 /// Nobody but the owner of the hardware knows it, so a wrong length means "not filled in yet".
