@@ -13,6 +13,7 @@ use std::{
 use contrast_manifest::{
     ManifestDocument, SeedShareOwnerKey, WorkloadOwnerKey, WorkloadOwners, transition_hash,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 fn contrast(workspace: &Path, arguments: &[&str]) -> Output {
@@ -266,8 +267,7 @@ fn an_interrupted_command_ends_at_once_with_130() {
     let mut child = command(dir.path(), &["verify", "-c", &address]).stderr(Stdio::piped()).spawn().unwrap();
     // Once it has connected, its handlers are in place.
     let _connection = silent.accept().unwrap();
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 

@@ -1,8 +1,8 @@
 //! The program `initializer`: fetches a pod's mesh certificate and workload secret from the Coordinator,
 //! writes them where the other containers of the pod find them, and ends.
 //!
-//! It does not appraise the Coordinator: a false one can only hand out certificates that are worth nothing.
-//! The Coordinator appraises the pod.
+//! It does not appraise the Coordinator, having no manifest to compare with; the Coordinator appraises the pod.
+//! `SECURITY.md` says what a false Coordinator can do to a pod.
 
 mod backoff;
 mod credentials;

@@ -29,8 +29,8 @@ mod tests {
             .env("CONTRAST_MESH_API_ADDR", address)
             .env("CONTRAST_TLS_DIR", tls_dir)
             .env("CONTRAST_ATTESTER", "simulated")
-            .env("CONTRAST_SIMULATOR_DIR", simulator().path())
-            .env("CONTRAST_SIMULATOR_POLICY", simulator().path().join(POLICY))
+            .env("CONTRAST_SIMULATOR_DIR", simulator())
+            .env("CONTRAST_SIMULATOR_POLICY", simulator().join(POLICY))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());

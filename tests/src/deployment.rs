@@ -13,7 +13,7 @@ use contrast_proto::userapi::SetManifestRequest;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Answer, Coordinator, ManifestFile, Pod};
+use crate::{Answer, Coordinator, ManifestFile, Pod, tree::Tree};
 
 /// Policy under which the Coordinator runs.
 const COORDINATOR_POLICY: &[u8] = b"package agent_policy\n# the coordinator\n";
@@ -52,16 +52,16 @@ impl Deployment {
     /// The processor and the keys of two sets of owners (the second with the prefix `other-`) take seconds to
     /// make, so that one process makes them once. Two deployments share them, and nothing else.
     fn copy_of_template(directory: &Path) -> Self {
-        static TEMPLATE: OnceLock<(TempDir, Value)> = OnceLock::new();
+        // A static is never dropped, so it holds no temporary directory.
+        static TEMPLATE: OnceLock<(Tree, Value)> = OnceLock::new();
         let (template, reference_values) = TEMPLATE.get_or_init(|| {
-            let template = tempfile::tempdir().expect("there is room for temporary files");
-            let made = Self::empty_in(template.path());
+            let directory = tempfile::tempdir().expect("there is room for temporary files");
+            let made = Self::empty_in(directory.path());
             made.add_owners("");
             made.add_owners("other-");
-            (template, made.reference_values)
+            (Tree::read(directory.path()).expect("what was written can be read"), made.reference_values)
         });
-        let copied = Command::new("cp").arg("-a").arg(template.path().join(".")).arg(directory).status();
-        assert!(copied.expect("cp is everywhere").success(), "the template could not be copied");
+        template.write(directory).expect("the template can be copied");
         Self::in_directory(directory, reference_values.clone())
     }
 

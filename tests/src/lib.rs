@@ -17,6 +17,7 @@ mod manifest;
 mod pod;
 mod programs;
 mod tls;
+mod tree;
 
 pub use cli::Answer;
 pub use client::Client;

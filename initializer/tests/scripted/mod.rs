@@ -1,6 +1,8 @@
 //! A Coordinator that does attested TLS properly, and answers calls by a script.
 
 use std::{
+    ffi::OsString,
+    path::PathBuf,
     sync::{Arc, LazyLock},
     thread,
     time::Duration,
@@ -25,15 +27,26 @@ use tonic::{Request, Response, Status, transport::Server};
 /// Name of the policy file in the simulator's directory; its content is `policy`.
 pub(crate) const POLICY: &str = "policy.rego";
 
-/// The directory of the simulated processor that everybody runs on.
-pub(crate) fn simulator() -> &'static TempDir {
-    static DIRECTORY: LazyLock<TempDir> = LazyLock::new(|| {
+/// A directory with the simulated processor that everybody runs on. It goes away with the calling test.
+///
+/// A static is never dropped, so it holds the files themselves; making them takes seconds.
+pub(crate) fn simulator() -> PathBuf {
+    static FILES: LazyLock<Vec<(OsString, Vec<u8>)>> = LazyLock::new(|| {
         let directory = tempfile::tempdir().unwrap();
         Processor::init(directory.path()).unwrap();
         std::fs::write(directory.path().join(POLICY), "policy").unwrap();
+        let files = std::fs::read_dir(directory.path()).unwrap().map(Result::unwrap);
+        files.map(|file| (file.file_name(), std::fs::read(file.path()).unwrap())).collect()
+    });
+    // Each test has a thread of its own.
+    thread_local!(static DIRECTORY: TempDir = {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, content) in &*FILES {
+            std::fs::write(directory.path().join(name), content).unwrap();
+        }
         directory
     });
-    &DIRECTORY
+    DIRECTORY.with(|directory| directory.path().to_owned())
 }
 
 /// A certificate in PEM for a key that nobody has.
@@ -79,11 +92,12 @@ impl Coordinator {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();
+        let processor = Processor::open(&simulator()).unwrap();
         thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
                 tokio::select! {
-                    () = serve(TcpListener::from_std(listener).unwrap(), Arc::new(script)) => {}
+                    () = serve(TcpListener::from_std(listener).unwrap(), processor, Arc::new(script)) => {}
                     _ = dropped => {}
                 }
             });
@@ -92,8 +106,7 @@ impl Coordinator {
     }
 }
 
-async fn serve(listener: TcpListener, script: Arc<Script>) {
-    let processor = Processor::open(simulator().path()).unwrap();
+async fn serve(listener: TcpListener, processor: Processor, script: Arc<Script>) {
     let acceptor = Acceptor::new(Arc::new(processor.attester([0; 32])), Duration::from_secs(20));
     let mut values = processor.reference_values();
     values.allowed_host_data = vec![Sha256::digest(b"policy").into()];
