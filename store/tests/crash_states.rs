@@ -131,7 +131,12 @@ fn record(dir: &Path) -> Trace {
         .unwrap_or_else(|error| {
             panic!("strace does not start ({error}): install the Debian package `strace`")
         });
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
+    // Root may lack it in a container: then nobody may trace.
+    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(
+        run.status.success(),
+        "strace failed (it takes CAP_SYS_PTRACE where tracing is restricted):\n{out}\n{err}"
+    );
     let record = std::fs::read_to_string(output).unwrap();
     Trace::parse(&record, &dir.join("state"), &dir.join("marks"))
 }

@@ -174,7 +174,10 @@ fn inside(name: &str, test: impl FnOnce(&Path)) {
         .output()
         .unwrap();
     let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success(), "needs root, or a kernel that allows user namespaces:\n{out}\n{err}");
+    assert!(
+        run.status.success(),
+        "a mount takes root with CAP_SYS_ADMIN, or a kernel that allows user namespaces:\n{out}\n{err}"
+    );
 }
 
 fn content(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

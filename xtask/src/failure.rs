@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Write { path: PathBuf, cause: io::Error },
     /// Debian packages are missing and cannot be installed from here.
     Packages { missing: Vec<&'static str>, obstacle: Obstacle },
+    /// apt does not say where packages of this system's own release come from.
+    NoArchive { codename: String },
     /// Rust components are missing and there is no rustup to add them.
     Components { missing: Vec<&'static str> },
     /// Rules of the house are broken: one line for each place, and the remedy.
@@ -91,6 +93,11 @@ impl fmt::Display for Failure {
                     missing.join(" ")
                 )
             }
+            Self::NoArchive { codename } => write!(
+                f,
+                "Error: apt knows no archive of Debian or Ubuntu for the release `{codename}` of this system.\n  \
+                 next: look at `apt-get indextargets` and at the files in /etc/apt."
+            ),
             Self::Components { missing } => write!(
                 f,
                 "Error: the Rust toolchain lacks {}.\n  next: install these components and repeat.",

@@ -5,6 +5,7 @@ mod dependencies;
 mod lengths;
 mod licence;
 mod links;
+mod programs;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ pub(crate) fn add_steps(steps: &mut Steps) {
     steps.step("file lengths", lengths::check);
     steps.step("banned crates and licences", dependencies::check);
     steps.step("policy annotations", || policies::run(true).map(|()| String::new()));
+    steps.step("programs of the tests", programs::check);
     steps.step("links", links::check);
 }
 

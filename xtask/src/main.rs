@@ -2,8 +2,10 @@
 //!
 //! Plain standard library, so that the first command on a fresh clone compiles in a second.
 
+mod bare;
 mod base64;
 mod bench;
+mod ci;
 mod demo;
 mod failure;
 mod fuzz;
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Request::EmbedPolicies { check } => policies::run(check),
         Request::Lint => return lint::run(),
         Request::Test => return test::run(),
+        Request::Ci => return ci::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ Usage: cargo xtask COMMAND
 
   demo [ARGS...]            one deployment's whole life on this machine, step by step
   test                      everything that CI runs, installing what it needs first
+  ci                        the demo and the tests in a bare Debian made for it, if this is Debian and you are root
   lint                      formatting, clippy, documentation, house rules, banned crates and licences
   fuzz [TARGET] [--seconds N]
                             run one fuzz target, or each in turn (default 10 seconds each)
@@ -28,6 +29,7 @@ pub(crate) enum Request {
     EmbedPolicies { check: bool },
     Lint,
     Test,
+    Ci,
 }
 
 /// Why a command line cannot be understood.
@@ -56,6 +58,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         Some("setup") => alone(Request::Setup),
         Some("lint") => alone(Request::Lint),
         Some("test") => alone(Request::Test),
+        Some("ci") => alone(Request::Ci),
         Some("demo") => Ok(Request::Demo(rest)),
         Some("bench") => Ok(Request::Bench(rest)),
         Some("fuzz") => parse_fuzz(rest).map(Request::Fuzz),

@@ -24,24 +24,38 @@ pub(crate) enum Need {
 }
 
 /// For the demo: an independent eye on certificates and mutual TLS.
-pub(crate) const DEMO: &[Need] = &[program("openssl", "openssl")];
+pub(crate) const DEMO: &[Need] = &[OPENSSL];
 
 /// For the checks without tests.
-pub(crate) const LINT: &[Need] = &[cargo_command("fmt", "rustfmt"), cargo_command("clippy", "clippy")];
+pub(crate) const LINT: &[Need] = &[RUSTFMT, CLIPPY];
 
-/// For fuzzing: libFuzzer is written in C++.
-pub(crate) const FUZZ: &[Need] = &[program("c++", "g++")];
+/// For fuzzing.
+pub(crate) const FUZZ: &[Need] = &[CPLUSPLUS];
 
-/// For everything.
+/// For a bare root.
+pub(crate) const BARE_ROOT: &[Need] = &[program("debootstrap", "debootstrap")];
+
+/// For everything. A test may start a program only if it is here: `cargo xtask lint` compares.
 pub(crate) const EVERYTHING: &[Need] = &[
-    cargo_command("fmt", "rustfmt"),
-    cargo_command("clippy", "clippy"),
-    program("openssl", "openssl"), // second opinion on certificates, handshakes and signatures
-    program("curl", "curl"),       // reads health and metrics as a cluster does
-    program("strace", "strace"),   // records writes and syncs for the crash-state test
-    program("c++", "g++"),         // compiles libFuzzer
+    RUSTFMT,
+    CLIPPY,
+    OPENSSL,
+    CPLUSPLUS,
+    program("cp", "coreutils"),
+    program("mount", "mount"), // small, full and read-only disks
+    program("umount", "mount"),
+    program("unshare", "util-linux"), // mounts of which nothing is left
+    program("sh", "dash"),
+    program("strace", "strace"), // records writes and syncs for the crash-state test
     python_program("sev-snp-measure", "0.0.13"), // second opinion on launch digests
 ];
+
+const RUSTFMT: Need = cargo_command("fmt", "rustfmt");
+const CLIPPY: Need = cargo_command("clippy", "clippy");
+/// A second opinion on certificates, handshakes and signatures.
+const OPENSSL: Need = program("openssl", "openssl");
+/// libFuzzer is written in C++.
+const CPLUSPLUS: Need = program("c++", "g++");
 
 /// Makes sure that everything in `needs` is there, installing what is missing.
 ///
@@ -74,6 +88,14 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
         install_python_program(name, version)?;
     }
     Ok(())
+}
+
+/// Whether a program of this name is there after set-up.
+pub(crate) fn provides(program: &str) -> bool {
+    EVERYTHING.iter().any(|need| match need {
+        Need::Program { name, .. } | Need::PythonProgram { name, .. } => *name == program,
+        Need::CargoCommand { .. } => false,
+    })
 }
 
 const fn program(name: &'static str, package: &'static str) -> Need {
@@ -133,7 +155,8 @@ fn python() -> Command {
     process::program("python3")
 }
 
-fn apt() -> Command {
+/// `apt-get` as root, which asks nothing.
+pub(crate) fn apt() -> Command {
     let mut command = if is_root() {
         process::program("apt-get")
     } else {
@@ -154,7 +177,8 @@ fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
-fn in_path(program: &str) -> bool {
+/// Whether there is a program of this name.
+pub(crate) fn in_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     // An ordinary user's path often lacks the last two.
     env::split_paths(&path)

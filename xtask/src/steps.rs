@@ -13,6 +13,8 @@ pub(crate) struct Steps {
     command: &'static str,
     started: Instant,
     done: Vec<Done>,
+    /// What the reader of the last lines has to know besides.
+    remarks: Vec<String>,
 }
 
 struct Done {
@@ -25,7 +27,7 @@ struct Done {
 impl Steps {
     /// Starts the clock for `cargo xtask COMMAND`.
     pub(crate) fn new(command: &'static str) -> Self {
-        Self { command, started: Instant::now(), done: Vec::new() }
+        Self { command, started: Instant::now(), done: Vec::new(), remarks: Vec::new() }
     }
 
     /// Runs one step; its value is a short note for the summary. Returns whether it succeeded.
@@ -39,6 +41,11 @@ impl Steps {
         let succeeded = note.is_some();
         self.done.push(Done { name: name.to_owned(), took, note });
         succeeded
+    }
+
+    /// Adds a line to the summary.
+    pub(crate) fn remark(&mut self, remark: String) {
+        self.remarks.push(remark);
     }
 
     /// Prints the table of steps and the summary line.
@@ -61,6 +68,9 @@ impl Steps {
             };
             let line = format!("  {name:width$}  {:7.1} s  {word:6}  {note}", took.as_secs_f64());
             let _ = writeln!(text, "{}", line.trim_end());
+        }
+        for remark in &self.remarks {
+            let _ = writeln!(text, "  {remark}");
         }
         let (total, seconds) = (self.done.len(), self.started.elapsed().as_secs_f64());
         let _ = match self.failures() {
