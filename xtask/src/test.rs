@@ -5,6 +5,7 @@ mod tally;
 use std::{
     env, fs,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{ExitCode, Stdio},
     time::Duration,
 };
@@ -34,8 +35,10 @@ pub(crate) fn run() -> ExitCode {
 
 /// Runs every test of the workspace, showing the output as it comes and counting the results.
 fn tests() -> Result<String, Failure> {
+    let temporary = env::temp_dir().join(format!("contrast-tests-{}", std::process::id()));
+    fs::create_dir_all(&temporary).map_err(Failure::writing(&temporary))?;
     let mut command = process::cargo();
-    command.args(["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped());
+    command.args(["test", "--workspace", "--no-fail-fast"]).env("TMPDIR", &temporary).stdout(Stdio::piped());
     let line = process::describe(&command);
     let mut child = command.spawn().map_err(|cause| Failure::Start { program: line.clone(), cause })?;
     let mut tally = Tally::default();
@@ -57,7 +60,21 @@ fn tests() -> Result<String, Failure> {
             remedy: "repair or remove them: an ignored test guards nothing.",
         });
     }
+    nothing_left(&temporary)?;
     Ok(tally.to_string())
+}
+
+/// Removes the temporary folder of the tests, which must be empty.
+fn nothing_left(temporary: &Path) -> Result<(), Failure> {
+    let left = workspace::list(temporary)?;
+    fs::remove_dir_all(temporary).map_err(Failure::writing(temporary))?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Rules {
+        broken: left.iter().map(|path| format!("the tests left {} behind", path.display())).collect(),
+        remedy: "drop what holds a temporary folder; a static never is, and a process that is killed drops nothing.",
+    })
 }
 
 /// Runs the demo in a folder of its own, which is removed if all went well.
@@ -68,4 +85,21 @@ fn demonstration() -> Result<String, Failure> {
         fs::remove_dir_all(&folder).map_err(Failure::writing(&folder))?;
     }
     Ok(String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tests_leave_in_the_temporary_folder_is_named_and_removed() {
+        let folder = env::temp_dir().join(format!("contrast-xtask-left-{}", std::process::id()));
+        fs::create_dir_all(folder.join(".tmpAbCdEf")).unwrap();
+        let said = nothing_left(&folder).unwrap_err().to_string();
+        assert!(said.contains(".tmpAbCdEf"), "{said}");
+        assert!(!folder.exists());
+        fs::create_dir(&folder).unwrap();
+        nothing_left(&folder).unwrap();
+        assert!(!folder.exists());
+    }
 }
