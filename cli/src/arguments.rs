@@ -36,6 +36,8 @@ pub(crate) enum Command {
     History(HistoryOptions),
     /// Approve a manifest with a workload owner's key, for `set --signature`.
     Sign(SignOptions),
+    /// Agree, as a seed share owner, that Coordinators under a manifest's policies may be given the seed.
+    Consent(ConsentOptions),
     /// Look at evidence, in a file or of a Coordinator.
     Attestation(AttestationOptions),
     /// What AMD and Intel publish about hardware, for machines that cannot ask them.
@@ -88,6 +90,10 @@ pub(crate) struct SetOptions {
     /// this implies --atomic.
     #[arg(long, short, value_name = "FILE", group = "follows")]
     pub(crate) signature: Option<PathBuf>,
+    /// Consent of a seed share owner to the new manifest, made by `contrast consent --out`. It holds after one transition
+    /// only, so this implies --atomic.
+    #[arg(long, value_name = "FILE", group = "follows")]
+    pub(crate) seed_consent: Option<PathBuf>,
     /// Seconds for everything, waiting for a Coordinator that cannot be reached yet included.
     #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds)]
     pub(crate) timeout: Duration,
@@ -158,6 +164,28 @@ pub(crate) struct SignOptions {
     /// Where to write the signature (ASN.1 DER), or what has to be signed.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("to").required(true).args(["coordinator", "out"]))]
+pub(crate) struct ConsentOptions {
+    /// Address of the Coordinator's user API, whose current manifest is consented to. The port is 1313 if left out.
+    #[arg(long, short, value_name = "HOST:PORT", value_parser = address)]
+    pub(crate) coordinator: Option<String>,
+    /// Where to write the consent to a manifest that is still to be set, for `set --seed-consent`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// The manifest [default: manifest.json in the workspace].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Private key of a seed share owner [default: seedshare-owner.pem in the workspace].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seedshare_owner_key: Option<PathBuf>,
+    /// The transition that the manifest will follow, in hexadecimal [default: verify/latest-transition].
+    #[arg(long, value_name = "HEX", value_parser = transition, conflicts_with = "coordinator")]
+    pub(crate) latest_transition: Option<[u8; 32]>,
+    #[command(flatten)]
+    pub(crate) sources: SourceOptions,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]

@@ -2,6 +2,7 @@
 
 mod attestation;
 mod collateral;
+mod consent;
 mod history;
 mod measure;
 mod recover;
@@ -17,6 +18,7 @@ use contrast_manifest::{Audience, ManifestDocument};
 
 pub(crate) use attestation::attestation;
 pub(crate) use collateral::collateral;
+pub(crate) use consent::consent;
 pub(crate) use history::history;
 pub(crate) use measure::{MeasureOptions, measure};
 pub(crate) use recover::recover;

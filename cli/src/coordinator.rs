@@ -17,9 +17,13 @@ use contrast_attestation::{
         grpc::{self, Channel, ConnectError, MAX_MESSAGE_BYTES},
     },
 };
-use contrast_proto::userapi::{
-    GetSeedSharesRequest, RecoverRequest, RecoverResponse, SeedShareDocument, SetManifestRequest,
-    SetManifestResponse, user_api_client::UserApiClient,
+use contrast_manifest::SeedConsent;
+use contrast_proto::{
+    events::v1 as events,
+    userapi::{
+        GetSeedSharesRequest, GiveSeedConsentRequest, RecoverRequest, RecoverResponse, SeedShareDocument,
+        SetManifestRequest, SetManifestResponse, user_api_client::UserApiClient,
+    },
 };
 use tonic::{Response, Status};
 
@@ -115,6 +119,13 @@ impl Coordinator {
         self.read(answer)
     }
 
+    /// `UserAPI.GiveSeedConsent`.
+    pub(crate) async fn give_seed_consent(&mut self, consent: SeedConsent) -> Result<(), CoordinatorError> {
+        let request = GiveSeedConsentRequest { consent: Some(wire_consent(consent)) };
+        let answer = self.api.give_seed_consent(request).await;
+        self.read(answer).map(drop)
+    }
+
     async fn attempt(address: &Address) -> Result<Self, CoordinatorError> {
         let connector = Connector::new(address.identity.clone(), None, Arc::clone(&address.verifiers));
         let link = match grpc::link(&address.host_port, &connector).await {
@@ -142,9 +153,19 @@ impl Coordinator {
     }
 }
 
+/// A consent as it stands in requests.
+pub(crate) fn wire_consent(consent: SeedConsent) -> events::SeedConsent {
+    events::SeedConsent {
+        transition: consent.transition.to_vec(),
+        policies: consent.policies.concat(),
+        owner: consent.owner.to_vec(),
+        signature: consent.signature,
+    }
+}
+
 /// Tells what is being waited for: on a terminal beside the spinner, elsewhere once.
 fn say_why(progress: &Progress, message: &str, error: &CoordinatorError, reported: &mut bool) {
-    tracing::info!(%error, "the Coordinator cannot be reached yet");
+    tracing::info!(error = error.to_string(), "the Coordinator cannot be reached yet");
     let line = format!("{message}: {error}");
     if !progress.is_visible() && !*reported {
         output::note(&line);

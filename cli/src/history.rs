@@ -21,7 +21,7 @@ pub(crate) use diff::compare;
 pub(crate) use error::HistoryError;
 pub(crate) use folder::{read_folder, write_folder};
 pub(crate) use lines::line;
-pub(crate) use record::{Author, CaGeneration, Event, ManifestSet, Proof, Record};
+pub(crate) use record::{Author, CaGeneration, Event, ManifestSet, Proof, Record, SeedHandedOver};
 pub(crate) use table::table;
 
 /// A whole history. What it says is not checked before [`History::check`].
@@ -51,6 +51,14 @@ impl History {
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &ManifestSet> {
         self.records.iter().filter_map(|record| match &record.event {
             Event::ManifestSet(set) => Some(set),
+            _ => None,
+        })
+    }
+
+    /// The events that gave the seed to a peer, oldest first, each with its time.
+    pub(crate) fn hand_overs(&self) -> impl Iterator<Item = (&SeedHandedOver, String)> {
+        self.records.iter().filter_map(|record| match &record.event {
+            Event::SeedHandedOver(handed) => Some((handed, lines::readable_time(record.time_unix_ms))),
             _ => None,
         })
     }

@@ -71,6 +71,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Recover(options) => commands::recover(&workspace, options).await,
         Command::History(options) => commands::history(&workspace, options).await,
         Command::Sign(options) => commands::sign(&workspace, &options),
+        Command::Consent(options) => commands::consent(&workspace, options).await,
         Command::Attestation(options) => commands::attestation(&workspace, options).await,
         Command::Collateral(options) => commands::collateral(&workspace, options).await,
         Command::Measure(options) => commands::measure(options).await,

@@ -8,19 +8,20 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use contrast_attestation::{CollateralSource, Verifier, collateral::Collaterals};
-use contrast_manifest::{Audience, ManifestDocument};
+use contrast_manifest::{Audience, ManifestDocument, SeedConsent};
 use contrast_store::{Append, EmptyLog, LockedLog, LogReader, Opened, SealedLog, StoreError};
 use prost::Message;
 use tokio::sync::watch;
 
 use crate::{
     ca::{self, MeshCa},
-    command::{Command, Means, SetManifest, Standing, decide},
-    event::{Digest, Event, LastingCertificates},
+    command::{Command, Means, SeedRequest, SetManifest, Standing, decide},
+    event::{Digest, Event, EventKind, LastingCertificates},
+    pace::Pace,
     recovery::{self, RecoveryRequest},
     refusal::{EventFault, Refusal},
     seed::{DerivedKeys, Seed},
@@ -34,6 +35,8 @@ pub struct Authority {
     published: watch::Sender<Phase>,
     /// What vendors publish about the hardware that pods may run on.
     collaterals: Collaterals,
+    /// How often peers were given the seed.
+    hand_overs: Mutex<Pace>,
     /// The log is in a state that only a restart can clear up.
     broken: AtomicBool,
 }
@@ -60,7 +63,7 @@ pub struct Active {
     /// Source of workload secrets.
     pub seed: Seed,
     /// The current mesh CA.
-    pub ca: MeshCa,
+    pub ca: Arc<MeshCa>,
     /// Root certificates; the same for the life of the deployment.
     pub lasting: LastingCertificates,
     /// The seed, encrypted for its owners.
@@ -81,6 +84,24 @@ enum Writer {
     Moving,
 }
 
+impl Active {
+    /// The same deployment after more events.
+    fn with(&self, state: State, history: LogReader) -> Self {
+        Self {
+            state,
+            manifest: self.manifest.clone(),
+            verifiers: Arc::clone(&self.verifiers),
+            seed: self.seed.clone(),
+            ca: Arc::clone(&self.ca),
+            lasting: self.lasting.clone(),
+            seed_shares: Arc::clone(&self.seed_shares),
+            events: history.head().events,
+            history,
+            keys: self.keys.clone(),
+        }
+    }
+}
+
 impl Authority {
     /// Starts from an opened store. What the verifiers of pods need of vendors comes from `collaterals`.
     ///
@@ -98,6 +119,7 @@ impl Authority {
             writer: Mutex::new(writer),
             published: watch::Sender::new(phase),
             collaterals,
+            hand_overs: Mutex::default(),
             broken: AtomicBool::new(false),
         }))
     }
@@ -140,10 +162,7 @@ impl Authority {
     /// # Errors
     /// A refusal; nothing has changed then. After a failed append the store says whether it goes on.
     pub fn set_manifest(&self, set: SetManifest) -> Result<Arc<Active>, Refusal> {
-        // Nobody has to wait for a long recovery to hear this.
-        if let Phase::Locked(_) = self.phase() {
-            return Err(Refusal::Locked);
-        }
+        self.refuse_while_locked()?;
         let mut writer = self.writer();
         match self.phase() {
             Phase::Locked(_) => Err(Refusal::Locked),
@@ -182,6 +201,43 @@ impl Authority {
             Err(_) => Writer::Locked(log.lock()),
         };
         result
+    }
+
+    /// Refuses what a locked Coordinator does not do, for callers who would have to wait for a turn first: a recovery
+    /// that is under way may have it for long.
+    ///
+    /// # Errors
+    /// [`Refusal::Locked`].
+    pub fn refuse_while_locked(&self) -> Result<(), Refusal> {
+        match self.phase() {
+            Phase::Locked(_) => Err(Refusal::Locked),
+            Phase::Uninitialised | Phase::Active(_) => Ok(()),
+        }
+    }
+
+    /// Writes down that a peer Coordinator is given the seed. Blocks until that is durable; only then may the seed leave,
+    /// from the state that is returned.
+    ///
+    /// # Errors
+    /// A refusal; the peer gets nothing then.
+    pub fn hand_over(&self, request: SeedRequest) -> Result<Arc<Active>, Refusal> {
+        let policy = request.policy;
+        self.add(&Command::HandOver(request), || {
+            let mut pace = self.hand_overs.lock().unwrap_or_else(PoisonError::into_inner);
+            pace.take(policy, Instant::now()).map_err(|wait| Refusal::HandedOverTooOften {
+                policy,
+                seconds: wait.as_secs().saturating_add(1),
+            })
+        })
+    }
+
+    /// Entitles policies of the current manifest to the seed. Blocks until that is durable. Repeated consent changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// A refusal; nothing has changed then.
+    pub fn give_seed_consent(&self, consent: SeedConsent) -> Result<Arc<Active>, Refusal> {
+        self.add(&Command::GiveSeedConsent(consent), || Ok(()))
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -233,7 +289,7 @@ impl Authority {
             verifiers: self.verifiers(&set.manifest),
             manifest: set.manifest,
             seed,
-            ca,
+            ca: Arc::new(ca),
             lasting,
             seed_shares: Arc::new(shares),
             events: history.head().events,
@@ -261,22 +317,40 @@ impl Authority {
             return Ok(Arc::clone(active));
         }
         let Command::SetManifest(set) = command else { return Err(Refusal::Interrupted) };
-        let position = active.history.head().events;
-        log.append(append(&events, &set))?;
-        let mut state = active.state.clone();
-        apply_all(&mut state, &events, position)?;
+        let state = extend(log, active, &events, append(&events, &set))?;
+        if !events.iter().any(|event| matches!(event.kind, EventKind::ManifestSet(_))) {
+            return Ok(self.publish(active.with(state, log.reader())));
+        }
         Ok(self.publish(Active {
-            state,
             verifiers: self.verifiers(&set.manifest),
             manifest: set.manifest,
-            ca,
-            seed: active.seed.clone(),
-            lasting: active.lasting.clone(),
-            seed_shares: Arc::clone(&active.seed_shares),
-            events: log.reader().head().events,
-            history: log.reader(),
-            keys: active.keys.clone(),
+            ca: Arc::new(ca),
+            ..active.with(state, log.reader())
         }))
+    }
+
+    /// Carries out a command that changes neither manifest nor certificates. `admit` has the last word before the append.
+    fn add(
+        &self,
+        command: &Command,
+        admit: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<Arc<Active>, Refusal> {
+        let mut writer = self.writer();
+        let active = self.active()?;
+        let Writer::Open(log) = &mut *writer else {
+            self.broken.store(true, Ordering::Release);
+            return Err(Refusal::Broken);
+        };
+        let standing = Standing { state: &active.state, manifest: Some(&active.manifest) };
+        let events =
+            decide(standing, command, &means(SystemTime::now(), &active.keys, &active.ca, &active.lasting))?;
+        if events.is_empty() {
+            return Ok(active);
+        }
+        admit()?;
+        let only_events = Append { events: events.iter().map(Event::encode).collect(), blobs: Vec::new() };
+        let state = extend(log, &active, &events, only_events)?;
+        Ok(self.publish(active.with(state, log.reader())))
     }
 
     fn start_after_recovery(
@@ -300,7 +374,7 @@ impl Authority {
             verifiers: self.verifiers(&manifest),
             manifest,
             seed,
-            ca,
+            ca: Arc::new(ca),
             lasting,
             seed_shares,
             events: log.reader().head().events,
@@ -347,6 +421,20 @@ fn append<'a>(events: &[Event], set: &'a SetManifest) -> Append<'a> {
         events: events.iter().map(Event::encode).collect(),
         blobs: std::iter::once(&**set.manifest.bytes()).chain(policies).collect(),
     }
+}
+
+/// Appends `events` to the log of `active`, and says what they lead to.
+fn extend(
+    log: &mut SealedLog,
+    active: &Active,
+    events: &[Event],
+    append: Append<'_>,
+) -> Result<State, Refusal> {
+    let position = active.history.head().events;
+    log.append(append)?;
+    let mut state = active.state.clone();
+    apply_all(&mut state, events, position)?;
+    Ok(state)
 }
 
 fn apply_all(state: &mut State, events: &[Event], first_position: u64) -> Result<(), Refusal> {

@@ -3,9 +3,11 @@
 //! [`decide`] is pure: it sees a state and a command, and answers with the events that would happen or
 //! with a refusal. Nothing has happened before its events are in the log.
 
+mod seed;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use contrast_manifest::{ManifestDocument, transition_hash};
+use contrast_manifest::{ManifestDocument, SeedConsent, SeedGrounds, transition_hash};
 use p384::ecdsa::{Signature, SigningKey, signature::hazmat::PrehashSigner};
 
 use crate::{
@@ -13,9 +15,11 @@ use crate::{
         Author, CaGenerationStarted, Cause, Digest, Event, EventKind, GenerationCertificates,
         LastingCertificates, ManifestSet, Recovered,
     },
-    refusal::Refusal,
+    refusal::{EventFault, Refusal},
     state::State,
 };
+
+pub use seed::SeedRequest;
 
 /// Something that a client asks for.
 #[derive(Debug)]
@@ -27,6 +31,10 @@ pub enum Command {
         /// SHA-256 of the caller's key (owner form); it must be a seed share owner's.
         caller: Digest,
     },
+    /// Give the seed to a peer Coordinator.
+    HandOver(SeedRequest),
+    /// Entitle policies of the current manifest to the seed.
+    GiveSeedConsent(SeedConsent),
 }
 
 /// A request to make a manifest the current one.
@@ -45,6 +53,8 @@ pub struct SetManifest {
     pub caller: Option<Digest>,
     /// Detached signature of a workload owner over the new transition (ASN.1 DER).
     pub signature: Option<Vec<u8>>,
+    /// Consent of a seed share owner to the new transition.
+    pub seed_consent: Option<SeedConsent>,
 }
 
 /// What a decision takes from outside the state, so that it needs neither clock nor randomness.
@@ -76,13 +86,30 @@ pub fn decide(standing: Standing<'_>, command: &Command, means: &Means<'_>) -> R
     match command {
         Command::SetManifest(set) => set_manifest(standing, set, means),
         Command::Recover { caller } => recover(standing, *caller, means),
+        Command::HandOver(request) => seed::hand_over(standing, request, means),
+        Command::GiveSeedConsent(consent) => {
+            let current = standing.manifest.ok_or(Refusal::NoManifest)?;
+            let event = seed::consent(standing.state, current.manifest(), consent, means)?;
+            Ok(event.into_iter().collect())
+        }
     }
 }
 
 fn set_manifest(standing: Standing<'_>, set: &SetManifest, means: &Means<'_>) -> Result<Vec<Event>, Refusal> {
-    if is_repetition(standing, set) {
-        return Ok(Vec::new());
+    let mut events =
+        if is_repetition(standing, set) { Vec::new() } else { new_manifest(standing, set, means)? };
+    if let Some(consent) = &set.seed_consent {
+        let mut state = standing.state.clone();
+        for (position, event) in (0..).zip(&events) {
+            let misplaced = |fault| Refusal::BadEvent { position, reason: EventFault::Place(fault) };
+            state.apply(event.clone()).map_err(misplaced)?;
+        }
+        events.extend(seed::consent(&state, set.manifest.manifest(), consent, means)?);
     }
+    Ok(events)
+}
+
+fn new_manifest(standing: Standing<'_>, set: &SetManifest, means: &Means<'_>) -> Result<Vec<Event>, Refusal> {
     let previous = standing.state.latest_transition().unwrap_or_default();
     if let Some(expected) = set.expected_previous
         && expected != previous
@@ -107,6 +134,7 @@ fn set_manifest(standing: Standing<'_>, set: &SetManifest, means: &Means<'_>) ->
         previous,
         transition,
         signature: signature.to_der().as_bytes().to_vec(),
+        seed_grounds: Some(SeedGrounds::of(&set.manifest)),
     };
     Ok(vec![
         event(means, EventKind::ManifestSet(manifest_set)),

@@ -3,8 +3,13 @@
 //! The schema is `proto/proto/events.proto`. When a later schema replaces a form, the older one is
 //! read here and lifted to the present one; the rest of the Coordinator knows only this module's types.
 
+mod seed;
+
+use contrast_manifest::{SeedConsent, SeedGrounds};
 use contrast_proto::events::v1 as wire;
 use prost::Message;
+
+pub use seed::{SeedHandedOver, consent, wire_consent};
 
 /// A SHA-256 digest.
 pub type Digest = [u8; 32];
@@ -27,6 +32,10 @@ pub enum EventKind {
     CaGenerationStarted(CaGenerationStarted),
     /// A restarted Coordinator was unlocked.
     Recovered(Recovered),
+    /// The seed was given to a peer Coordinator.
+    SeedHandedOver(SeedHandedOver),
+    /// A seed share owner consented to giving it to policies of the current manifest.
+    SeedConsentGiven(SeedConsent),
 }
 
 /// A manifest became the current one.
@@ -44,6 +53,8 @@ pub struct ManifestSet {
     pub transition: Digest,
     /// ASN.1 DER ECDSA over `transition` as message digest.
     pub signature: Vec<u8>,
+    /// Who could be given the seed by this manifest; `None` in events of older releases.
+    pub seed_grounds: Option<SeedGrounds>,
 }
 
 /// A new mesh CA took over.
@@ -131,7 +142,10 @@ impl Event {
     pub fn contents(&self) -> impl Iterator<Item = Digest> + use<> {
         let set = match &self.kind {
             EventKind::ManifestSet(set) => Some([&[set.manifest], set.policies.as_slice()].concat()),
-            EventKind::CaGenerationStarted(_) | EventKind::Recovered(_) => None,
+            EventKind::CaGenerationStarted(_)
+            | EventKind::Recovered(_)
+            | EventKind::SeedHandedOver(_)
+            | EventKind::SeedConsentGiven(_) => None,
         };
         set.into_iter().flatten()
     }
@@ -156,6 +170,7 @@ impl From<Event> for wire::Event {
                 transition: set.transition.to_vec(),
                 signature: set.signature,
                 policies: set.policies.concat(),
+                seed_grounds: seed::wire_grounds(set.seed_grounds),
             }),
             EventKind::CaGenerationStarted(started) => {
                 let (root_ca, transition_signer) = match started.lasting {
@@ -178,6 +193,11 @@ impl From<Event> for wire::Event {
                 author: Some(recovered.author.into()),
                 transition: recovered.transition.to_vec(),
             }),
+            EventKind::SeedHandedOver(handed) => wire::event::Kind::SeedHandedOver(handed.into()),
+            EventKind::SeedConsentGiven(consent) => {
+                let consent = Some(wire_consent(consent));
+                wire::event::Kind::SeedConsentGiven(wire::SeedConsentGiven { consent })
+            }
         };
         Self { time_unix_ms: event.time_unix_ms, kind: Some(kind) }
     }
@@ -196,6 +216,10 @@ impl TryFrom<wire::Event> for Event {
                 author: author(recovered.author)?,
                 transition: digest(&recovered.transition, "transition")?,
             }),
+            wire::event::Kind::SeedHandedOver(handed) => EventKind::SeedHandedOver(handed.try_into()?),
+            wire::event::Kind::SeedConsentGiven(given) => {
+                EventKind::SeedConsentGiven(consent(given.consent.ok_or(EventError::Malformed("consent"))?)?)
+            }
         };
         Ok(Self { time_unix_ms: event.time_unix_ms, kind })
     }
@@ -212,6 +236,7 @@ impl TryFrom<wire::ManifestSet> for ManifestSet {
             previous: digest(&set.previous_transition, "previous_transition")?,
             transition: digest(&set.transition, "transition")?,
             signature: set.signature,
+            seed_grounds: seed::grounds(&set.seed_grounds)?,
         })
     }
 }
@@ -303,8 +328,9 @@ mod tests {
             proptest::collection::vec(any::<Digest>(), 1..30),
             any_author(),
             any::<Vec<u8>>(),
+            proptest::option::of((any::<Digest>(), proptest::collection::vec(any::<Digest>(), 1..9))),
         )
-            .prop_map(|([manifest, previous, transition], policies, author, signature)| {
+            .prop_map(|([manifest, previous, transition], policies, author, signature, grounds)| {
                 EventKind::ManifestSet(ManifestSet {
                     manifest,
                     policies,
@@ -312,6 +338,10 @@ mod tests {
                     previous,
                     transition,
                     signature,
+                    seed_grounds: grounds.map(|(reference_values, coordinators)| SeedGrounds {
+                        coordinators,
+                        reference_values,
+                    }),
                 })
             });
         let lasting = proptest::option::of(
@@ -330,7 +360,24 @@ mod tests {
         );
         let recovered = (any_author(), any::<Digest>())
             .prop_map(|(author, transition)| EventKind::Recovered(Recovered { author, transition }));
-        prop_oneof![set, started, recovered]
+        let platform = proptest::sample::select(&contrast_attestation::EvidenceType::ALL[..]);
+        let handed_over = (any::<[Digest; 3]>(), platform, any::<String>()).prop_map(
+            |([policy, transition, evidence], platform, accepted_by)| {
+                EventKind::SeedHandedOver(SeedHandedOver {
+                    policy,
+                    transition,
+                    platform,
+                    evidence,
+                    accepted_by,
+                })
+            },
+        );
+        let consent =
+            (any::<[Digest; 2]>(), proptest::collection::vec(any::<Digest>(), 1..9), any::<Vec<u8>>())
+                .prop_map(|([transition, owner], policies, signature)| {
+                    EventKind::SeedConsentGiven(SeedConsent { transition, policies, owner, signature })
+                });
+        prop_oneof![set, started, recovered, handed_over, consent]
     }
 
     proptest! {
@@ -388,6 +435,22 @@ mod tests {
         }
         assert_eq!(with(vec![5; 31], vec![vec![5; 32]]), malformed("policies"));
         assert_eq!(with(vec![], vec![vec![5; 31]]), malformed("policy_digests"));
+    }
+
+    #[test]
+    fn an_event_of_an_older_release_says_nothing_about_the_seed() {
+        let grounds =
+            |seed_grounds: Vec<u8>| match decoded(wire::ManifestSet { seed_grounds, ..two_policies() })?.kind
+            {
+                EventKind::ManifestSet(set) => Ok(set.seed_grounds),
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(grounds(Vec::new()), Ok(None));
+        let expected = SeedGrounds { coordinators: vec![[8; 32]], reference_values: [7; 32] };
+        assert_eq!(grounds([[7; 32], [8; 32]].concat()), Ok(Some(expected)));
+        for length in [1, 32, 63, 65] {
+            assert_eq!(grounds(vec![7; length]), Err(EventError::Malformed("seed_grounds")));
+        }
     }
 
     #[test]

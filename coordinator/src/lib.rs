@@ -16,6 +16,7 @@ pub mod mesh_api;
 pub mod metrics;
 pub mod ops_api;
 pub mod options;
+pub mod pace;
 pub mod process;
 pub mod recovery;
 pub mod refusal;

@@ -154,7 +154,7 @@ impl Door {
                 Some(self.crowd.admit(stream, Arc::new(ConnectionInfo { peer, active })))
             }
             Err(error) => {
-                tracing::info!(%remote, %error, "handshake failed");
+                tracing::info!(%remote, error = error.to_string(), "handshake failed");
                 None
             }
         }

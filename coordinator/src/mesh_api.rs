@@ -1,27 +1,52 @@
-//! The mesh API: what a pod can ask for. Every call is answered by the state that judged the peer.
+//! The mesh API: what a pod can ask for. Certificates come from the state that judged the peer; the seed is given only
+//! by the present state.
 
 use std::{sync::Arc, time::SystemTime};
 
-use contrast_attestation::Claims;
-use contrast_manifest::{PolicyEntry, Role};
+use contrast_attestation::{Claims, atls::PeerCertificate};
+use contrast_manifest::PolicyEntry;
 use contrast_proto::meshapi::{
     NewMeshCertRequest, NewMeshCertResponse, RecoverRequest, RecoverResponse, mesh_api_server::MeshApi,
 };
+use sha2::{Digest as _, Sha256};
+use tokio::{runtime::Handle, sync::Semaphore};
 use tonic::{Request, Response, Status};
 
 use crate::{
     authority::{Active, Authority},
+    command::SeedRequest,
     listener::ConnectionInfo,
     metrics::{Method, Metrics},
     refusal::Refusal,
+    user_api::on_blocking_thread,
 };
 
 /// Serves [`MeshApi`].
 pub struct MeshService {
-    /// Tells a peer that came too early whether it should wait.
-    pub authority: Arc<Authority>,
+    /// Tells a peer that came too early whether it should wait, and writes down who was given the seed.
+    authority: Arc<Authority>,
     /// Counts calls and refused evidence.
-    pub metrics: Arc<Metrics>,
+    metrics: Arc<Metrics>,
+    /// Where hand-overs are written down: on the runtime that waits for them when the program stops.
+    commands: Handle,
+    /// Whether a peer may be given the seed at all.
+    peer_recovery: bool,
+    /// One hand-over at a time may take a thread.
+    hand_overs: Arc<Semaphore>,
+}
+
+impl MeshService {
+    /// Serves what the authority publishes. Hands the seed to peers only with `peer_recovery`, and writes that down on
+    /// threads of the runtime `commands`.
+    #[must_use]
+    pub fn new(
+        authority: Arc<Authority>,
+        metrics: Arc<Metrics>,
+        commands: Handle,
+        peer_recovery: bool,
+    ) -> Self {
+        Self { authority, metrics, commands, peer_recovery, hand_overs: Arc::new(Semaphore::new(1)) }
+    }
 }
 
 #[tonic::async_trait]
@@ -34,7 +59,9 @@ impl MeshApi for MeshService {
     }
 
     async fn recover(&self, request: Request<RecoverRequest>) -> Result<Response<RecoverResponse>, Status> {
-        self.metrics.observe(method("Recover"), async { self.hand_over(&request) }).await
+        self.metrics
+            .observe(method("Recover"), async { self.hand_over(self.seed_request(&request)?).await })
+            .await
     }
 }
 
@@ -42,7 +69,7 @@ impl MeshApi for MeshService {
 struct Pod<'a> {
     active: &'a Active,
     claims: &'a Claims,
-    public_key: &'a [u8],
+    certificate: &'a PeerCertificate,
 }
 
 impl MeshService {
@@ -50,7 +77,7 @@ impl MeshService {
         let pod = self.appraised(request)?;
         let policy = pod.policy()?;
         let active = pod.active;
-        let chain = active.ca.issue(pod.public_key, policy, pod.claims, SystemTime::now())?;
+        let chain = active.ca.issue(&pod.certificate.spki_der, policy, pod.claims, SystemTime::now())?;
         let workload_secret = match &policy.workload_secret_id {
             Some(id) => active.seed.workload_secret(id)?.to_vec(),
             None => Vec::new(),
@@ -65,13 +92,33 @@ impl MeshService {
         })
     }
 
-    fn hand_over<T>(&self, request: &Request<T>) -> Result<RecoverResponse, Refusal> {
-        let pod = self.appraised(request)?;
-        if pod.policy()?.role != Role::Coordinator {
-            return Err(Refusal::NotACoordinator);
+    /// What an appraised pod asks for with the call.
+    fn seed_request<T>(&self, request: &Request<T>) -> Result<SeedRequest, Refusal> {
+        if !self.peer_recovery {
+            return Err(Refusal::PeerRecoveryOff);
         }
-        let active = pod.active;
-        tracing::info!(policy = hex::encode(pod.claims.host_data), "handed the seed to a peer Coordinator");
+        let Pod { active, claims, certificate } = self.appraised(request)?;
+        let no_evidence = || Refusal::Evidence(contrast_attestation::Refusal::NoEvidence);
+        let evidence = certificate.evidence().ok_or_else(no_evidence)?;
+        Ok(SeedRequest {
+            policy: claims.host_data,
+            judged_by: active.state.latest_transition().unwrap_or_default(),
+            platform: claims.evidence_type,
+            evidence: Sha256::digest(&evidence.document).into(),
+            accepted_by: claims.accepted_by.clone(),
+        })
+    }
+
+    async fn hand_over(&self, request: SeedRequest) -> Result<RecoverResponse, Refusal> {
+        let turn = Arc::clone(&self.hand_overs).acquire_owned().await.map_err(|_| Refusal::Interrupted)?;
+        let authority = Arc::clone(&self.authority);
+        let policy = hex::encode(request.policy);
+        let active = on_blocking_thread(&self.commands, move || {
+            let _turn = turn;
+            authority.hand_over(request)
+        })
+        .await?;
+        tracing::warn!(policy, "handed the seed to a peer Coordinator");
         Ok(RecoverResponse {
             seed: active.seed.secret().to_vec(),
             salt: active.seed.salt().to_vec(),
@@ -88,9 +135,7 @@ impl MeshService {
             return Err(Refusal::ConnectAgain);
         };
         match (&info.peer.appraisal, &info.peer.certificate) {
-            (Some(Ok(claims)), Some(certificate)) => {
-                Ok(Pod { active, claims, public_key: &certificate.spki_der })
-            }
+            (Some(Ok(claims)), Some(certificate)) => Ok(Pod { active, claims, certificate }),
             (Some(Err(refusal)), _) => {
                 self.metrics.attestation_failures.inc();
                 Err(Refusal::Evidence(refusal.clone()))

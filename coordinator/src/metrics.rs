@@ -110,7 +110,7 @@ impl Metrics {
                 Ok(Response::new(message))
             }
             Err(refusal) => {
-                tracing::info!(method = method.name, reason = %refusal, "refused");
+                tracing::info!(method = method.name, reason = refusal.to_string(), "refused");
                 Err(refusal.into())
             }
         }

@@ -67,6 +67,10 @@ pub struct ServeOptions {
     /// Server that is asked for collateral instead of AMD and Intel.
     #[arg(long, value_name = "URL", env = "CONTRAST_COLLATERAL_PROXY")]
     pub collateral_proxy: Option<Proxy>,
+    /// Hand the seed to attested peer Coordinators that the manifest names and a seed share owner agreed to. Each
+    /// hand-over stays in the history. In the environment: true or false.
+    #[arg(long, env = "CONTRAST_PEER_RECOVERY")]
+    pub peer_recovery: bool,
     /// Serve `/metrics`. Also switched on by any value of the environment variable CONTRAST_METRICS.
     #[arg(long)]
     pub metrics: bool,

@@ -1,7 +1,7 @@
 //! Why a Coordinator refuses, in a closed list, and how each reason reads on the wire.
 
 use contrast_attestation::Refusal as EvidenceRefusal;
-use contrast_manifest::{ManifestErrors, SeedShareError};
+use contrast_manifest::{ConsentFault, ManifestErrors, SeedShareError};
 use contrast_store::{StoreError, UnlockError};
 use tonic::{Code, Status};
 
@@ -173,6 +173,54 @@ pub enum Refusal {
     /// A pod that is not a Coordinator asks for the seed.
     #[error("only a pod whose policy has the role `coordinator` may ask for the seed")]
     NotACoordinator,
+    /// This Coordinator gives the seed to nobody but its owners.
+    #[error(
+        "this Coordinator hands its seed to no peer: it was not started with --peer-recovery (CONTRAST_PEER_RECOVERY); let a seed share owner run `contrast recover`"
+    )]
+    PeerRecoveryOff,
+    /// The peer's evidence was accepted by a manifest that is not the current one any more.
+    #[error("the manifest was replaced since this connection was made; connect again")]
+    JudgedByAnotherManifest,
+    /// The peer's policy or hardware came after the first manifest, and no seed share owner agreed.
+    #[error(
+        "the seed is not given to policy {}: its role `coordinator`, or the reference values, came after the first manifest, and no seed share owner has consented; one of them has to run `contrast consent`",
+        hex::encode(.0)
+    )]
+    ConsentNeeded(Digest),
+    /// The policy was given the seed too often.
+    #[error(
+        "policy {} was given the seed often enough for now; try again in {seconds} seconds",
+        hex::encode(policy)
+    )]
+    HandedOverTooOften {
+        /// The policy.
+        policy: Digest,
+        /// How long to wait.
+        seconds: u64,
+    },
+    /// The request has no consent in it, or not in its form.
+    #[error("the consent cannot be read: {0}; make it with `contrast consent`")]
+    ConsentForm(EventError),
+    /// The consent is for another transition.
+    #[error(
+        "the consent is for the transition {}, but the latest one is {}; review the manifest of that one and consent again",
+        hex::encode(consent),
+        hex::encode(latest)
+    )]
+    ConsentToAnother {
+        /// What was consented to.
+        consent: Digest,
+        /// What there is.
+        latest: Digest,
+    },
+    /// The consent does not fit the manifest.
+    #[error("{0}; set the manifest again with this release if an older one set it, or correct the consent")]
+    ConsentFault(#[from] ConsentFault),
+    /// Nobody who may consent has signed.
+    #[error(
+        "no seed share owner of the current manifest signed this consent; sign it with the key of one (--seedshare-owner-key)"
+    )]
+    BadConsent,
     /// The connection began before there was a state that could judge it.
     #[error("this connection was made before the Coordinator was ready; connect again")]
     ConnectAgain,
@@ -206,6 +254,8 @@ impl Refusal {
             | Self::TransitionMismatch { .. }
             | Self::RolledBack { .. }
             | Self::Concurrent { .. }
+            | Self::JudgedByAnotherManifest
+            | Self::ConsentToAnother { .. }
             | Self::ConnectAgain => Code::FailedPrecondition,
             Self::InvalidManifest(_)
             | Self::PoliciesMissing(_)
@@ -214,6 +264,8 @@ impl Refusal {
                 SeedError::TooShort { .. } | SeedError::TooLong { .. } | SeedError::SaltLength { .. },
             )
             | Self::SeedShares(_)
+            | Self::ConsentForm(_)
+            | Self::ConsentFault(_)
             | Self::WrongSeed
             | Self::WrongSalt => Code::InvalidArgument,
             Self::UpdatesDisabled
@@ -224,8 +276,13 @@ impl Refusal {
             | Self::NotASeedShareOwner
             | Self::Evidence(_)
             | Self::UnknownPolicy(_)
-            | Self::NotACoordinator => Code::PermissionDenied,
-            Self::HistoryTooLarge { .. } | Self::Busy => Code::ResourceExhausted,
+            | Self::NotACoordinator
+            | Self::PeerRecoveryOff
+            | Self::ConsentNeeded(_)
+            | Self::BadConsent => Code::PermissionDenied,
+            Self::HistoryTooLarge { .. } | Self::HandedOverTooOften { .. } | Self::Busy => {
+                Code::ResourceExhausted
+            }
             Self::BadEvent { .. }
             | Self::BadSeedShares(_)
             | Self::BadTransition

@@ -126,7 +126,12 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let user_service = UserService::new(Arc::clone(&authority), Arc::clone(&metrics), Handle::current());
     let user_service = UserApiServer::new(user_service).max_decoding_message_size(MAX_REQUEST);
     let user_api = GrpcApi::new(entrance(user_tcp, Clients::Anybody)?, user_service);
-    let mesh_service = MeshService { authority: Arc::clone(&authority), metrics: Arc::clone(&metrics) };
+    let mesh_service = MeshService::new(
+        Arc::clone(&authority),
+        Arc::clone(&metrics),
+        Handle::current(),
+        options.peer_recovery,
+    );
     let mesh_api = GrpcApi::new(entrance(mesh_tcp, Clients::Pods)?, MeshApiServer::new(mesh_service));
     let serving = stopping.clone();
     let grpc = on_each_core(move || serve_grpc(user_api, mesh_api, serving));

@@ -1,10 +1,10 @@
 //! The state of a deployment: a fold over its events, and nothing else.
 
-use contrast_manifest::transition_hash;
+use contrast_manifest::{ConsentFault, SeedAccess, SeedConsent, transition_hash};
 
 use crate::event::{
     CaGenerationStarted, Cause, Digest, Event, EventKind, GenerationCertificates, LastingCertificates,
-    ManifestSet, Recovered,
+    ManifestSet, Recovered, SeedHandedOver,
 };
 
 /// What all events so far add up to. Its size depends on the current manifest, not on the history.
@@ -22,6 +22,8 @@ pub struct State {
     pub lasting: Option<LastingCertificates>,
     /// Why a CA generation must come next, after a manifest or a recovery.
     pub awaited: Option<Cause>,
+    /// Which policies of the current manifest a peer may have the seed under.
+    pub seed_access: SeedAccess,
 }
 
 /// An event that cannot follow the events before it: the log was not written by a Coordinator.
@@ -47,6 +49,12 @@ pub enum Inconsistency {
     /// An event other than the first manifest, in a history without manifest.
     #[error("it comes before the first manifest")]
     NoManifest,
+    /// The seed was given to a policy that was not entitled to it.
+    #[error("it gives the seed to a policy that was not entitled to it")]
+    NotEntitled,
+    /// Consent that no Coordinator would have written down.
+    #[error("it is consent that does not fit the current manifest: {0}")]
+    Consent(#[from] ConsentFault),
 }
 
 impl State {
@@ -59,6 +67,8 @@ impl State {
             EventKind::ManifestSet(set) => self.manifest_set(set),
             EventKind::CaGenerationStarted(started) => self.ca_generation_started(started),
             EventKind::Recovered(recovered) => self.recovered(&recovered),
+            EventKind::SeedHandedOver(handed) => self.seed_handed_over(&handed),
+            EventKind::SeedConsentGiven(consent) => self.seed_consent_given(&consent),
         }
     }
 
@@ -77,6 +87,7 @@ impl State {
             return Err(Inconsistency::BrokenChain);
         }
         self.manifests += 1;
+        self.seed_access.manifest_set(set.seed_grounds.as_ref());
         self.latest = Some(set);
         self.awaited = Some(Cause::ManifestSet);
         Ok(())
@@ -112,5 +123,30 @@ impl State {
             self.lasting = started.lasting;
         }
         Ok(())
+    }
+
+    fn seed_handed_over(&self, handed: &SeedHandedOver) -> Result<(), Inconsistency> {
+        self.must_be_at(handed.transition)?;
+        if !self.seed_access.may_have_seed(&handed.policy) {
+            return Err(Inconsistency::NotEntitled);
+        }
+        Ok(())
+    }
+
+    fn seed_consent_given(&mut self, consent: &SeedConsent) -> Result<(), Inconsistency> {
+        self.must_be_at(consent.transition)?;
+        Ok(self.seed_access.consent(&consent.policies)?)
+    }
+
+    /// A Coordinator that serves, and whose latest transition is this one.
+    fn must_be_at(&self, transition: Digest) -> Result<(), Inconsistency> {
+        if self.awaited.is_some() {
+            return Err(Inconsistency::Order);
+        }
+        match self.latest_transition() {
+            None => Err(Inconsistency::NoManifest),
+            Some(latest) if latest != transition => Err(Inconsistency::BrokenChain),
+            Some(_) => Ok(()),
+        }
     }
 }

@@ -132,6 +132,15 @@ fn describe(kind: &EventKind) -> Value {
             "author": author(&recovered.author),
             "transition": hex::encode(recovered.transition),
         }),
+        EventKind::SeedHandedOver(handed) => json!({
+            "type": "SeedHandedOver",
+            "policy": hex::encode(handed.policy),
+            "transition": hex::encode(handed.transition),
+            "platform": handed.platform.name(),
+            "evidence_digest": hex::encode(handed.evidence),
+            "accepted_by": handed.accepted_by,
+        }),
+        EventKind::SeedConsentGiven(consent) => json!({ "type": "SeedConsentGiven", "consent": consent }),
     }
 }
 

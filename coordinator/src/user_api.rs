@@ -2,11 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use contrast_manifest::ManifestDocument;
-use contrast_proto::userapi::{
-    GetHistoryRequest, GetManifestsRequest, GetManifestsResponse, GetSeedSharesRequest, HistoryItem,
-    LatestTransition, RecoverRequest, RecoverResponse, SeedShareDocument, SetManifestRequest,
-    SetManifestResponse, user_api_server::UserApi,
+use contrast_manifest::{ManifestDocument, SeedConsent};
+use contrast_proto::{
+    events::v1 as events,
+    userapi::{
+        GetHistoryRequest, GetManifestsRequest, GetManifestsResponse, GetSeedSharesRequest,
+        GiveSeedConsentRequest, GiveSeedConsentResponse, HistoryItem, LatestTransition, RecoverRequest,
+        RecoverResponse, SeedShareDocument, SetManifestRequest, SetManifestResponse,
+        user_api_server::UserApi,
+    },
 };
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -20,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::{
     authority::{Active, Authority, Phase},
     command::SetManifest,
-    event::Digest,
+    event::{self, Digest, EventError},
     history::{self, Contents},
     listener::ConnectionInfo,
     metrics::{Method, Metrics},
@@ -94,14 +98,24 @@ impl UserApi for UserService {
     ) -> Result<Response<SeedShareDocument>, Status> {
         self.metrics.observe(unary("GetSeedShares"), async { self.seed_shares() }).await
     }
+
+    async fn give_seed_consent(
+        &self,
+        request: Request<GiveSeedConsentRequest>,
+    ) -> Result<Response<GiveSeedConsentResponse>, Status> {
+        self.metrics.observe(unary("GiveSeedConsent"), self.consent(request.into_inner())).await
+    }
 }
 
 impl UserService {
     async fn set(&self, request: Request<SetManifestRequest>) -> Result<SetManifestResponse, Refusal> {
+        // Nobody has to wait for a long recovery to hear this: it has the turn to write.
+        self.authority.refuse_while_locked()?;
         let seen = self.authority.latest_transition();
         let caller = caller(&request);
         let request = request.into_inner();
         let expected_previous = optional_digest(&request.previous_transition_hash, "PreviousTransitionHash")?;
+        let seed_consent = request.seed_consent.map(read_consent).transpose()?;
         let authority = Arc::clone(&self.authority);
         let turn = self.turn_to_write().await?;
         // Parsing, signing and syncing block; and a client that hangs up must not stop them half-way.
@@ -114,6 +128,7 @@ impl UserService {
                 expected_previous,
                 caller,
                 signature: (!request.signature.is_empty()).then_some(request.signature),
+                seed_consent,
             })
         })
         .await;
@@ -177,6 +192,20 @@ impl UserService {
         .await?;
         tracing::info!(manifests = active.state.manifests, "recovered");
         Ok(RecoverResponse { latest_transition: latest_transition(&active) })
+    }
+
+    async fn consent(&self, request: GiveSeedConsentRequest) -> Result<GiveSeedConsentResponse, Refusal> {
+        self.authority.refuse_while_locked()?;
+        let malformed = Refusal::ConsentForm(EventError::Malformed("Consent"));
+        let consent = read_consent(request.consent.ok_or(malformed)?)?;
+        let authority = Arc::clone(&self.authority);
+        let turn = self.turn_to_write().await?;
+        on_blocking_thread(&self.commands, move || {
+            let _turn = turn;
+            authority.give_seed_consent(consent)
+        })
+        .await?;
+        Ok(GiveSeedConsentResponse {})
     }
 
     async fn stream_history(
@@ -247,6 +276,10 @@ fn by_digest(policies: Vec<Vec<u8>>) -> BTreeMap<Digest, Vec<u8>> {
     policies.into_iter().map(|policy| (Sha256::digest(&policy).into(), policy)).collect()
 }
 
+fn read_consent(consent: events::SeedConsent) -> Result<SeedConsent, Refusal> {
+    event::consent(consent).map_err(Refusal::ConsentForm)
+}
+
 fn optional_digest(bytes: &[u8], field: &'static str) -> Result<Option<Digest>, Refusal> {
     if bytes.is_empty() {
         return Ok(None);
@@ -264,7 +297,8 @@ fn latest_transition(active: &Active) -> Option<LatestTransition> {
     })
 }
 
-async fn on_blocking_thread<T: Send + 'static>(
+/// Does what blocks on a thread of `runtime` that may; it goes on if nobody waits for it any more.
+pub(crate) async fn on_blocking_thread<T: Send + 'static>(
     runtime: &Handle,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
@@ -273,4 +307,38 @@ async fn on_blocking_thread<T: Send + 'static>(
 
 fn unary(name: &'static str) -> Method {
     Method { service: "edgelesssys.contrast.userapi.UserAPI", name, kind: "unary" }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use contrast_attestation::collateral::Collaterals;
+    use contrast_store::faults::Medium;
+
+    use super::*;
+
+    /// A Coordinator after a restart.
+    fn locked() -> Arc<Authority> {
+        let medium = Medium::new();
+        let contrast_store::Opened::Empty(log) = contrast_store::open(medium.open()).unwrap() else {
+            panic!("a new medium is empty")
+        };
+        let content = contrast_store::Append { events: vec![b"event".to_vec()], blobs: Vec::new() };
+        assert!(log.initialize(&[7; 64], [8; 32], Vec::new(), content).is_ok());
+        Authority::new(contrast_store::open(medium.open()).unwrap(), Collaterals::offline()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_set_hears_at_once_that_it_is_locked_while_a_recovery_has_the_turn() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let service = UserService::new(locked(), metrics, Handle::current());
+        let _recovery = service.turn_to_write().await.unwrap();
+        let mut set = pin!(service.set(Request::new(SetManifestRequest::default())));
+        let heard = set.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(heard, Poll::Ready(Err(Refusal::Locked))));
+    }
 }

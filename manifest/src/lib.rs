@@ -4,7 +4,8 @@
 //! JSON path. The exact bytes are kept: they are what is hashed, stored, sent and compared.
 //! [`Manifest::verifiers`] turns its reference values into judges of evidence. Beside it live the keys
 //! that a deployment's owners hold ([`WorkloadOwnerKey`], [`SeedShareOwnerKey`]), the encrypted seed
-//! ([`SeedShares`]) and the hash that links one manifest to the one before ([`transition_hash`]).
+//! ([`SeedShares`]), who may be given it ([`SeedAccess`]), and the hash that links one manifest to the one before
+//! ([`transition_hash`]).
 
 mod collateral;
 mod decode;
@@ -14,6 +15,8 @@ mod json;
 mod keys;
 mod owners;
 mod schema;
+mod seed_access;
+mod seed_consent;
 mod seed_shares;
 mod subject;
 mod transition;
@@ -25,6 +28,8 @@ pub use json::JsonPath;
 pub use keys::{KeyFileError, SeedShareOwnerKey, WorkloadOwnerKey};
 pub use owners::{OwnerKeyFault, SeedShareOwner, WorkloadOwner, WorkloadOwners};
 pub use schema::{Manifest, PolicyEntry, ReferenceValues, Role, SimulatedEntry, SnpEntry, TdxEntry};
+pub use seed_access::{ConsentFault, SeedAccess, SeedGrounds};
+pub use seed_consent::SeedConsent;
 pub use seed_shares::{SALT_LEN, SEED_LEN, SeedShare, SeedShareError, SeedShares, encrypt_seed};
 pub use subject::SubjectAltName;
 pub use transition::{NO_TRANSITION, transition_hash};

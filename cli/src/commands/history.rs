@@ -57,11 +57,9 @@ pub(crate) async fn history(workspace: &Workspace, options: HistoryOptions) -> R
             output::warn_of_simulated_manifest(document.manifest());
         }
         // Whoever changed the folder may have changed what the workspace remembers too.
-        output::note(&format!(
-            "Root CA key (SHA-256): {}\nLatest transition:     {}\nCompare both with what you know from elsewhere.",
-            hex::encode(checked.root_fingerprint),
-            hex::encode(checked.latest_transition)
-        ));
+        output::note(&format!("Root CA key (SHA-256): {}", hex::encode(checked.root_fingerprint)));
+        output::note(&format!("Latest transition:     {}", hex::encode(checked.latest_transition)));
+        output::note("Compare both with what you know from elsewhere.");
     } else {
         known.introduce(checked.root_fingerprint);
     }

@@ -14,10 +14,10 @@ use self::{
     error::{Authority, SetError},
     transition::{previous_transition, refuse_other_history},
 };
-use super::coordinator_of;
+use super::{consent, coordinator_of};
 use crate::{
     arguments::SetOptions,
-    coordinator::Coordinator,
+    coordinator::{Coordinator, wire_consent},
     deployment::Known,
     failure::Failure,
     history::key_fingerprint,
@@ -35,6 +35,7 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
     let known = Known::read(workspace)?;
     let previous = previous_transition(&options, known.transition());
     let signature = signature(options.signature.as_deref())?;
+    let consent = options.seed_consent.as_deref().map(consent::read).transpose()?;
     let authority = Authority::of(!signature.is_empty(), key.is_some());
 
     let identity = inputs::owner_identity(key.as_ref())?;
@@ -45,6 +46,7 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
         policies,
         previous_transition_hash: previous.map(Vec::from).unwrap_or_default(),
         signature,
+        seed_consent: consent.map(wire_consent),
     };
     let call = async |coordinator: &mut Coordinator| {
         let outcome = coordinator.set_manifest(request.clone()).await;

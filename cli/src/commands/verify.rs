@@ -1,6 +1,6 @@
 //! `contrast verify`: what an outsider needs to trust a deployment.
 
-use std::{borrow::Cow, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
 use contrast_attestation::atls::Identity;
 use contrast_manifest::ManifestDocument;
@@ -11,7 +11,7 @@ use crate::{
     coordinator::{Coordinator, Extent},
     deployment::Known,
     failure::{Advice, Failure},
-    history::{Checked, Contents, write_folder},
+    history::{Checked, Contents, History, write_folder},
     inputs, output,
     workspace::Workspace,
 };
@@ -80,6 +80,7 @@ pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Res
         history.manifests().count(),
         history.policies().len()
     ));
+    tell_of_the_seed(&history, &checked);
     match known.has_root() {
         true => {
             output::success("The deployment is the one that this workspace knows, by the key of its root CA.")
@@ -95,7 +96,31 @@ pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Res
     Ok(())
 }
 
-fn refuse_other_manifest(
+/// Whoever was given the seed can compute every secret of the deployment, for ever.
+fn tell_of_the_seed(history: &History, checked: &Checked) {
+    let mut by_policy = BTreeMap::new();
+    for (handed, time) in history.hand_overs() {
+        let entry = by_policy.entry(handed.policy).or_insert((0_usize, String::new(), handed));
+        *entry = (entry.0 + 1, time, handed);
+    }
+    for (policy, (times, last, handed)) in by_policy {
+        output::warning(&format!(
+            "the seed was given to a Coordinator under policy {} (times: {times}, last: {last}, on {}, accepted by {}).",
+            hex::encode(policy),
+            handed.platform.name(),
+            handed.accepted_by
+        ));
+    }
+    for policy in &checked.without_consent {
+        output::note(&format!(
+            "Policy {} has the role `coordinator`, but no peer is given the seed under it before a seed share owner \
+             consents (`contrast consent`).",
+            hex::encode(policy)
+        ));
+    }
+}
+
+pub(super) fn refuse_other_manifest(
     local: &ManifestDocument,
     checked: &Checked,
     folder: PathBuf,

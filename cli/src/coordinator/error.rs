@@ -8,7 +8,7 @@ use contrast_attestation::{
 };
 use tonic::{Code, Status};
 
-use crate::{failure::Advice, output::printable};
+use crate::failure::Advice;
 
 /// Why a call to the Coordinator failed, told apart by who has to do something about it.
 #[derive(thiserror::Error, Debug)]
@@ -76,7 +76,7 @@ impl CoordinatorError {
         if status.source().is_some() {
             return Self::Broken { address, source: status };
         }
-        let reason = printable(status.message());
+        let reason = status.message().to_owned();
         match status.code() {
             Code::Unavailable => Self::Unavailable { address, reason },
             Code::Unimplemented => Self::TooOld { address },

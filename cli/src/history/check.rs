@@ -5,10 +5,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use contrast_manifest::{ManifestDocument, NO_TRANSITION, transition_hash};
+use contrast_attestation::Verifier;
+use contrast_manifest::{
+    Audience, ManifestDocument, NO_TRANSITION, SeedAccess, SeedConsent, SeedGrounds, transition_hash,
+};
 
 use super::{
-    CaGeneration, Event, History, HistoryError, ManifestSet, Record,
+    CaGeneration, Event, History, HistoryError, ManifestSet, Record, SeedHandedOver,
     certificates::{CertificateError, DigestKey, P384Certificate},
     record::Cause,
 };
@@ -37,6 +40,8 @@ pub(crate) struct Checked {
     pub(crate) current_manifest: [u8; 32],
     /// The current CA generation.
     pub(crate) ca_generation: u64,
+    /// Policies with the role of the Coordinator that a peer cannot have the seed under before an owner consents.
+    pub(crate) without_consent: Vec<[u8; 32]>,
 }
 
 impl History {
@@ -60,6 +65,8 @@ impl History {
             transition: NO_TRANSITION,
             manifest: None,
             generation: 0,
+            seed_access: SeedAccess::default(),
+            document: None,
         };
         for (expected, record) in (0..).zip(&self.records) {
             run.step(expected, record)?;
@@ -78,6 +85,10 @@ struct Run<'a> {
     transition: [u8; 32],
     manifest: Option<[u8; 32]>,
     generation: u64,
+    /// Who may be given the seed at this place.
+    seed_access: SeedAccess,
+    /// The current manifest, if contents are there.
+    document: Option<ManifestDocument>,
     /// Why a CA generation must come next.
     awaited: Option<Cause>,
 }
@@ -92,6 +103,8 @@ impl Run<'_> {
             Event::ManifestSet(set) => self.manifest_set(position, set),
             Event::CaGenerationStarted(started) => self.ca_generation(record, started),
             Event::Recovered { transition, .. } => self.recovered(position, transition),
+            Event::SeedHandedOver(handed) => self.seed_handed_over(position, handed),
+            Event::SeedConsentGiven(consent) => self.seed_consent_given(position, consent),
         }
     }
 
@@ -115,6 +128,7 @@ impl Run<'_> {
             }
             self.policies_of_manifest(position, set)?;
         }
+        self.seed_access.manifest_set(set.seed_grounds.as_ref());
         self.transition = set.transition;
         self.manifest = Some(set.manifest);
         self.awaited = Some(Cause::ManifestSet);
@@ -122,7 +136,7 @@ impl Run<'_> {
     }
 
     /// The signature covers the manifest, and only the manifest says which policies belong to it.
-    fn policies_of_manifest(&self, position: u64, set: &ManifestSet) -> Result<(), HistoryError> {
+    fn policies_of_manifest(&mut self, position: u64, set: &ManifestSet) -> Result<(), HistoryError> {
         let bytes = self.history.contents.get(&set.manifest).map_or(&[][..], Vec::as_slice);
         let document = ManifestDocument::parse(bytes)
             .map_err(|source| HistoryError::Manifest { position, source: Box::new(source) })?;
@@ -130,7 +144,44 @@ impl Run<'_> {
         if !document.manifest().policies.keys().eq(listed) {
             return Err(HistoryError::Policies { position });
         }
+        if set.seed_grounds.as_ref().is_some_and(|grounds| *grounds != SeedGrounds::of(&document)) {
+            return Err(HistoryError::SeedGrounds { position });
+        }
+        self.document = Some(document);
         Ok(())
+    }
+
+    /// The seed was given to a policy that was entitled to it, by an entry that the manifest had.
+    fn seed_handed_over(&self, position: u64, handed: &SeedHandedOver) -> Result<(), HistoryError> {
+        if self.awaited.is_some() || handed.transition != self.transition {
+            return Err(HistoryError::Order { position });
+        }
+        if !self.seed_access.may_have_seed(&handed.policy) {
+            return Err(HistoryError::NotEntitled { position, policy: handed.policy });
+        }
+        let Some(document) = &self.document else { return Ok(()) };
+        let verifiers = document.manifest().verifiers(Audience::Coordinator);
+        let accepts = |verifier: &Box<dyn Verifier>| {
+            verifier.name() == handed.accepted_by && verifier.evidence_type() == handed.platform
+        };
+        if verifiers.iter().any(accepts) { Ok(()) } else { Err(HistoryError::NoSuchEntry { position }) }
+    }
+
+    /// A seed share owner of the manifest signed, and the signature counts from here on.
+    fn seed_consent_given(&mut self, position: u64, consent: &SeedConsent) -> Result<(), HistoryError> {
+        if self.awaited.is_some() || consent.transition != self.transition {
+            return Err(HistoryError::Order { position });
+        }
+        let signed = self
+            .document
+            .as_ref()
+            .is_none_or(|document| consent.is_signed_by_one_of(&document.manifest().seedshare_owners));
+        if !signed {
+            let reason = "no seed share owner of the manifest signed it".to_owned();
+            return Err(HistoryError::Consent { position, reason });
+        }
+        let counted = self.seed_access.consent(&consent.policies);
+        counted.map_err(|fault| HistoryError::Consent { position, reason: fault.to_string() })
     }
 
     fn recovered(&mut self, position: u64, transition: &[u8; 32]) -> Result<(), HistoryError> {
@@ -193,6 +244,7 @@ impl Run<'_> {
             root_fingerprint: self.root.fingerprint(),
             current_manifest,
             ca_generation: self.generation,
+            without_consent: self.seed_access.without_consent().collect(),
         })
     }
 }

@@ -13,6 +13,11 @@ pub(crate) enum HistoryError {
     /// A field is absent, or has a wrong length or an unknown value.
     #[error("event {position} of the history has no valid {field}")]
     Malformed { position: u64, field: &'static str },
+    /// An event that came after this program was made. What it means for those around it is not known.
+    #[error(
+        "event {position} of the history is of a kind that this program does not know, so it cannot be checked"
+    )]
+    UnknownKind { position: u64 },
     /// The pieces of a history came in an order that makes no sense.
     #[error("the history did not arrive in one piece: {0}")]
     OutOfOrder(&'static str),
@@ -49,6 +54,23 @@ pub(crate) enum HistoryError {
     /// An event lists other policies than its manifest.
     #[error("event {position} does not have exactly the policies that its manifest lists")]
     Policies { position: u64 },
+    /// What an event says about who could be given the seed is not what its manifest says.
+    #[error("event {position} does not say of the seed what its manifest says")]
+    SeedGrounds { position: u64 },
+    /// The seed was given to somebody who was not entitled to it.
+    #[error(
+        "event {position} gave the seed to policy {}, which was not entitled to it then",
+        hex::encode(policy)
+    )]
+    NotEntitled { position: u64, policy: [u8; 32] },
+    /// The entry that accepted a peer's evidence is not in the manifest of the time.
+    #[error(
+        "event {position} gave the seed by an entry of the reference values that its manifest does not have"
+    )]
+    NoSuchEntry { position: u64 },
+    /// Consent does not fit the manifest, or nobody who may give it signed it.
+    #[error("the consent of event {position} is not one: {reason}")]
+    Consent { position: u64, reason: String },
     /// An event stands where no Coordinator would have written it.
     #[error(
         "the order of events is wrong at event {position}: a CA generation follows each manifest and each recovery, and nothing else"
@@ -68,7 +90,9 @@ pub(crate) enum HistoryError {
 impl Advice for HistoryError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         Some(match self {
-            Self::Malformed { .. } => "use the release of this program that came with the Coordinator".into(),
+            Self::Malformed { .. } | Self::UnknownKind { .. } => {
+                "use the release of this program that came with the Coordinator".into()
+            }
             Self::Empty => "set a manifest first".into(),
             _ => "do not trust this deployment before you know how that came about".into(),
         })

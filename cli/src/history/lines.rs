@@ -1,9 +1,11 @@
 //! Events as JSON lines: what `history --output json` prints, and what `verify` writes to `history.jsonl`.
 
+use contrast_attestation::EvidenceType;
+use contrast_manifest::{SeedConsent, SeedGrounds};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Author, CaGeneration, Event, ManifestSet, Proof, Record, record::Cause};
+use super::{Author, CaGeneration, Event, ManifestSet, Proof, Record, SeedHandedOver, record::Cause};
 
 /// One event on one line, without the line's end.
 pub(crate) fn line(record: &Record) -> String {
@@ -47,6 +49,8 @@ enum EventForm {
         transition: Hash,
         #[serde(with = "hex")]
         signature: Vec<u8>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seed_grounds: Option<GroundsForm>,
     },
     CaGenerationStarted {
         generation: u64,
@@ -64,6 +68,30 @@ enum EventForm {
         author: AuthorForm,
         transition: Hash,
     },
+    SeedHandedOver {
+        policy: Hash,
+        transition: Hash,
+        platform: PlatformForm,
+        evidence_digest: Hash,
+        accepted_by: String,
+    },
+    SeedConsentGiven {
+        consent: SeedConsent,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroundsForm {
+    reference_values: Hash,
+    coordinators: Vec<Hash>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum PlatformForm {
+    Snp,
+    Tdx,
+    Simulated,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -144,6 +172,7 @@ impl From<&Record> for Line {
                 previous_transition: Hash(set.previous),
                 transition: Hash(set.transition),
                 signature: set.signature.clone(),
+                seed_grounds: set.seed_grounds.as_ref().map(GroundsForm::from),
             },
             Event::CaGenerationStarted(started) => EventForm::CaGenerationStarted {
                 generation: started.generation,
@@ -159,6 +188,18 @@ impl From<&Record> for Line {
             Event::Recovered { author, transition } => {
                 EventForm::Recovered { author: (*author).into(), transition: Hash(*transition) }
             }
+            Event::SeedHandedOver(handed) => EventForm::SeedHandedOver {
+                policy: Hash(handed.policy),
+                transition: Hash(handed.transition),
+                platform: match handed.platform {
+                    EvidenceType::Snp => PlatformForm::Snp,
+                    EvidenceType::Tdx => PlatformForm::Tdx,
+                    EvidenceType::Simulated => PlatformForm::Simulated,
+                },
+                evidence_digest: Hash(handed.evidence),
+                accepted_by: handed.accepted_by.clone(),
+            },
+            Event::SeedConsentGiven(consent) => EventForm::SeedConsentGiven { consent: consent.clone() },
         };
         Self {
             position: record.position,
@@ -180,6 +221,7 @@ impl From<Line> for Record {
                 previous_transition,
                 transition,
                 signature,
+                seed_grounds,
             } => Event::ManifestSet(ManifestSet {
                 manifest: manifest.0,
                 policies: policies.into_iter().map(|hash| hash.0).collect(),
@@ -187,6 +229,7 @@ impl From<Line> for Record {
                 previous: previous_transition.0,
                 transition: transition.0,
                 signature,
+                seed_grounds: seed_grounds.map(SeedGrounds::from),
             }),
             EventForm::CaGenerationStarted {
                 generation,
@@ -212,6 +255,20 @@ impl From<Line> for Record {
             EventForm::Recovered { author, transition } => {
                 Event::Recovered { author: author.into(), transition: transition.0 }
             }
+            EventForm::SeedHandedOver { policy, transition, platform, evidence_digest, accepted_by } => {
+                Event::SeedHandedOver(SeedHandedOver {
+                    policy: policy.0,
+                    transition: transition.0,
+                    platform: match platform {
+                        PlatformForm::Snp => EvidenceType::Snp,
+                        PlatformForm::Tdx => EvidenceType::Tdx,
+                        PlatformForm::Simulated => EvidenceType::Simulated,
+                    },
+                    evidence: evidence_digest.0,
+                    accepted_by,
+                })
+            }
+            EventForm::SeedConsentGiven { consent } => Event::SeedConsentGiven(consent),
         };
         Self {
             position: line.position,
@@ -219,6 +276,20 @@ impl From<Line> for Record {
             time_unix_ms: line.time_unix_ms,
             event,
         }
+    }
+}
+
+impl From<&SeedGrounds> for GroundsForm {
+    fn from(grounds: &SeedGrounds) -> Self {
+        let coordinators = grounds.coordinators.iter().copied().map(Hash).collect();
+        Self { reference_values: Hash(grounds.reference_values), coordinators }
+    }
+}
+
+impl From<GroundsForm> for SeedGrounds {
+    fn from(grounds: GroundsForm) -> Self {
+        let coordinators = grounds.coordinators.into_iter().map(|hash| hash.0).collect();
+        Self { reference_values: grounds.reference_values.0, coordinators }
     }
 }
 
@@ -247,11 +318,16 @@ impl From<AuthorForm> for Author {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::testing::Scribe;
+    use crate::history::testing::{Scribe, manifest_of};
 
     #[test]
     fn every_kind_of_event_survives_its_line() {
-        for record in Scribe::of(&["first"]).records {
+        let mut scribe = Scribe::new();
+        scribe.set(&manifest_of("first", &["package policy"]), &["package policy"]);
+        scribe.hand_over("package policy", "simulated-0");
+        scribe.consent("package policy");
+        scribe.recover();
+        for record in scribe.history.records {
             let text = line(&record);
             assert!(!text.contains('\n'));
             assert_eq!(read_line(&text).unwrap(), record);

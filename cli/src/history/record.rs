@@ -1,5 +1,7 @@
 //! Events, with every field at its right length.
 
+use contrast_attestation::EvidenceType;
+use contrast_manifest::{SeedConsent, SeedGrounds};
 use contrast_proto::{events::v1 as wire, userapi::HistoryRecord};
 
 use super::HistoryError;
@@ -31,6 +33,25 @@ pub(crate) enum Event {
         /// The latest transition at that moment.
         transition: [u8; 32],
     },
+    /// The seed was given to a peer Coordinator.
+    SeedHandedOver(SeedHandedOver),
+    /// A seed share owner consented to giving it to policies of the current manifest.
+    SeedConsentGiven(SeedConsent),
+}
+
+/// The seed was given to a peer Coordinator.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SeedHandedOver {
+    /// The peer's policy.
+    pub(crate) policy: [u8; 32],
+    /// The latest transition at that moment.
+    pub(crate) transition: [u8; 32],
+    /// What the peer's evidence came from.
+    pub(crate) platform: EvidenceType,
+    /// SHA-256 of the evidence document.
+    pub(crate) evidence: [u8; 32],
+    /// The entry of the reference values that accepted it.
+    pub(crate) accepted_by: String,
 }
 
 /// A manifest became the current one.
@@ -48,6 +69,8 @@ pub(crate) struct ManifestSet {
     pub(crate) transition: [u8; 32],
     /// Signature over the transition (ASN.1 DER ECDSA, the transition being the message digest).
     pub(crate) signature: Vec<u8>,
+    /// Who could be given the seed by this manifest; older Coordinators do not say.
+    pub(crate) seed_grounds: Option<SeedGrounds>,
 }
 
 /// A new mesh CA took over. Certificates are PEM.
@@ -102,7 +125,8 @@ impl TryFrom<HistoryRecord> for Record {
         let malformed = |field| HistoryError::Malformed { position, field };
         let event = record.event.ok_or(malformed("event"))?;
         let time_unix_ms = event.time_unix_ms;
-        let event = read_event(event.kind.ok_or(malformed("kind of event"))?).map_err(malformed)?;
+        let kind = event.kind.ok_or(HistoryError::UnknownKind { position })?;
+        let event = read_event(kind).map_err(malformed)?;
         Ok(Self {
             position,
             log_digest: hash(&record.digest, "log digest").map_err(malformed)?,
@@ -122,6 +146,7 @@ fn read_event(kind: wire::event::Kind) -> Result<Event, &'static str> {
             previous: hash(&set.previous_transition, "previous transition")?,
             transition: hash(&set.transition, "transition")?,
             signature: set.signature,
+            seed_grounds: seed_grounds(&set.seed_grounds)?,
         }),
         Kind::CaGenerationStarted(started) => Event::CaGenerationStarted(CaGeneration {
             generation: started.generation,
@@ -135,7 +160,45 @@ fn read_event(kind: wire::event::Kind) -> Result<Event, &'static str> {
             author: author(recovered.author)?,
             transition: hash(&recovered.transition, "transition")?,
         },
+        Kind::SeedHandedOver(handed) => Event::SeedHandedOver(SeedHandedOver {
+            policy: hash(&handed.policy, "policy")?,
+            transition: hash(&handed.transition, "transition")?,
+            platform: platform(handed.platform())?,
+            evidence: hash(&handed.evidence_digest, "evidence digest")?,
+            accepted_by: handed.accepted_by,
+        }),
+        Kind::SeedConsentGiven(given) => Event::SeedConsentGiven(consent(given.consent.ok_or("consent")?)?),
     })
+}
+
+fn platform(platform: wire::Platform) -> Result<EvidenceType, &'static str> {
+    match platform {
+        wire::Platform::Snp => Ok(EvidenceType::Snp),
+        wire::Platform::Tdx => Ok(EvidenceType::Tdx),
+        wire::Platform::Simulated => Ok(EvidenceType::Simulated),
+        wire::Platform::Unspecified => Err("platform"),
+    }
+}
+
+fn consent(consent: wire::SeedConsent) -> Result<SeedConsent, &'static str> {
+    let (policies, []) = consent.policies.as_chunks() else { return Err("policies of a consent") };
+    Ok(SeedConsent {
+        transition: hash(&consent.transition, "transition of a consent")?,
+        policies: policies.to_vec(),
+        owner: hash(&consent.owner, "owner of a consent")?,
+        signature: consent.signature,
+    })
+}
+
+/// The reference values, then at least one policy; nothing at all from older Coordinators.
+fn seed_grounds(packed: &[u8]) -> Result<Option<SeedGrounds>, &'static str> {
+    match packed.as_chunks() {
+        ([], []) => Ok(None),
+        ([reference_values, coordinators @ ..], []) if !coordinators.is_empty() => {
+            Ok(Some(SeedGrounds { coordinators: coordinators.to_vec(), reference_values: *reference_values }))
+        }
+        _ => Err("seed grounds"),
+    }
 }
 
 /// In one piece, or as older Coordinators send them, in `separate` fields; never in both, and at least one.
@@ -188,5 +251,15 @@ mod tests {
         assert_eq!(policies(&[5; 33], &[]), Err("policy digests"));
         assert_eq!(policies(&[5; 31], &separate), Err("policy digests"));
         assert_eq!(policies(&[], &[vec![5; 31]]), Err("policy digest"));
+    }
+
+    #[test]
+    fn an_event_of_an_unknown_kind_is_called_so() {
+        let event = wire::Event { time_unix_ms: 1, kind: None };
+        let record = HistoryRecord { position: 7, digest: vec![0; 32], event: Some(event) };
+        let error = Record::try_from(record).unwrap_err();
+        assert!(
+            error.to_string().contains("event 7 of the history is of a kind that this program does not know")
+        );
     }
 }

@@ -31,6 +31,18 @@ fn row(record: &Record, manifest_number: usize) -> [String; 7] {
         Event::Recovered { author: by, transition } => {
             ["recovered".to_owned(), author(*by), none(), short(transition), none()]
         }
+        Event::SeedHandedOver(handed) => [
+            "SEED HANDED OVER".to_owned(),
+            format!("to policy {} ({})", short(&handed.policy), handed.platform.name()),
+            none(),
+            short(&handed.transition),
+            none(),
+        ],
+        Event::SeedConsentGiven(consent) => {
+            let policies = consent.policies.iter().map(short).collect::<Vec<_>>().join(", ");
+            let by = format!("seed share owner {} for policy {policies}", short(&consent.owner));
+            ["seed consent".to_owned(), by, none(), short(&consent.transition), none()]
+        }
     };
     [record.position.to_string(), readable_time(record.time_unix_ms), event, by, manifest, transition, ca]
 }

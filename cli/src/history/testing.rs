@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, time::SystemTime};
 
-use contrast_manifest::{NO_TRANSITION, transition_hash};
+use contrast_attestation::EvidenceType;
+use contrast_manifest::{ManifestDocument, NO_TRANSITION, SeedConsent, SeedGrounds, transition_hash};
 use p384::{
     SecretKey,
     ecdsa::{DerSignature, Signature, SigningKey, signature::hazmat::PrehashSigner},
@@ -14,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Anchors, Author, CaGeneration, Contents, Event, History, HistoryError, ManifestSet, Proof, Record,
-    record::Cause,
+    SeedHandedOver, record::Cause,
 };
 
 /// Builds a history event by event.
@@ -77,6 +78,7 @@ impl Scribe {
     }
 
     pub(crate) fn set(&mut self, manifest: &str, policies: &[&str]) {
+        let document = ManifestDocument::parse(manifest.as_bytes().to_vec());
         let manifest = self.content(manifest.as_bytes());
         let policies = policies.iter().map(|policy| self.content(policy.as_bytes())).collect();
         let previous = self.transition;
@@ -90,6 +92,7 @@ impl Scribe {
             previous,
             transition: self.transition,
             signature: signature.as_bytes().to_vec(),
+            seed_grounds: document.ok().as_ref().map(SeedGrounds::of),
         }));
         self.start_generation(Cause::ManifestSet);
     }
@@ -98,6 +101,27 @@ impl Scribe {
         let author = Author { proof: Proof::TlsKey, key: Some([9; 32]) };
         self.add(Event::Recovered { author, transition: self.transition });
         self.start_generation(Cause::Recovery);
+    }
+
+    /// Gives the seed to a peer.
+    pub(crate) fn hand_over(&mut self, policy: &str, accepted_by: &str) {
+        self.add(Event::SeedHandedOver(SeedHandedOver {
+            policy: Sha256::digest(policy).into(),
+            transition: self.transition,
+            platform: EvidenceType::Simulated,
+            evidence: [6; 32],
+            accepted_by: accepted_by.to_owned(),
+        }));
+    }
+
+    /// Consent of nobody who may give it.
+    pub(crate) fn consent(&mut self, policy: &str) {
+        self.add(Event::SeedConsentGiven(SeedConsent {
+            transition: self.transition,
+            policies: vec![Sha256::digest(policy).into()],
+            owner: [5; 32],
+            signature: vec![4; 512],
+        }));
     }
 
     fn start_generation(&mut self, cause: Cause) {

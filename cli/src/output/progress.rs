@@ -4,6 +4,8 @@ use std::{future::Future, io::IsTerminal, sync::Mutex, sync::PoisonError, time::
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::set_in;
+
 /// What takes less time than this is not worth a spinner.
 const PATIENCE: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(100);
@@ -20,7 +22,7 @@ struct State {
 
 impl Progress {
     fn new(message: &str) -> Self {
-        Self { state: Mutex::new(State { message: message.to_owned(), spinner: None }) }
+        Self { state: Mutex::new(State { message: set_in(message), spinner: None }) }
     }
 
     /// Whether the user can see it.
@@ -30,6 +32,7 @@ impl Progress {
 
     /// Changes what is said to take so long.
     pub(crate) fn say(&self, message: String) {
+        let message = set_in(&message);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(spinner) = &state.spinner {
             spinner.set_message(message.clone());

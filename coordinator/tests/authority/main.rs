@@ -4,5 +4,6 @@
 mod decisions;
 mod faults;
 mod fold;
+mod hand_over;
 mod recovery;
 mod support;

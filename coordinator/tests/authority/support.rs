@@ -73,6 +73,7 @@ pub(crate) fn first_set(manifest: ManifestDocument) -> SetManifest {
         expected_previous: None,
         caller: Some(digest(workload_owner().spki_der())),
         signature: None,
+        seed_consent: None,
     }
 }
 

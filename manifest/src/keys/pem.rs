@@ -40,6 +40,9 @@ pub enum KeyFileError {
     /// A new key could not be made.
     #[error("the operating system gave no randomness for a new key")]
     Generation,
+    /// The key does not sign.
+    #[error("the operating system gave no randomness for a signature")]
+    NoSignature,
 }
 
 /// The content of the first block labelled `expected`. Other blocks before it are skipped: OpenSSL

@@ -4,13 +4,15 @@ use std::fmt;
 
 use aws_lc_rs::{
     encoding::AsDer,
+    rand::SystemRandom,
     rsa::{KeyPair, KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey},
+    signature::RSA_PSS_SHA256,
 };
 use p384::pkcs8::PrivateKeyInfoRef;
 use zeroize::Zeroizing;
 
 use super::{KeyFileError, pem};
-use crate::{SeedShareOwner, seed_shares::OAEP_LABEL};
+use crate::{SeedConsent, SeedShareOwner, seed_shares::OAEP_LABEL};
 
 const LABEL: &str = "RSA PRIVATE KEY";
 const WRONG_KEY: KeyFileError =
@@ -61,6 +63,26 @@ impl SeedShareOwnerKey {
     #[must_use]
     pub fn owner(&self) -> &SeedShareOwner {
         &self.owner
+    }
+
+    /// Consents to giving the seed to Coordinators under `policies`, which the manifest of `transition` names. They
+    /// are put in order.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn consent(
+        &self,
+        transition: [u8; 32],
+        mut policies: Vec<[u8; 32]>,
+    ) -> Result<SeedConsent, KeyFileError> {
+        policies.sort_unstable();
+        policies.dedup();
+        let text = SeedConsent::text(&transition, &policies);
+        let pair = KeyPair::from_der(&self.pkcs1_der).map_err(|_| WRONG_KEY)?;
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(&RSA_PSS_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
+            .map_err(|_| KeyFileError::NoSignature)?;
+        Ok(SeedConsent { transition, policies, owner: self.owner.digest(), signature })
     }
 
     /// Decrypts what was encrypted for this key, or gives nothing if it was not.

@@ -1,12 +1,14 @@
 //! Whole deployments: the real programs on one machine.
 //!
 //! One test binary, so that the processor and the owners' keys are made once. `refusals`, `stores`, `clients` and
-//! `accidents` go through everything that may be wrong or go wrong; `life`, `wire` and `evidence` show what is right.
+//! `accidents` go through everything that may be wrong or go wrong; `life`, `wire` and `evidence` show what is right; `hand_over` is about
+//! peers that ask for the seed.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accidents;
 mod clients;
 mod evidence;
+mod hand_over;
 mod life;
 mod refusals;
 mod stores;

@@ -45,7 +45,7 @@ pub(super) async fn check(workspace: &Workspace, options: AttestationCheckOption
     let accepted = outcome.is_ok();
     let verdict = Verdict::new(manifest, &evidence, outcome);
     match format {
-        Format::Table => output::result(&output::printable(&verdict.to_string())),
+        Format::Table => output::result(&verdict.to_string()),
         Format::Json => output::result(&format!("{}\n", verdict.to_json())),
     }
     if accepted { Ok(()) } else { Err(Refused { path: file }.into()) }

@@ -81,8 +81,8 @@ pub(super) async fn show(options: AttestationShowOptions) -> Result<(), Failure>
     let collateral = Collateral::open(sources)?;
     let (fields, failed) = subject.inspect(&collateral).await;
     match format {
-        Format::Table => output::result(&output::printable(&fields.to_string())),
-        Format::Json => output::result(&output::printable(&format!("{}\n", fields.to_json()))),
+        Format::Table => output::result(&fields.to_string()),
+        Format::Json => output::result(&format!("{}\n", fields.to_json())),
     }
     if failed.is_empty() { Ok(()) } else { Err(ShowError::DoesNotHold { failed }.into()) }
 }

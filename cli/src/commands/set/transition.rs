@@ -14,8 +14,8 @@ use crate::{
 /// `None` if the manifest may follow any; else the one of `--latest-transition`, or the one that the workspace
 /// remembers, or none at all, which means that the manifest must be the first.
 pub(super) fn previous_transition(options: &SetOptions, remembered: Option<[u8; 32]>) -> Option<[u8; 32]> {
-    // A signature holds after one transition; the Coordinator should say so if that is not the latest.
-    let follows_one = options.atomic || options.signature.is_some();
+    // A signature or a consent holds after one transition; the Coordinator should say so if that is not the latest.
+    let follows_one = options.atomic || options.signature.is_some() || options.seed_consent.is_some();
     follows_one.then(|| given_or_remembered(options.latest_transition, remembered))
 }
 

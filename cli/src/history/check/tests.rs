@@ -244,3 +244,48 @@ fn a_transition_signer_with_the_key_of_an_intermediate_ca_is_refused() {
         "{error}"
     );
 }
+
+/// A history of manifests with these policies, all of which have the role of the Coordinator.
+fn coordinators(manifests: &[&[&str]]) -> Scribe {
+    let mut scribe = Scribe::new();
+    for policies in manifests {
+        scribe.set(&manifest_of("seed", policies), policies);
+    }
+    scribe
+}
+
+#[test]
+fn a_hand_over_to_an_entitled_policy_is_accepted_and_to_another_is_not() {
+    let mut scribe = coordinators(&[&["a"], &["a", "b"]]);
+    scribe.hand_over("a", "simulated-0");
+    let checked = check(&scribe.history).unwrap();
+    assert_eq!(checked.without_consent.len(), 1);
+    scribe.hand_over("b", "simulated-0");
+    let error = check(&scribe.history).unwrap_err();
+    assert!(matches!(error, HistoryError::NotEntitled { position: 5, .. }), "{error}");
+}
+
+#[test]
+fn a_hand_over_on_hardware_that_the_manifest_does_not_have_is_noticed() {
+    let mut scribe = coordinators(&[&["a"]]);
+    scribe.hand_over("a", "simulated-1");
+    let error = check(&scribe.history).unwrap_err();
+    assert!(matches!(error, HistoryError::NoSuchEntry { position: 2 }), "{error}");
+}
+
+#[test]
+fn consent_that_no_seed_share_owner_signed_is_noticed() {
+    let mut scribe = coordinators(&[&["a"], &["a", "b"]]);
+    scribe.consent("b");
+    let error = check(&scribe.history).unwrap_err();
+    assert!(matches!(error, HistoryError::Consent { position: 4, .. }), "{error}");
+}
+
+#[test]
+fn an_event_that_names_other_coordinators_than_its_manifest_is_noticed() {
+    let mut history = coordinators(&[&["a"], &["a", "b"]]).history;
+    let all = sets(&mut history)[1].seed_grounds.clone();
+    sets(&mut history)[0].seed_grounds = all;
+    let error = check(&history).unwrap_err();
+    assert!(matches!(error, HistoryError::SeedGrounds { position: 0 }), "{error}");
+}

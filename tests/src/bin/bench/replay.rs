@@ -128,6 +128,7 @@ impl History {
             expected_previous: None,
             caller: Some(owner),
             signature: None,
+            seed_consent: None,
         };
         let mut current: Option<ManifestDocument> = None;
         for number in 0..manifests {
