@@ -7,6 +7,7 @@
 mod accidents;
 mod clients;
 mod evidence;
+mod first;
 mod life;
 mod refusals;
 mod stores;
