@@ -3,13 +3,12 @@
 use std::{fs, path::Path};
 
 use contrast_attestation::atls::Identity;
-use contrast_proto::userapi::SetManifestRequest;
 use contrast_tests::{Answer, Client, Coordinator, Deployment};
 
 /// A policy of the host, which wants to have the secret of `web`.
 const EVIL_POLICY: &[u8] = b"package agent_policy\n# the host's own\n";
 
-/// Transition after the only manifest of a deployment, as the workspace remembers it.
+/// The latest transition that the workspace remembers.
 fn remembered(deployment: &Deployment) -> String {
     fs::read_to_string(deployment.workspace.join("verify/latest-transition")).unwrap()
 }
@@ -37,12 +36,24 @@ fn touch_manifest(deployment: &Deployment) {
     fs::write(deployment.manifest_path(), bytes).unwrap();
 }
 
-/// Sets a manifest that nobody else has, as the owner with this prefix, without the CLI.
-fn set_by_another_owner(deployment: &Deployment, coordinator: &Coordinator, prefix: &str) {
+/// Sets a manifest with so many spaces at its end, as the owner, from somewhere else.
+fn set_elsewhere(deployment: &Deployment, coordinator: &Coordinator, spaces: usize) {
     let mut request = deployment.set_request();
-    request.manifest.extend(b"  ");
-    let identity = deployment.workload_owner_identity(prefix);
+    request.manifest.extend(vec![b' '; spaces]);
+    let identity = deployment.workload_owner_identity("");
     Client::connect(coordinator.user_api, identity).set(request).unwrap();
+}
+
+/// SHA-256 of the SubjectPublicKeyInfo of the workload owner with this prefix.
+fn owner_digest(deployment: &Deployment, prefix: &str) -> String {
+    contrast_tests::policy_digest(&hex::decode(deployment.workload_owner(prefix)).unwrap())
+}
+
+/// A Coordinator that was started for these initial owners.
+fn start_for(deployment: &Deployment, owners: &str) -> Coordinator {
+    let mut command = deployment.coordinator_command();
+    command.env("CONTRAST_INITIAL_OWNERS", owners);
+    Coordinator::start(command)
 }
 
 /// Everything in a folder, by its path.
@@ -147,6 +158,135 @@ fn a_plain_set_on_a_rolled_back_history_changes_nothing() {
     assert!(said.contains("rolled back"), "{said}");
     let history = Client::connect(coordinator.user_api, Identity::Fresh).manifests().unwrap().manifests;
     assert!(history == [first], "nothing was appended to the history that lost a manifest");
+}
+
+#[test]
+fn verify_names_what_others_set_once_and_an_accepted_history_is_not_a_longer_one() {
+    let deployment = Deployment::new();
+    let coordinator = deployment.start();
+    deployment.contrast(&coordinator, "set", &[]).success();
+    deployment.contrast(&coordinator, "verify", &[]).success();
+    set_elsewhere(&deployment, &coordinator, 1);
+    let reviewed = latest(&coordinator);
+    // An own manifest on top does not hide it.
+    touch_manifest(&deployment);
+    let said = deployment.contrast(&coordinator, "set", &[]).success().stderr;
+    assert!(said.contains("others set manifests"), "{said}");
+    for _ in 0..2 {
+        let answer = deployment.contrast(&coordinator, "verify", &[]);
+        assert_eq!(answer.code, 1, "{answer:?}");
+        let key = &owner_digest(&deployment, "")[..12];
+        assert!(answer.stdout.contains("1: ") && answer.stdout.contains(key), "{answer:?}");
+        assert!(answer.stderr.contains(&latest(&coordinator)), "{answer:?}");
+    }
+    let too_short = ["--accept-history", &reviewed];
+    let said = deployment.contrast(&coordinator, "verify", &too_short).failure();
+    assert!(said.contains("and not with"), "{said}");
+    let accepted = latest(&coordinator);
+    set_elsewhere(&deployment, &coordinator, 2);
+    deployment.contrast(&coordinator, "set", &[]).success();
+    let outdated = ["--accept-history", &accepted];
+    let said = deployment.contrast(&coordinator, "verify", &outdated).failure();
+    assert!(said.contains("went on since"), "{said}");
+    let now = ["--accept-history", &latest(&coordinator)];
+    deployment.contrast(&coordinator, "verify", &now).success();
+    assert!(!deployment.workspace.join("verify/unseen").exists(), "what was accepted is not unseen any more");
+    deployment.contrast(&coordinator, "verify", &[]).success();
+}
+
+#[test]
+fn a_workspace_joins_a_deployment_on_purpose_at_the_transition_that_it_names() {
+    let deployment = Deployment::new();
+    let coordinator = deployment.start();
+    set_elsewhere(&deployment, &coordinator, 1);
+    let read = latest(&coordinator);
+    set_elsewhere(&deployment, &coordinator, 2);
+    let said = deployment.contrast(&coordinator, "set", &["--join", &read]).failure();
+    assert!(said.contains("transition mismatch"), "{said}");
+    let said = deployment.contrast(&coordinator, "set", &["--join", &"ab".repeat(32)]).failure();
+    assert!(said.contains("rolled back, or is another deployment's"), "{said}");
+    deployment.contrast(&coordinator, "set", &["--join", &latest(&coordinator)]).success();
+    assert_eq!(remembered(&deployment), latest(&coordinator));
+    let said = deployment.contrast(&coordinator, "set", &["--join", &latest(&coordinator)]).failure();
+    assert!(said.contains("leave --join out"), "{said}");
+}
+
+#[test]
+fn only_an_initial_owner_sets_the_first_manifest() {
+    let deployment = Deployment::new();
+    let owner = owner_digest(&deployment, "");
+    let coordinator = start_for(&deployment, &format!("{},{owner}", "ab".repeat(32)));
+    let refused = |identity| {
+        let status =
+            Client::connect(coordinator.user_api, identity).set(deployment.set_request()).unwrap_err();
+        assert_eq!(status.code(), tonic::Code::PermissionDenied, "{status}");
+        assert!(status.message().contains(&owner), "it says whose turn it is: {status}");
+    };
+    refused(Identity::Fresh);
+    refused(deployment.workload_owner_identity("other-"));
+    refused(deployment.seedshare_owner_identity(""));
+    let key = ["--workload-owner-key", "other-workload-owner.pem"];
+    let said = deployment.contrast(&coordinator, "set", &key).failure();
+    assert!(said.contains(&owner) && said.contains("initial owner"), "{said}");
+    assert_eq!(coordinator.ops.get("/probe/readiness").0, 503, "nothing was set");
+    deployment.contrast(&coordinator, "set", &[]).success();
+    let history = deployment.contrast(&coordinator, "history", &[]).success().stdout;
+    assert!(history.contains(&format!("TLS key {}", &owner[..12])), "{history}");
+}
+
+#[test]
+fn a_signature_of_an_initial_owner_sets_the_first_manifest() {
+    let deployment = Deployment::new();
+    let owner = owner_digest(&deployment, "");
+    let coordinator = start_for(&deployment, &owner);
+    let sign = ["sign", "--out", "signature"];
+    Answer::of(Answer::command(&deployment.workspace, sign)).success();
+    let key = ["--workload-owner-key", "other-workload-owner.pem", "--signature", "signature"];
+    deployment.contrast(&coordinator, "set", &key).success();
+    let history = deployment.contrast(&coordinator, "history", &[]).success().stdout;
+    assert!(history.contains(&format!("signature {}", &owner[..12])), "{history}");
+}
+
+#[test]
+fn initial_owners_of_which_one_is_none_keep_the_coordinator_from_starting() {
+    let deployment = Deployment::new();
+    for owners in ["", ",", "abcd", &format!("{},", "ab".repeat(32))] {
+        let mut command = deployment.coordinator_command();
+        command.env("CONTRAST_INITIAL_OWNERS", owners);
+        let (status, said) = Coordinator::refuses_to_start(command);
+        assert_eq!(status.code(), Some(2), "{owners:?}: {said}");
+        assert!(said.contains("--initial-owners"), "{owners:?}: {said}");
+    }
+}
+
+#[test]
+fn recover_says_which_state_it_found_and_remembers_it() {
+    let deployment = Deployment::new();
+    let coordinator = deployment.start();
+    deployment.contrast(&coordinator, "set", &[]).success();
+    touch_manifest(&deployment);
+    deployment.contrast(&coordinator, "set", &[]).success();
+    let latest = latest(&coordinator);
+    fs::remove_dir_all(deployment.workspace.join("verify")).unwrap();
+    coordinator.kill();
+    let coordinator = deployment.start();
+    let other = ["--latest-transition", &"ab".repeat(32)];
+    let said = deployment.contrast(&coordinator, "recover", &other).failure();
+    assert!(said.contains("rolled back"), "{said}");
+    let answer = deployment.contrast(&coordinator, "recover", &[]).success();
+    let author = format!("TLS key {}", &owner_digest(&deployment, "")[..12]);
+    for part in ["number 1", &author, &latest] {
+        assert!(answer.stdout.contains(part), "{part} is not in: {answer:?}");
+    }
+    assert!(answer.stderr.contains("remembers no transition"), "{answer:?}");
+    assert_eq!(remembered(&deployment), latest);
+    // It was recovered, and not read.
+    let said = deployment.contrast(&coordinator, "verify", &[]).failure();
+    assert!(said.contains("has not seen"), "{said}");
+    coordinator.kill();
+    let coordinator = deployment.start();
+    let answer = deployment.contrast(&coordinator, "recover", &[]).success();
+    assert!(!answer.stderr.contains("remembers no transition"), "{answer:?}");
 }
 
 fn copy(from: &Path, to: &Path) {
