@@ -214,7 +214,7 @@ impl Authority {
         let mut state = State::default();
         let standing =
             Standing { state: &state, manifest: None, initial_owners: self.initial_owners.as_ref() };
-        let command = Command::SetManifest(set);
+        let command = Command::SetManifest(Box::new(set));
         let events = decide(standing, &command, &means(now, &keys, &ca, &lasting))?;
         let Command::SetManifest(set) = command else { return Err(Refusal::Interrupted) };
         let log = match std::mem::replace(writer, Writer::Moving) {
@@ -266,7 +266,7 @@ impl Authority {
         let ca = MeshCa::generate(&active.keys, now)?;
         let standing =
             Standing { state: &active.state, manifest: Some(&active.manifest), initial_owners: None };
-        let command = Command::SetManifest(set);
+        let command = Command::SetManifest(Box::new(set));
         let events = decide(standing, &command, &means(now, &active.keys, &ca, &active.lasting))?;
         if events.is_empty() {
             return Ok(Arc::clone(active));

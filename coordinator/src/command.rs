@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub enum Command {
     /// Make a manifest the current one.
-    SetManifest(SetManifest),
+    SetManifest(Box<SetManifest>),
     /// Serve again after a restart; the log is already unlocked.
     Recover {
         /// SHA-256 of the caller's key (owner form); it must be a seed share owner's.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contrast_manifest::{SALT_LEN, SeedShareError, SeedShareOwnerKey, SeedShares};
+use contrast_manifest::{NO_TRANSITION, SALT_LEN, SeedShareError, SeedShareOwnerKey, SeedShares};
 use contrast_proto::userapi::RecoverRequest;
 use zeroize::Zeroizing;
 
@@ -63,7 +63,8 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
     let own_shares = local.is_some();
-    let expected = options.latest_transition.or(known.transition());
+    let expected =
+        options.latest_transition.or(known.transition()).filter(|transition| *transition != NO_TRANSITION);
     let seed = match local {
         Some(seed) => seed,
         None => {

@@ -1,7 +1,8 @@
 //! Whole deployments: the real programs on one machine.
 //!
 //! One test binary, so that the processor and the owners' keys are made once. `refusals`, `stores`, `clients` and
-//! `accidents` go through everything that may be wrong or go wrong; `life`, `wire` and `evidence` show what is right.
+//! `accidents` go through everything that may be wrong or go wrong, `first` and `reference` through who comes first, and
+//! what is known of it; `life`, `wire` and `evidence` show what is right.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accidents;
@@ -9,6 +10,7 @@ mod clients;
 mod evidence;
 mod first;
 mod life;
+mod reference;
 mod refusals;
 mod stores;
 mod wire;

@@ -139,10 +139,10 @@ impl History {
             set.manifest = ManifestDocument::parse(bytes.clone()).expect("the manifest is valid");
             set.seen = state.latest_transition().unwrap_or_default();
             let standing = Standing { state: &state, manifest: current.as_ref(), initial_owners: None };
-            let command = Command::SetManifest(set);
+            let command = Command::SetManifest(Box::new(set));
             let decided = decide(standing, &command, &means).expect("the owner may set");
             let Command::SetManifest(back) = command else { panic!("it is the command from above") };
-            set = back;
+            set = *back;
             decided.iter().for_each(|event| state.apply(event.clone()).expect("it was just decided"));
             current = Some(set.manifest.clone());
             let events: Vec<Vec<u8>> = decided.iter().map(Event::encode).collect();
