@@ -5,6 +5,8 @@ use std::{fs, path::Path};
 use contrast_attestation::atls::Identity;
 use contrast_tests::{Answer, Client, Coordinator, Deployment};
 
+use crate::stores::{copy, touch_manifest};
+
 /// A policy of the host, which wants to have the secret of `web`.
 const EVIL_POLICY: &[u8] = b"package agent_policy\n# the host's own\n";
 
@@ -27,13 +29,6 @@ fn set_by_the_host(deployment: &Deployment, coordinator: &Coordinator) {
     request.manifest = serde_json::to_vec(&manifest).unwrap();
     request.policies.push(EVIL_POLICY.to_vec());
     Client::connect(coordinator.user_api, Identity::Fresh).set(request).unwrap();
-}
-
-/// Makes the manifest another one, byte for byte.
-fn touch_manifest(deployment: &Deployment) {
-    let mut bytes = fs::read(deployment.manifest_path()).unwrap();
-    bytes.push(b'\n');
-    fs::write(deployment.manifest_path(), bytes).unwrap();
 }
 
 /// Sets a manifest with so many spaces at its end, as the owner, from somewhere else.
@@ -287,10 +282,4 @@ fn recover_says_which_state_it_found_and_remembers_it() {
     let coordinator = deployment.start();
     let answer = deployment.contrast(&coordinator, "recover", &[]).success();
     assert!(!answer.stderr.contains("remembers no transition"), "{answer:?}");
-}
-
-fn copy(from: &Path, to: &Path) {
-    let _ = fs::remove_dir_all(to);
-    let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
-    assert!(copied.success());
 }

@@ -22,7 +22,7 @@ fn stopped() -> Deployment {
 }
 
 /// Makes the manifest another one, byte for byte.
-fn touch_manifest(deployment: &Deployment) {
+pub(crate) fn touch_manifest(deployment: &Deployment) {
     let mut bytes = fs::read(deployment.manifest_path()).unwrap();
     bytes.push(b'\n');
     fs::write(deployment.manifest_path(), bytes).unwrap();
@@ -52,7 +52,8 @@ fn database(state_dir: &Path) -> PathBuf {
     state_dir.join("log/db")
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Replaces a folder by a copy of another.
+pub(crate) fn copy(from: &Path, to: &Path) {
     let _ = fs::remove_dir_all(to);
     assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
 }
