@@ -86,6 +86,10 @@ pub(crate) struct SetOptions {
     /// The transition that must be the latest one, in hexadecimal [default: verify/latest-transition].
     #[arg(long, value_name = "HEX", value_parser = transition, requires = "follows")]
     pub(crate) latest_transition: Option<[u8; 32]>,
+    /// Join a deployment that this workspace does not know yet: the manifest follows this transition, in hexadecimal.
+    /// Without it, the first manifest that a workspace sets has to be the first of the deployment.
+    #[arg(long, value_name = "HEX", value_parser = transition, conflicts_with_all = ["atomic", "latest_transition"])]
+    pub(crate) join: Option<[u8; 32]>,
     /// Signature of a workload owner over the transition (ASN.1 DER). It holds after one transition only, so
     /// this implies --atomic.
     #[arg(long, short, value_name = "FILE", group = "follows")]
@@ -106,6 +110,9 @@ pub(crate) struct SetOptions {
 pub(crate) struct VerifyOptions {
     #[command(flatten)]
     pub(crate) target: Target,
+    /// Accept the history that ends with this transition, in hexadecimal, after reading its manifests.
+    #[arg(long, value_name = "HEX", value_parser = transition)]
+    pub(crate) accept_history: Option<[u8; 32]>,
 }
 
 #[derive(Args, Debug)]
@@ -118,6 +125,9 @@ pub(crate) struct RecoverOptions {
     /// The encrypted seed [default: seed-shares.json in the workspace; if there is none, the Coordinator is asked].
     #[arg(long, value_name = "FILE")]
     pub(crate) seed: Option<PathBuf>,
+    /// A transition that the history must contain, in hexadecimal [default: verify/latest-transition].
+    #[arg(long, value_name = "HEX", value_parser = transition)]
+    pub(crate) latest_transition: Option<[u8; 32]>,
     /// Recover even if another Coordinator of the deployment is healthy.
     #[arg(long)]
     pub(crate) force: bool,

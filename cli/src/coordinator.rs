@@ -1,5 +1,6 @@
 //! The Coordinator at the other end of an attested connection.
 
+mod deadline;
 mod error;
 mod history_stream;
 mod presented;
@@ -25,8 +26,9 @@ use contrast_proto::{
         SetManifestRequest, SetManifestResponse, user_api_client::UserApiClient,
     },
 };
-use tonic::{Response, Status};
+use tonic::Response;
 
+use deadline::{ANSWER, within};
 pub(crate) use error::CoordinatorError;
 pub(crate) use history_stream::Extent;
 pub(crate) use presented::{Presented, presented};
@@ -95,13 +97,15 @@ impl Coordinator {
         .await
     }
 
-    /// `UserAPI.SetManifest`.
+    /// `UserAPI.SetManifest`. How long it may take is for [`Self::connect_patiently`] to say.
     pub(crate) async fn set_manifest(
         &mut self,
         request: SetManifestRequest,
     ) -> Result<SetManifestResponse, CoordinatorError> {
         let answer = self.api.set_manifest(request).await;
-        self.read(answer)
+        answer
+            .map(Response::into_inner)
+            .map_err(|status| CoordinatorError::from_status(&self.address, status))
     }
 
     /// `UserAPI.Recover`. The seed in the request is wiped once it is encoded.
@@ -109,14 +113,14 @@ impl Coordinator {
         &mut self,
         request: RecoverRequest,
     ) -> Result<RecoverResponse, CoordinatorError> {
-        let answer = seed_call::recover(self.channel.clone(), request).await;
-        self.read(answer)
+        let call = seed_call::recover(self.channel.clone(), request);
+        within(ANSWER, &self.address, call).await.map(Response::into_inner)
     }
 
     /// `UserAPI.GetSeedShares`.
     pub(crate) async fn seed_shares(&mut self) -> Result<SeedShareDocument, CoordinatorError> {
-        let answer = self.api.get_seed_shares(GetSeedSharesRequest {}).await;
-        self.read(answer)
+        let call = self.api.get_seed_shares(GetSeedSharesRequest {});
+        within(ANSWER, &self.address, call).await.map(Response::into_inner)
     }
 
     /// `UserAPI.GiveSeedConsent`.
@@ -144,12 +148,6 @@ impl Coordinator {
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         Ok(Self { address: address.host_port.clone(), api, channel: link.channel })
-    }
-
-    fn read<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, CoordinatorError> {
-        answer
-            .map(Response::into_inner)
-            .map_err(|status| CoordinatorError::from_status(&self.address, status))
     }
 }
 

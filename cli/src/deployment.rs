@@ -5,17 +5,19 @@
 
 use std::{borrow::Cow, io, path::PathBuf};
 
+use contrast_manifest::NO_TRANSITION;
+
 use crate::{
     failure::Advice,
     history::{CertificateError, Checked, History, key_fingerprint},
     output,
-    workspace::{self, LATEST_TRANSITION, ROOT_CA, Workspace, WorkspaceError},
+    workspace::{self, LATEST_TRANSITION, Memory, ROOT_CA, Workspace, WorkspaceError},
 };
 
 /// What a workspace remembers of its deployment.
 #[derive(Debug)]
 pub(crate) struct Known {
-    transition: Option<[u8; 32]>,
+    memory: Option<Memory>,
     transition_file: PathBuf,
     /// Files with a root CA, and the fingerprint of its key: what `set` wrote, and what `verify` wrote.
     roots: Vec<(PathBuf, [u8; 32])>,
@@ -97,13 +99,23 @@ impl Known {
                 Err(error) => return Err(error.into()),
             }
         }
-        let transition = workspace.latest_transition()?;
-        Ok(Self { transition, transition_file: workspace.verify_dir().join(LATEST_TRANSITION), roots })
+        let memory = workspace.memory()?;
+        Ok(Self { memory, transition_file: workspace.verify_dir().join(LATEST_TRANSITION), roots })
     }
 
-    /// The latest transition that was seen.
+    /// What is known of the history.
+    pub(crate) fn memory(&self) -> Option<Memory> {
+        self.memory
+    }
+
+    /// The latest transition that is known.
     pub(crate) fn transition(&self) -> Option<[u8; 32]> {
-        self.transition
+        self.memory.map(|memory| memory.latest)
+    }
+
+    /// The transition up to which everything was seen; zeros: nothing.
+    pub(crate) fn seen(&self) -> [u8; 32] {
+        self.memory.map_or(NO_TRANSITION, |memory| memory.seen)
     }
 
     /// Whether there is a root CA to compare with.
@@ -114,7 +126,7 @@ impl Known {
     /// Refuses a history of another deployment, and one that lost what was seen before.
     pub(crate) fn refuse_other(&self, history: &History, checked: &Checked) -> Result<(), DeploymentError> {
         self.refuse_other_root(checked.root_fingerprint)?;
-        match self.transition {
+        match self.transition() {
             Some(known) if !history.contains(&known) => Err(self.rolled_back(known)),
             _ => Ok(()),
         }
@@ -166,7 +178,7 @@ mod tests {
         let checked = check(&history).unwrap();
         let judge = |transition| {
             let (_dir, workspace) = workspace();
-            workspace.remember(&transition).unwrap();
+            workspace.remember(Memory::all_seen(transition)).unwrap();
             Known::read(&workspace).unwrap().refuse_other(&history, &checked)
         };
         let refusal = judge([1; 32]).unwrap_err();
@@ -183,7 +195,7 @@ mod tests {
             let (dir, workspace) = workspace();
             fs::create_dir(dir.path().join("verify")).unwrap();
             fs::write(dir.path().join(file), &mine.anchors.root_ca).unwrap();
-            workspace.remember(&checked.latest_transition).unwrap();
+            workspace.remember(Memory::all_seen(checked.latest_transition)).unwrap();
             let known = Known::read(&workspace).unwrap();
             let refusal = known.refuse_other(&other, &checked).unwrap_err();
             assert!(matches!(refusal, DeploymentError::OtherRoot { .. }), "{refusal}");

@@ -20,9 +20,9 @@ pub(crate) use check::{Checked, Contents};
 pub(crate) use diff::compare;
 pub(crate) use error::HistoryError;
 pub(crate) use folder::{read_folder, write_folder};
-pub(crate) use lines::line;
+pub(crate) use lines::{line, readable_time};
 pub(crate) use record::{Author, CaGeneration, Event, ManifestSet, Proof, Record, SeedHandedOver};
-pub(crate) use table::table;
+pub(crate) use table::{author, setting_table, table};
 
 /// A whole history. What it says is not checked before [`History::check`].
 #[derive(Clone, Debug)]
@@ -46,7 +46,36 @@ pub(crate) struct Anchors {
     pub(crate) mesh_ca: Vec<u8>,
 }
 
+/// A manifest that was set, and its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting<'a> {
+    /// How many manifests came before.
+    pub(crate) number: usize,
+    /// The Coordinator's clock, in milliseconds since the Unix epoch.
+    pub(crate) time_unix_ms: i64,
+    /// The event.
+    pub(crate) set: &'a ManifestSet,
+}
+
 impl History {
+    /// The manifests that were set, oldest first.
+    pub(crate) fn settings(&self) -> Vec<Setting<'_>> {
+        let sets = self.records.iter().filter_map(|record| match &record.event {
+            Event::ManifestSet(set) => Some((record.time_unix_ms, set)),
+            _ => None,
+        });
+        sets.enumerate().map(|(number, (time_unix_ms, set))| Setting { number, time_unix_ms, set }).collect()
+    }
+
+    /// The manifests that were set after a transition; all, if the history does not have it.
+    pub(crate) fn settings_after(&self, transition: &[u8; 32]) -> Vec<Setting<'_>> {
+        let mut settings = self.settings();
+        if let Some(last) = settings.iter().position(|setting| setting.set.transition == *transition) {
+            settings.drain(..=last);
+        }
+        settings
+    }
+
     /// The events that set a manifest, oldest first.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &ManifestSet> {
         self.records.iter().filter_map(|record| match &record.event {

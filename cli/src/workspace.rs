@@ -1,6 +1,7 @@
 //! The files of a deployment: their names, their modes, and how they are replaced.
 
 mod file;
+mod memory;
 
 use std::{
     borrow::Cow,
@@ -10,7 +11,8 @@ use std::{
 
 use crate::failure::Advice;
 
-pub(crate) use file::{read, remove_where, set_aside, write, write_all};
+pub(crate) use file::{read, remove_folder, remove_where, set_aside, write, write_all};
+pub(crate) use memory::Memory;
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const WORKLOAD_OWNER_KEY: &str = "workload-owner.pem";
@@ -20,6 +22,8 @@ pub(crate) const ROOT_CA: &str = "coordinator-root-ca.pem";
 pub(crate) const MESH_CA: &str = "mesh-ca.pem";
 pub(crate) const VERIFY_DIR: &str = "verify";
 pub(crate) const LATEST_TRANSITION: &str = "latest-transition";
+/// Below [`VERIFY_DIR`]: a history that nobody accepted yet, to be read.
+const UNSEEN_DIR: &str = "unseen";
 
 /// The folder with a deployment's files.
 #[derive(Clone, Debug)]
@@ -37,7 +41,7 @@ pub(crate) enum WorkspaceError {
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
     /// Removing failed.
-    #[error("cannot remove files from {}", path.display())]
+    #[error("cannot remove {}, or files from it", path.display())]
     Remove { path: PathBuf, source: io::Error },
     /// The file does not hold a transition hash.
     #[error("{} must hold a transition hash, 64 hexadecimal digits, and does not", path.display())]
@@ -78,21 +82,24 @@ impl Workspace {
         self.path(VERIFY_DIR)
     }
 
-    /// The latest transition that this workspace has seen, if it has seen any.
-    pub(crate) fn latest_transition(&self) -> Result<Option<[u8; 32]>, WorkspaceError> {
-        latest_transition(&self.verify_dir())
+    /// The folder that `verify` writes a history to which has to be read first.
+    pub(crate) fn unseen_dir(&self) -> PathBuf {
+        self.verify_dir().join(UNSEEN_DIR)
     }
 
-    /// Remembers the latest transition.
-    pub(crate) fn remember(&self, transition: &[u8; 32]) -> Result<(), WorkspaceError> {
-        // Present programs take the file's content as it is, so it must not end with a newline.
-        write(&self.verify_dir().join(LATEST_TRANSITION), hex::encode(transition).as_bytes())
+    /// The latest transition that this workspace knows, if it knows any.
+    pub(crate) fn latest_transition(&self) -> Result<Option<[u8; 32]>, WorkspaceError> {
+        latest_transition(&self.verify_dir())
     }
 }
 
 /// The latest transition that a folder of `verify` holds, if any.
 pub(crate) fn latest_transition(verify_dir: &Path) -> Result<Option<[u8; 32]>, WorkspaceError> {
-    let path = verify_dir.join(LATEST_TRANSITION);
+    read_transition(verify_dir.join(LATEST_TRANSITION))
+}
+
+/// The transition in a file, if there is that file.
+fn read_transition(path: PathBuf) -> Result<Option<[u8; 32]>, WorkspaceError> {
     let bytes = match read(&path) {
         Ok(bytes) => bytes,
         Err(WorkspaceError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -112,23 +119,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_remembered_transition_is_read_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let workspace = Workspace::new(Some(dir.path().to_owned()));
-        assert_eq!(workspace.latest_transition().unwrap(), None);
-        workspace.remember(&[0xab; 32]).unwrap();
-        assert_eq!(workspace.latest_transition().unwrap(), Some([0xab; 32]));
-        assert_eq!(
-            std::fs::read(dir.path().join("verify/latest-transition")).unwrap(),
-            "ab".repeat(32).into_bytes()
-        );
-    }
-
-    #[test]
     fn a_damaged_transition_file_is_an_error_and_does_not_count_as_absent() {
         let dir = tempfile::tempdir().unwrap();
         let workspace = Workspace::new(Some(dir.path().to_owned()));
-        workspace.remember(&[1; 32]).unwrap();
+        workspace.remember(Memory::all_seen([1; 32])).unwrap();
         std::fs::write(dir.path().join("verify/latest-transition"), "abc").unwrap();
         assert!(matches!(workspace.latest_transition(), Err(WorkspaceError::NoTransition { .. })));
     }

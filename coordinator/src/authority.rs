@@ -21,6 +21,7 @@ use crate::{
     ca::{self, MeshCa},
     command::{Command, Means, SeedRequest, SetManifest, Standing, decide},
     event::{Digest, Event, EventKind, LastingCertificates},
+    initial_owners::InitialOwners,
     pace::Pace,
     recovery::{self, RecoveryRequest},
     refusal::{EventFault, Refusal},
@@ -37,6 +38,8 @@ pub struct Authority {
     collaterals: Collaterals,
     /// How often peers were given the seed.
     hand_overs: Mutex<Pace>,
+    /// Who may set the first manifest; `None`: anybody.
+    initial_owners: Option<InitialOwners>,
     /// The log is in a state that only a restart can clear up.
     broken: AtomicBool,
 }
@@ -103,11 +106,16 @@ impl Active {
 }
 
 impl Authority {
-    /// Starts from an opened store. What the verifiers of pods need of vendors comes from `collaterals`.
+    /// Starts from an opened store. What the verifiers of pods need of vendors comes from `collaterals`; the first
+    /// manifest must come from one of the `initial_owners`, if there are any.
     ///
     /// # Errors
     /// When the header of the store holds no seed shares.
-    pub fn new(opened: Opened, collaterals: Collaterals) -> Result<Arc<Self>, Refusal> {
+    pub fn new(
+        opened: Opened,
+        collaterals: Collaterals,
+        initial_owners: Option<InitialOwners>,
+    ) -> Result<Arc<Self>, Refusal> {
         let (writer, phase) = match opened {
             Opened::Empty(log) => (Writer::Empty(log), Phase::Uninitialised),
             Opened::Locked(log) => {
@@ -120,6 +128,7 @@ impl Authority {
             published: watch::Sender::new(phase),
             collaterals,
             hand_overs: Mutex::default(),
+            initial_owners,
             broken: AtomicBool::new(false),
         }))
     }
@@ -259,8 +268,9 @@ impl Authority {
         let ca = MeshCa::generate(&keys, now)?;
         let shares = seed_shares::encrypt(&seed, &set.manifest.manifest().seedshare_owners)?;
         let mut state = State::default();
-        let standing = Standing { state: &state, manifest: None };
-        let command = Command::SetManifest(set);
+        let standing =
+            Standing { state: &state, manifest: None, initial_owners: self.initial_owners.as_ref() };
+        let command = Command::SetManifest(Box::new(set));
         let events = decide(standing, &command, &means(now, &keys, &ca, &lasting))?;
         let Command::SetManifest(set) = command else { return Err(Refusal::Interrupted) };
         let log = match std::mem::replace(writer, Writer::Moving) {
@@ -310,8 +320,9 @@ impl Authority {
         };
         let now = SystemTime::now();
         let ca = MeshCa::generate(&active.keys, now)?;
-        let standing = Standing { state: &active.state, manifest: Some(&active.manifest) };
-        let command = Command::SetManifest(set);
+        let standing =
+            Standing { state: &active.state, manifest: Some(&active.manifest), initial_owners: None };
+        let command = Command::SetManifest(Box::new(set));
         let events = decide(standing, &command, &means(now, &active.keys, &ca, &active.lasting))?;
         if events.is_empty() {
             return Ok(Arc::clone(active));
@@ -364,7 +375,7 @@ impl Authority {
         let now = SystemTime::now();
         let recovery::Replayed { mut state, manifest, lasting, keys } = replayed;
         let ca = MeshCa::generate(&keys, now)?;
-        let standing = Standing { state: &state, manifest: Some(&manifest) };
+        let standing = Standing { state: &state, manifest: Some(&manifest), initial_owners: None };
         let events = decide(standing, &Command::Recover { caller }, &means(now, &keys, &ca, &lasting))?;
         let position = log.reader().head().events;
         log.append(Append { events: events.iter().map(Event::encode).collect(), blobs: Vec::new() })?;

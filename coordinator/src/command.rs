@@ -7,7 +7,9 @@ mod seed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contrast_manifest::{ManifestDocument, SeedConsent, SeedGrounds, transition_hash};
+use contrast_manifest::{
+    ManifestDocument, NO_TRANSITION, SeedConsent, SeedGrounds, WorkloadOwner, transition_hash,
+};
 use p384::ecdsa::{Signature, SigningKey, signature::hazmat::PrehashSigner};
 
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
         Author, CaGenerationStarted, Cause, Digest, Event, EventKind, GenerationCertificates,
         LastingCertificates, ManifestSet, Recovered,
     },
+    initial_owners::InitialOwners,
     refusal::{EventFault, Refusal},
     state::State,
 };
@@ -25,7 +28,7 @@ pub use seed::SeedRequest;
 #[derive(Debug)]
 pub enum Command {
     /// Make a manifest the current one.
-    SetManifest(SetManifest),
+    SetManifest(Box<SetManifest>),
     /// Serve again after a restart; the log is already unlocked.
     Recover {
         /// SHA-256 of the caller's key (owner form); it must be a seed share owner's.
@@ -47,14 +50,26 @@ pub struct SetManifest {
     /// The latest transition when the request arrived (zeros: none). If another one has become the
     /// latest by the time of the decision, somebody else's update came first.
     pub seen: Digest,
+    /// A transition that the sender knows, and that the history which ends with `seen` does not contain.
+    pub missing: Option<Digest>,
     /// Apply only if this is the latest transition (zeros: none).
     pub expected_previous: Option<Digest>,
-    /// SHA-256 of the caller's TLS key (owner form), if there was a certificate.
-    pub caller: Option<Digest>,
+    /// The caller's TLS key, if there was a certificate.
+    pub caller: Option<Caller>,
     /// Detached signature of a workload owner over the new transition (ASN.1 DER).
     pub signature: Option<Vec<u8>>,
     /// Consent of a seed share owner to the new transition.
     pub seed_consent: Option<SeedConsent>,
+}
+
+/// The names of a caller's TLS key. For ECDSA both are the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// SHA-256 of the key in owner form (ECDSA: DER SubjectPublicKeyInfo, RSA: DER RSAPublicKey), by which manifests
+    /// and events name it.
+    pub digest: Digest,
+    /// SHA-256 of the DER SubjectPublicKeyInfo, by which initial owners are named.
+    pub spki_digest: Digest,
 }
 
 /// What a decision takes from outside the state, so that it needs neither clock nor randomness.
@@ -76,6 +91,8 @@ pub struct Standing<'a> {
     pub state: &'a State,
     /// The current manifest, once there is one.
     pub manifest: Option<&'a ManifestDocument>,
+    /// Who may set the first one; `None`: anybody.
+    pub initial_owners: Option<&'a InitialOwners>,
 }
 
 /// Says which events a command leads to. None: the command was carried out before, and its answer got lost.
@@ -96,6 +113,10 @@ pub fn decide(standing: Standing<'_>, command: &Command, means: &Means<'_>) -> R
 }
 
 fn set_manifest(standing: Standing<'_>, set: &SetManifest, means: &Means<'_>) -> Result<Vec<Event>, Refusal> {
+    let previous = standing.state.latest_transition().unwrap_or_default();
+    if let Some(expected) = set.missing {
+        return Err(Refusal::RolledBack { expected, latest: previous });
+    }
     let mut events =
         if is_repetition(standing, set) { Vec::new() } else { new_manifest(standing, set, means)? };
     if let Some(consent) = &set.seed_consent {
@@ -111,17 +132,20 @@ fn set_manifest(standing: Standing<'_>, set: &SetManifest, means: &Means<'_>) ->
 
 fn new_manifest(standing: Standing<'_>, set: &SetManifest, means: &Means<'_>) -> Result<Vec<Event>, Refusal> {
     let previous = standing.state.latest_transition().unwrap_or_default();
-    if let Some(expected) = set.expected_previous
-        && expected != previous
-    {
-        return Err(Refusal::TransitionMismatch { expected, latest: previous });
+    match set.expected_previous {
+        Some(expected) if expected == previous => {}
+        Some(NO_TRANSITION) => {
+            return Err(Refusal::NotTheFirst { manifests: standing.state.manifests, latest: previous });
+        }
+        Some(expected) => return Err(Refusal::TransitionMismatch { expected, latest: previous }),
+        None => {}
     }
     if set.seen != previous {
         return Err(Refusal::Concurrent { latest: previous });
     }
     let transition = transition_hash(set.manifest.digest(), previous);
     let author = match standing.manifest {
-        None => first_author(set),
+        None => first_author(standing.initial_owners, set, transition)?,
         Some(current) => authorise(current, set, transition)?,
     };
     let policies = referenced_policies(set)?;
@@ -158,34 +182,57 @@ fn recover(standing: Standing<'_>, caller: Digest, means: &Means<'_>) -> Result<
 
 /// Whether this very request was carried out before: its sender did not get the answer.
 ///
-/// That is certain for the first manifest, which nobody needs to sign for, and for an atomic update by the
-/// same author, which names the transition that it wants to follow.
+/// That is certain for the first manifest, whose answer holds no secret, and for an atomic update by the same
+/// author, which names the transition that it wants to follow.
 fn is_repetition(standing: Standing<'_>, set: &SetManifest) -> bool {
     let (Some(latest), Some(current)) = (&standing.state.latest, standing.manifest) else { return false };
     latest.manifest == set.manifest.digest()
         && match set.expected_previous {
-            None => standing.state.manifests == 1,
+            None | Some(NO_TRANSITION) => standing.state.manifests == 1,
             Some(expected) if expected != latest.previous => false,
             Some(_) => match latest.author {
-                Author::Anyone => true,
-                Author::TlsKey(key) => standing.state.manifests == 1 || set.caller == Some(key),
+                Author::Anyone => false,
+                Author::TlsKey(key) => set.caller.is_some_and(|caller| caller.digest == key),
                 Author::Signature(key) => {
-                    let owners = &current.manifest().workload_owners;
-                    let signer =
-                        set.signature.as_ref().and_then(|sig| owners.signer(&latest.transition, sig));
-                    signer.is_some_and(|owner| owner.digest() == key)
+                    signer(current, set, latest.transition).is_some_and(|owner| owner.digest() == key)
                 }
             },
         }
 }
 
-/// Anybody may set the first manifest; if it was one of its own owners, the history says so.
-fn first_author(set: &SetManifest) -> Author {
-    let owners = &set.manifest.manifest().workload_owners;
-    match set.caller {
-        Some(caller) if owners.iter().any(|owner| owner.digest() == caller) => Author::TlsKey(caller),
-        _ => Author::Anyone,
-    }
+/// Anybody may set the first manifest, unless the Coordinator was started for certain owners. If it was one of them,
+/// or one of its own owners, the history says so.
+///
+/// Of an initial owner only a digest is known. A signature can therefore only be that of a key which the manifest
+/// has; a TLS key brings itself along, also for a manifest that lists no owners because it shall never change.
+fn first_author(
+    initial_owners: Option<&InitialOwners>,
+    set: &SetManifest,
+    transition: Digest,
+) -> Result<Author, Refusal> {
+    let signer = signer(&set.manifest, set, transition).map(WorkloadOwner::digest);
+    let Some(initial) = initial_owners else {
+        let owners = &set.manifest.manifest().workload_owners;
+        let is_owner = |caller: &Caller| owners.iter().any(|owner| owner.digest() == caller.digest);
+        let caller = set.caller.filter(is_owner).map(|caller| Author::TlsKey(caller.digest));
+        return Ok(signer.map(Author::Signature).or(caller).unwrap_or(Author::Anyone));
+    };
+    let signer = signer.filter(|signer| initial.contains(signer)).map(Author::Signature);
+    let caller = set.caller.filter(|caller| initial.contains(&caller.spki_digest));
+    signer.or(caller.map(|caller| Author::TlsKey(caller.digest))).ok_or_else(|| Refusal::NotAnInitialOwner {
+        owners: initial.clone(),
+        caller: set.caller.map(|caller| caller.spki_digest),
+        signed: set.signature.is_some(),
+    })
+}
+
+/// The owner that `document` names and that signed the transition.
+fn signer<'a>(
+    document: &'a ManifestDocument,
+    set: &SetManifest,
+    transition: Digest,
+) -> Option<&'a WorkloadOwner> {
+    document.manifest().workload_owners.signer(&transition, set.signature.as_deref()?)
 }
 
 fn authorise(current: &ManifestDocument, set: &SetManifest, transition: Digest) -> Result<Author, Refusal> {
@@ -193,9 +240,9 @@ fn authorise(current: &ManifestDocument, set: &SetManifest, transition: Digest) 
     if owners.is_empty() {
         return Err(Refusal::UpdatesDisabled);
     }
-    let author = match (&set.signature, set.caller) {
-        (Some(signature), _) => {
-            Author::Signature(owners.signer(&transition, signature).ok_or(Refusal::BadSignature)?.digest())
+    let author = match (&set.signature, set.caller.map(|caller| caller.digest)) {
+        (Some(_), _) => {
+            Author::Signature(signer(current, set, transition).ok_or(Refusal::BadSignature)?.digest())
         }
         (None, Some(caller)) if owners.iter().any(|owner| owner.digest() == caller) => Author::TlsKey(caller),
         (None, Some(caller)) => return Err(Refusal::NotAWorkloadOwner { caller }),

@@ -11,6 +11,7 @@ pub mod crowd;
 pub mod event;
 pub mod grpc;
 pub mod history;
+pub mod initial_owners;
 pub mod listener;
 pub mod mesh_api;
 pub mod metrics;

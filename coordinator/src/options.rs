@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use contrast_attestation::{AttesterKind, collateral::Proxy};
 
+use crate::initial_owners::InitialOwners;
+
 /// Verifier and certificate authority of a confidential deployment.
 #[derive(Parser, Debug)]
 #[command(name = "coordinator", version, args_conflicts_with_subcommands = true)]
@@ -58,6 +60,10 @@ pub struct ServeOptions {
     /// Where probes and metrics are served.
     #[arg(long, value_name = "ADDR", env = "CONTRAST_OPS_ADDR", default_value = "0.0.0.0:9102")]
     pub ops_addr: SocketAddr,
+    /// Who may set the first manifest: SHA-256 of each key's SubjectPublicKeyInfo, in hexadecimal, separated by commas.
+    /// Left out, anybody may.
+    #[arg(long, value_name = "SHA256,...", env = "CONTRAST_INITIAL_OWNERS")]
+    pub initial_owners: Option<InitialOwners>,
     /// What makes the Coordinator's own evidence: auto, snp, tdx or simulated.
     #[arg(long, value_name = "KIND", env = "CONTRAST_ATTESTER", default_value_t = AttesterKind::Auto)]
     pub attester: AttesterKind,

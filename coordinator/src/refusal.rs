@@ -8,6 +8,7 @@ use tonic::{Code, Status};
 use crate::{
     ca::CaError,
     event::{Digest, EventError},
+    initial_owners::InitialOwners,
     seed::SeedError,
     state::Inconsistency,
 };
@@ -54,6 +55,17 @@ pub enum Refusal {
         /// What there is.
         latest: Digest,
     },
+    /// The manifest should have been the first.
+    #[error(
+        "transition mismatch: the manifest was to be the first, but {manifests} were set before it (latest transition {}), and nothing was changed; find out who set them with `contrast verify`",
+        hex::encode(latest)
+    )]
+    NotTheFirst {
+        /// How many there are.
+        manifests: u64,
+        /// The transition of the last of them.
+        latest: Digest,
+    },
     /// The transition that a client remembers is nowhere in the history.
     #[error(
         "the history was rolled back, or is another deployment's: it does not contain the transition {} that you remember (its latest is {}); do not trust it, restore the Coordinator's volume, and find out who replaced it",
@@ -65,6 +77,19 @@ pub enum Refusal {
         expected: Digest,
         /// What there is.
         latest: Digest,
+    },
+    /// The first manifest comes from somebody whom the Coordinator was not started for.
+    #[error(
+        "the first manifest of this Coordinator must come from a holder of one of the keys {owners} (SHA-256, set by CONTRAST_INITIAL_OWNERS), but {}; connect with such a key (--workload-owner-key), or send the signature (--signature) of one that the manifest lists",
+        other_than_an_initial_owner(*signed, caller.as_ref())
+    )]
+    NotAnInitialOwner {
+        /// Whose turn it is.
+        owners: InitialOwners,
+        /// SHA-256 of the caller's SubjectPublicKeyInfo, if there was a certificate.
+        caller: Option<Digest>,
+        /// Whether a signature came along.
+        signed: bool,
     },
     /// Another update came first.
     #[error(
@@ -252,6 +277,7 @@ impl Refusal {
             | Self::Locked
             | Self::AlreadyActive
             | Self::TransitionMismatch { .. }
+            | Self::NotTheFirst { .. }
             | Self::RolledBack { .. }
             | Self::Concurrent { .. }
             | Self::JudgedByAnotherManifest
@@ -269,6 +295,7 @@ impl Refusal {
             | Self::WrongSeed
             | Self::WrongSalt => Code::InvalidArgument,
             Self::UpdatesDisabled
+            | Self::NotAnInitialOwner { .. }
             | Self::NoCredentials
             | Self::NotAWorkloadOwner { .. }
             | Self::BadSignature
@@ -328,6 +355,14 @@ impl From<UnlockError<Refusal>> for Refusal {
             UnlockError::Store(error) => Self::Store(error),
             UnlockError::Event { reason, .. } => reason,
         }
+    }
+}
+
+fn other_than_an_initial_owner(signed: bool, caller: Option<&Digest>) -> String {
+    match (signed, caller) {
+        (true, _) => "neither the signature nor the client key is one's".to_owned(),
+        (false, Some(caller)) => format!("the client key is {}", hex::encode(caller)),
+        (false, None) => "neither a client key nor a signature was sent".to_owned(),
     }
 }
 

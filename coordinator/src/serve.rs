@@ -26,6 +26,7 @@ use tokio::{
 use crate::{
     authority::{Authority, Phase},
     grpc::{GrpcApi, GrpcService},
+    initial_owners::InitialOwners,
     listener::{Clients, Entrance},
     mesh_api::MeshService,
     metrics::Metrics,
@@ -111,7 +112,17 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     if attester.evidence_type() == EvidenceType::Simulated {
         tracing::warn!("running on SIMULATED hardware: nothing is confidential");
     }
-    let authority = open(options.state_dir.clone(), collaterals).await?;
+    let initial_owners = options.initial_owners.as_ref().map(ToString::to_string);
+    let authority = open(options.state_dir.clone(), collaterals, options.initial_owners).await?;
+    match (authority.phase(), initial_owners) {
+        (Phase::Uninitialised, Some(owners)) => {
+            tracing::info!(owners, "one of these has to set the first manifest")
+        }
+        (Phase::Uninitialised, None) => {
+            tracing::warn!("anybody may set the first manifest: CONTRAST_INITIAL_OWNERS is not set")
+        }
+        _ => {}
+    }
     let metrics = Arc::new(Metrics::new()?);
     let user_tcp = listen("user API", options.user_api_addr, "user-api-addr").await?;
     let mesh_tcp = listen("mesh API", options.mesh_api_addr, "mesh-api-addr").await?;
@@ -169,9 +180,13 @@ async fn serve_grpc<U: GrpcService, M: GrpcService>(
     Ok(())
 }
 
-async fn open(state_dir: PathBuf, collaterals: Collaterals) -> Result<Arc<Authority>, ServeError> {
+async fn open(
+    state_dir: PathBuf,
+    collaterals: Collaterals,
+    initial_owners: Option<InitialOwners>,
+) -> Result<Arc<Authority>, ServeError> {
     let opened = tokio::task::spawn_blocking(move || contrast_store::open(SledBackend::open(&state_dir)?));
-    Ok(Authority::new(opened.await.map_err(|_| Refusal::Interrupted)??, collaterals)?)
+    Ok(Authority::new(opened.await.map_err(|_| Refusal::Interrupted)??, collaterals, initial_owners)?)
 }
 
 async fn listen(

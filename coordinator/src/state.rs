@@ -78,6 +78,12 @@ impl State {
         self.latest.as_ref().map(|set| set.transition)
     }
 
+    /// Whether a transition is the latest or the one before.
+    #[must_use]
+    pub fn is_recent(&self, transition: &Digest) -> bool {
+        self.latest.as_ref().is_some_and(|set| [set.transition, set.previous].contains(transition))
+    }
+
     fn manifest_set(&mut self, set: ManifestSet) -> Result<(), Inconsistency> {
         if self.awaited.is_some() {
             return Err(Inconsistency::Order);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use contrast_manifest::{ManifestDocument, SeedConsent};
+use contrast_manifest::{ManifestDocument, NO_TRANSITION, SeedConsent};
 use contrast_proto::{
     events::v1 as events,
     userapi::{
@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     authority::{Active, Authority, Phase},
-    command::SetManifest,
+    command::{Caller, SetManifest},
     event::{self, Digest, EventError},
     history::{self, Contents},
     listener::ConnectionInfo,
@@ -116,6 +116,9 @@ impl UserService {
         let request = request.into_inner();
         let expected_previous = optional_digest(&request.previous_transition_hash, "PreviousTransitionHash")?;
         let seed_consent = request.seed_consent.map(read_consent).transpose()?;
+        let remembered = optional_digest(&request.remembered_transition, "remembered_transition")?;
+        // Whoever wants to follow a transition has seen it, too.
+        let missing = self.missing([remembered, expected_previous]).await?;
         let authority = Arc::clone(&self.authority);
         let turn = self.turn_to_write().await?;
         // Parsing, signing and syncing block; and a client that hangs up must not stop them half-way.
@@ -125,19 +128,14 @@ impl UserService {
                 manifest: ManifestDocument::parse(request.manifest)?,
                 policies: by_digest(request.policies),
                 seen,
+                missing,
                 expected_previous,
                 caller,
                 signature: (!request.signature.is_empty()).then_some(request.signature),
                 seed_consent,
             })
         })
-        .await;
-        let active = match active {
-            Err(Refusal::TransitionMismatch { expected, latest }) => {
-                return Err(self.mismatch_or_rollback(expected, latest).await);
-            }
-            other => other?,
-        };
+        .await?;
         Ok(SetManifestResponse {
             root_ca: active.lasting.root_ca.clone().into_bytes(),
             mesh_ca: active.ca.certificates().mesh_ca.clone().into_bytes(),
@@ -146,16 +144,25 @@ impl UserService {
         })
     }
 
-    /// A client that expects another latest transition was either overtaken, or has seen a history that this
-    /// Coordinator does not have any more.
-    async fn mismatch_or_rollback(&self, expected: Digest, latest: Digest) -> Refusal {
-        match self.read_history(move |active| history::contains(active, &expected)).await {
-            Ok(false) | Err(Refusal::NoManifest) if expected != Digest::default() => {
-                Refusal::RolledBack { expected, latest }
+    /// The first of some transitions that a client knows and the history does not contain.
+    ///
+    /// No index of transitions is kept, since it would grow with the history. Who knows the latest state has its answer
+    /// at once; whoever stayed away for longer makes the log be read, in a reader's place.
+    async fn missing(&self, known: [Option<Digest>; 2]) -> Result<Option<Digest>, Refusal> {
+        for transition in known.into_iter().flatten().filter(|transition| *transition != NO_TRANSITION) {
+            let contained = match self.authority.phase() {
+                Phase::Uninitialised => false,
+                Phase::Locked(_) => return Err(Refusal::Locked),
+                Phase::Active(active) => {
+                    active.state.is_recent(&transition)
+                        || self.read_history(move |active| history::contains(active, &transition)).await?
+                }
+            };
+            if !contained {
+                return Ok(Some(transition));
             }
-            Ok(_) | Err(Refusal::NoManifest) => Refusal::TransitionMismatch { expected, latest },
-            Err(refusal) => refusal,
         }
+        Ok(None)
     }
 
     async fn manifests(&self) -> Result<GetManifestsResponse, Refusal> {
@@ -180,7 +187,7 @@ impl UserService {
             Phase::Active(_) => return Err(Refusal::AlreadyActive),
             Phase::Locked(_) => {}
         }
-        let caller = caller(&request).ok_or(Refusal::NotASeedShareOwner)?;
+        let caller = caller(&request).ok_or(Refusal::NotASeedShareOwner)?.digest;
         let request = request.into_inner();
         let seed = Seed::from_parts(Zeroizing::new(request.seed), &request.salt)?;
         let authority = Arc::clone(&self.authority);
@@ -265,11 +272,14 @@ impl UserService {
     }
 }
 
-/// SHA-256 of the client's public key in the form that owners' keys are named by.
-fn caller<T>(request: &Request<T>) -> Option<Digest> {
+/// The names of the client's key, if it is of a kind that owners have.
+fn caller<T>(request: &Request<T>) -> Option<Caller> {
     let info = request.extensions().get::<Arc<ConnectionInfo>>()?;
-    let key = info.peer.certificate.as_ref()?.owner_key_der()?;
-    Some(Sha256::digest(key).into())
+    let certificate = info.peer.certificate.as_ref()?;
+    Some(Caller {
+        digest: Sha256::digest(certificate.owner_key_der()?).into(),
+        spki_digest: Sha256::digest(&certificate.spki_der).into(),
+    })
 }
 
 fn by_digest(policies: Vec<Vec<u8>>) -> BTreeMap<Digest, Vec<u8>> {

@@ -12,7 +12,7 @@ pub struct ManifestFile {
     pub json: Value,
 }
 
-/// SHA-256 of a policy, as it stands in a manifest and in a pod's host data.
+/// SHA-256 of a policy, as it stands in a manifest and in a pod's host data; or of a key, as initial owners are named.
 #[must_use]
 pub fn policy_digest(policy: &[u8]) -> String {
     hex::encode(Sha256::digest(policy))

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contrast_manifest::{SALT_LEN, SeedShareError, SeedShareOwnerKey, SeedShares};
+use contrast_manifest::{NO_TRANSITION, SALT_LEN, SeedShareError, SeedShareOwnerKey, SeedShares};
 use contrast_proto::userapi::RecoverRequest;
 use zeroize::Zeroizing;
 
@@ -16,10 +16,10 @@ use crate::{
     coordinator::{Coordinator, Extent},
     deployment::Known,
     failure::{Advice, Failure},
-    history::Contents,
+    history::{Contents, Setting, author, readable_time},
     inputs,
     output::{self, with_progress},
-    workspace::{self, Workspace, WorkspaceError},
+    workspace::{self, Memory, Workspace, WorkspaceError},
 };
 
 /// The seed cannot be had.
@@ -63,6 +63,8 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
     let own_shares = local.is_some();
+    let expected =
+        options.latest_transition.or(known.transition()).filter(|transition| *transition != NO_TRANSITION);
     let seed = match local {
         Some(seed) => seed,
         None => {
@@ -74,31 +76,65 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
         seed: seed.seed.to_vec(),
         salt: seed.salt.to_vec(),
         force: options.force,
-        expected_transition: known.transition().map(Vec::from).unwrap_or_default(),
+        expected_transition: expected.map(Vec::from).unwrap_or_default(),
     };
     with_progress("The Coordinator replays its history", async |_| coordinator.recover(request).await)
         .await?;
-    if !own_shares {
-        recognise(&mut coordinator, &known).await?;
-    }
     output::success("The Coordinator is recovered.");
     output::result("It has a new mesh CA: restart the workloads, so that they get certificates from it.\n");
-    Ok(())
+    report(workspace, &mut coordinator, &known, Ties { own_shares, expected: expected.is_some() }).await
 }
 
-/// Own seed shares open the own deployment only. Those of a Coordinator open whatever it pretends to be, so the
-/// root CA has to tell.
-async fn recognise(coordinator: &mut Coordinator, known: &Known) -> Result<(), Failure> {
-    let history = coordinator.history(Extent::EventsOnly).await?;
+/// What tells that it is the own deployment, in its newest state, beside the root CA.
+struct Ties {
+    /// Own seed shares open the own deployment only. Those of a Coordinator open whatever it pretends to be.
+    own_shares: bool,
+    /// The Coordinator was told a transition that its history must contain.
+    expected: bool,
+}
+
+/// Says which state was recovered, warns of what nobody could know here, and writes the state down.
+async fn report(
+    workspace: &Workspace,
+    coordinator: &mut Coordinator,
+    known: &Known,
+    ties: Ties,
+) -> Result<(), Failure> {
+    let history = match coordinator.history(Extent::EventsOnly).await {
+        Err(error) if error.says_that_it_is_too_old() => {
+            output::warning(
+                "this Coordinator does not show its history, so its state could not be looked at.",
+            );
+            return Ok(());
+        }
+        outcome => outcome?,
+    };
     let (history, checked) = check(history, Contents::Absent).await?;
     known.refuse_other(&history, &checked)?;
-    if !known.has_root() {
+    if let Some(Setting { number, time_unix_ms, set }) = history.settings().last() {
+        output::result(&format!(
+            "Latest manifest:   number {number}, set {} by {}\nLatest transition: {}\n",
+            readable_time(*time_unix_ms),
+            author(set.author),
+            hex::encode(set.transition)
+        ));
+    }
+    if !ties.expected {
         output::warning(
-            "the seed shares came from the Coordinator, and nothing here tells whether it is your deployment or \
-             another one with the same manifest.",
+            "this workspace remembers no transition, so an older state of the deployment would look the same: compare \
+             the latest transition with what another owner knows, or give it with --latest-transition.",
         );
     }
     known.introduce(checked.root_fingerprint);
+    if !ties.own_shares && !known.has_root() && !ties.expected {
+        output::warning(
+            "the seed shares came from the Coordinator, and nothing here tells whether it is your deployment or \
+             another one with the same manifest; so nothing is remembered of it.",
+        );
+        return Ok(());
+    }
+    // Recovered is not read: what this workspace has not seen, `verify` still names.
+    workspace.remember(Memory { latest: checked.latest_transition, seen: known.seen() })?;
     Ok(())
 }
 

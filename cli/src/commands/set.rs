@@ -12,7 +12,7 @@ use tonic::Code;
 pub(super) use self::transition::given_or_remembered;
 use self::{
     error::{Authority, SetError},
-    transition::{previous_transition, refuse_other_history},
+    transition::{Place, learn, somebody_was_first},
 };
 use super::{consent, coordinator_of};
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
     let workloads = policies::find(&options.paths)?;
     let policies = policies::of_manifest(&workloads, document.manifest())?;
     let known = Known::read(workspace)?;
-    let previous = previous_transition(&options, known.transition());
+    let place = Place::of(&options, known.memory())?;
     let signature = signature(options.signature.as_deref())?;
     let consent = options.seed_consent.as_deref().map(consent::read).transpose()?;
     let authority = Authority::of(!signature.is_empty(), key.is_some());
@@ -44,32 +44,35 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
     let request = SetManifestRequest {
         manifest: document.bytes().to_vec(),
         policies,
-        previous_transition_hash: previous.map(Vec::from).unwrap_or_default(),
+        previous_transition_hash: place.previous().map(Vec::from).unwrap_or_default(),
         signature,
         seed_consent: consent.map(wire_consent),
+        remembered_transition: known.transition().map(Vec::from).unwrap_or_default(),
     };
     let call = async |coordinator: &mut Coordinator| {
         let outcome = coordinator.set_manifest(request.clone()).await;
         // What follows one transition only cannot be set twice. Anything else could undo what another owner set since.
-        outcome.map_err(|error| if previous.is_some() { error } else { error.with_unknown_outcome() })
+        outcome.map_err(|error| if place.previous().is_some() { error } else { error.with_unknown_outcome() })
     };
     let response = match Coordinator::connect_patiently(&address, options.timeout, call).await {
         Err(error) if error.refusal_code() == Some(Code::PermissionDenied) => {
-            return Err(SetError::NotPermitted { source: error, authority }.into());
+            let first = place == Place::First;
+            return Err(SetError::NotPermitted { source: error, authority, first }.into());
+        }
+        Err(error) if place == Place::First && error.refusal_code() == Some(Code::FailedPrecondition) => {
+            return Err(somebody_was_first(&address, error).await);
         }
         other => other?,
     };
     let fingerprint = key_fingerprint(&response.root_ca).map_err(|source| SetError::RootCa { source })?;
-    known.refuse_other_root(fingerprint)?;
-    let said = said_transition(&response);
-    refuse_other_history(&known, &address, document.digest(), said, response.seed_shares_doc.is_some())
-        .await?;
+    known.refuse_other_root(fingerprint).map_err(|source| SetError::Elsewhere { source })?;
+    let memory = learn(place, &known, &address, document.digest(), &response).await?;
     output::success("The manifest is set.");
     known.introduce(fingerprint);
     keep(workspace, &response)?;
-    if let Some(said) = said {
-        workspace.remember(&said)?;
-        output::success(&format!("The latest transition is {}.", hex::encode(said)));
+    if let Some(memory) = memory {
+        workspace.remember(memory)?;
+        output::success(&format!("The latest transition is {}.", hex::encode(memory.latest)));
     }
     Ok(())
 }
@@ -99,12 +102,6 @@ pub(super) fn warn_of_lockout(document: &ManifestDocument, key: Option<&Workload
             "the manifest names no seed share owner: a restarted Coordinator can never be recovered.",
         );
     }
-}
-
-/// The transition that the Coordinator says it made; older ones say nothing.
-fn said_transition(response: &SetManifestResponse) -> Option<[u8; 32]> {
-    let latest = response.latest_transition.as_ref()?;
-    latest.transition_hash.as_slice().try_into().ok()
 }
 
 /// Writes down what the Coordinator gave.

@@ -11,9 +11,9 @@ use crate::{
     coordinator::{Coordinator, Extent},
     deployment::Known,
     failure::{Advice, Failure},
-    history::{Checked, Contents, History, write_folder},
+    history::{Checked, Contents, History, Setting, setting_table, write_folder},
     inputs, output,
-    workspace::Workspace,
+    workspace::{self, Memory, Workspace},
 };
 
 /// The deployment is not the one that the user expects.
@@ -33,6 +33,30 @@ pub(crate) enum VerifyError {
         /// The folder with the Coordinator's.
         folder: PathBuf,
     },
+    /// The history goes on after what the user accepts.
+    #[error(
+        "the history ends with the transition {} and not with {}, which you accept: it is another one, or went on since",
+        hex::encode(found),
+        hex::encode(accepted)
+    )]
+    OtherHistory {
+        /// Its latest transition.
+        found: [u8; 32],
+        /// The accepted one.
+        accepted: [u8; 32],
+    },
+    /// Others set manifests that were not looked at.
+    #[error(
+        "the history has manifests that this workspace has not seen, besides the local one ({number} of them)"
+    )]
+    Unseen {
+        /// How many.
+        number: usize,
+        /// The latest transition.
+        latest: [u8; 32],
+        /// The folder with all of them.
+        folder: PathBuf,
+    },
 }
 
 impl Advice for VerifyError {
@@ -44,11 +68,19 @@ impl Advice for VerifyError {
                 folder.display()
             )
             .into(),
+            Self::OtherHistory { .. } => "read what is new, and accept the transition that the history ends with".into(),
+            Self::Unseen { latest, folder, .. } => format!(
+                "whoever a manifest lists has had the deployment's secrets since. Read the manifests named above in {}; if \
+                 you agree with all of them, repeat with --accept-history {}",
+                folder.display(),
+                hex::encode(latest)
+            )
+            .into(),
         })
     }
 }
 
-/// Attests the Coordinator, checks its history, writes it down and compares the current manifest.
+/// Attests the Coordinator, checks its history, compares it with what is known, and writes it down.
 pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Result<(), Failure> {
     let document = inputs::manifest(workspace, options.target.manifest.as_deref())?;
     let known = Known::read(workspace)?;
@@ -64,16 +96,6 @@ pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Res
     };
     let (history, checked) = check(history, Contents::Required).await?;
     known.refuse_other(&history, &checked)?;
-
-    let folder = workspace.verify_dir();
-    let (history, checked) = aside("Writing the history", {
-        let folder = folder.clone();
-        move || {
-            write_folder(&folder, &history, &checked)?;
-            Ok((history, checked))
-        }
-    })
-    .await?;
     output::success(&format!(
         "The history holds together and every transition is signed (events: {}, manifests: {}, policies: {}).",
         history.records.len(),
@@ -87,8 +109,21 @@ pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Res
         }
         false => known.introduce(checked.root_fingerprint),
     }
+    let unseen = history.settings_after(&options.accept_history.unwrap_or_else(|| known.seen()));
+    if !unseen.is_empty() {
+        output::result(&format!("Not seen by this workspace before:\n{}", setting_table(&unseen)));
+    }
+    let objection = objection(&document, &checked, options.accept_history, &unseen, workspace.unseen_dir());
+    // Nothing is remembered of a deployment before everything was compared.
+    let folder = if objection.is_some() { workspace.unseen_dir() } else { workspace.verify_dir() };
+    let latest = checked.latest_transition;
+    write_aside(folder.clone(), history, checked).await?;
     output::success(&format!("Written to {}", folder.display()));
-    refuse_other_manifest(&document, &checked, folder)?;
+    if let Some(objection) = objection {
+        return Err(objection.into());
+    }
+    workspace.remember(Memory::all_seen(latest))?;
+    workspace::remove_folder(&workspace.unseen_dir())?;
     output::success("The current manifest is the local one, byte for byte.");
     output::result(
         "Now review the manifests and policies: who may do what is written there and nowhere else.\n",
@@ -120,11 +155,27 @@ fn tell_of_the_seed(history: &History, checked: &Checked) {
     }
 }
 
-pub(super) fn refuse_other_manifest(
+/// What speaks against the history. `unseen` are its manifests that nobody accepted; `folder` is where they will be.
+fn objection(
     local: &ManifestDocument,
     checked: &Checked,
+    accepted: Option<[u8; 32]>,
+    unseen: &[Setting<'_>],
     folder: PathBuf,
-) -> Result<(), VerifyError> {
-    let (found, local) = (checked.current_manifest, local.digest());
-    if found == local { Ok(()) } else { Err(VerifyError::OtherManifest { found, local, folder }) }
+) -> Option<VerifyError> {
+    let (found, local, latest) = (checked.current_manifest, local.digest(), checked.latest_transition);
+    if found != local {
+        return Some(VerifyError::OtherManifest { found, local, folder });
+    }
+    if let Some(accepted) = accepted
+        && accepted != latest
+    {
+        return Some(VerifyError::OtherHistory { found: latest, accepted });
+    }
+    let number = unseen.iter().filter(|setting| setting.set.manifest != local).count();
+    (number > 0).then_some(VerifyError::Unseen { number, latest, folder })
+}
+
+async fn write_aside(folder: PathBuf, history: History, checked: Checked) -> Result<(), Failure> {
+    aside("Writing the history", move || Ok(write_folder(&folder, &history, &checked)?)).await
 }

@@ -42,6 +42,14 @@ pub(crate) enum CoordinatorError {
         /// How long it was waited for.
         seconds: u64,
     },
+    /// Nothing came for too long.
+    #[error("the Coordinator at {address} did not answer for {seconds} seconds")]
+    NoAnswer {
+        /// Where it is.
+        address: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The Coordinator is there, but cannot serve yet.
     #[error("the Coordinator at {address} is not available: {reason}")]
     Unavailable {
@@ -99,6 +107,7 @@ impl CoordinatorError {
             Self::Broken { .. } | Self::Unavailable { .. } => true,
             Self::OutcomeUnknown { .. }
             | Self::TooSlow { .. }
+            | Self::NoAnswer { .. }
             | Self::TooOld { .. }
             | Self::Refused { .. } => false,
         }
@@ -148,6 +157,9 @@ impl Advice for CoordinatorError {
             Self::OutcomeUnknown { .. } | Self::TooSlow { .. } => {
                 "run `contrast verify` to see whether the manifest is the current one; if not, set it again"
                     .into()
+            }
+            Self::NoAnswer { .. } => {
+                "it may be at work still: try again in a while; if it goes on, look at its log and at the network".into()
             }
             Self::TooOld { .. } => "use the release of this program that came with the Coordinator".into(),
             Self::Refused { code, reason, .. } => return refusal_advice(*code, reason),

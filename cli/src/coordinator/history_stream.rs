@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use contrast_proto::userapi::GetHistoryRequest;
 
-use super::{Coordinator, CoordinatorError};
+use super::{
+    Coordinator, CoordinatorError,
+    deadline::{NEXT_PIECE, within},
+};
 use crate::{
     failure::Advice,
     history::{Assembly, History, HistoryError},
@@ -26,6 +29,11 @@ impl FetchError {
     /// Whether the Coordinator says that no manifest was ever set.
     pub(crate) fn says_that_there_is_no_manifest(&self) -> bool {
         matches!(self, Self::Coordinator(error) if error.says_that_there_is_no_manifest())
+    }
+
+    /// Whether the Coordinator does not hand out histories at all.
+    pub(crate) fn says_that_it_is_too_old(&self) -> bool {
+        matches!(self, Self::Coordinator(CoordinatorError::TooOld { .. }))
     }
 }
 
@@ -55,15 +63,11 @@ impl Coordinator {
 
     async fn stream_history(&mut self, extent: Extent) -> Result<History, FetchError> {
         let events_only = extent == Extent::EventsOnly;
-        let answer = self.api.get_history(GetHistoryRequest { from_position: 0, events_only }).await;
-        let mut stream = self.read(answer)?;
+        let request = GetHistoryRequest { from_position: 0, events_only };
+        let mut stream = within(NEXT_PIECE, &self.address, self.api.get_history(request)).await?.into_inner();
         let mut assembly = Assembly::default();
         loop {
-            let item = stream
-                .message()
-                .await
-                .map_err(|status| CoordinatorError::from_status(&self.address, status))?;
-            match item {
+            match within(NEXT_PIECE, &self.address, stream.message()).await? {
                 Some(item) => assembly.add(item)?,
                 None => return Ok(assembly.finish()?),
             }

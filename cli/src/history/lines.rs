@@ -20,7 +20,7 @@ pub(super) fn read_line(line: &str) -> Result<Record, serde_json::Error> {
 }
 
 /// When an event happened, for people: RFC 3339, to the second.
-pub(super) fn readable_time(time_unix_ms: i64) -> String {
+pub(crate) fn readable_time(time_unix_ms: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(time_unix_ms.div_euclid(1000));
     time.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{time_unix_ms} ms"))
 }

@@ -1,6 +1,6 @@
 //! A history for people.
 
-use super::{Author, Event, History, Proof, Record, lines::readable_time};
+use super::{Author, Event, History, Proof, Record, Setting, lines::readable_time};
 
 const HEADINGS: [&str; 7] = ["POSITION", "TIME", "EVENT", "AUTHOR", "MANIFEST", "TRANSITION", "CA"];
 
@@ -12,6 +12,17 @@ pub(crate) fn table(history: &History) -> String {
         rows.push(row(record, manifests));
         manifests += usize::from(matches!(record.event, Event::ManifestSet(_)));
     }
+    render(&rows)
+}
+
+/// Manifests as a table, one on each line: the same columns, for those who have to read them.
+pub(crate) fn setting_table(settings: &[Setting<'_>]) -> String {
+    let mut rows = vec![["MANIFEST", "TIME", "AUTHOR", "TRANSITION"].map(str::to_owned)];
+    rows.extend(settings.iter().map(|setting| {
+        let set = setting.set;
+        let manifest = format!("{}: {}", setting.number, short(&set.manifest));
+        [manifest, readable_time(setting.time_unix_ms), author(set.author), short(&set.transition)]
+    }));
     render(&rows)
 }
 
@@ -47,7 +58,8 @@ fn row(record: &Record, manifest_number: usize) -> [String; 7] {
     [record.position.to_string(), readable_time(record.time_unix_ms), event, by, manifest, transition, ca]
 }
 
-fn author(author: Author) -> String {
+/// Who it was, for people.
+pub(crate) fn author(author: Author) -> String {
     let key = author.key.map_or_else(|| "unknown".to_owned(), |key| short(&key));
     match author.proof {
         Proof::None => "anybody".to_owned(),
@@ -61,8 +73,8 @@ fn short(digest: &[u8; 32]) -> String {
     hex::encode(digest).chars().take(12).collect()
 }
 
-fn render(rows: &[[String; 7]]) -> String {
-    let mut widths = [0; 7];
+fn render<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let mut widths = [0; COLUMNS];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.len().max(*width);
@@ -81,6 +93,18 @@ fn render(rows: &[[String; 7]]) -> String {
 mod tests {
     use super::*;
     use crate::history::testing::Scribe;
+
+    #[test]
+    fn manifests_after_a_transition_are_listed_with_their_numbers_and_authors() {
+        let history = Scribe::of(&["first", "second", "third"]);
+        let first = history.manifests().next().unwrap().transition;
+        let text = setting_table(&history.settings_after(&first));
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[1].starts_with("1: ") && lines[1].contains("anybody"), "{text}");
+        assert!(lines[2].starts_with("2: ") && lines[2].contains("2027-01-15T08:"), "{text}");
+        assert_eq!(history.settings_after(&[7; 32]).len(), 3, "where the transition is unknown, so are all");
+    }
 
     #[test]
     fn every_event_is_a_row_and_manifests_are_numbered() {

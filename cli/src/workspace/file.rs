@@ -64,6 +64,26 @@ pub(crate) fn write_all(folder: &Path, files: &BTreeMap<String, &[u8]>) -> Resul
     File::open(folder).and_then(|opened| Ok(rustix::fs::syncfs(opened)?)).map_err(failed(folder))
 }
 
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), WorkspaceError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(WorkspaceError::Remove { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder that this program made, with all that is in it, if it is there. A link is not followed.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), WorkspaceError> {
+    match fs::remove_dir_all(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(WorkspaceError::Remove { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Removes the files of a folder whose names are `unwanted`.
 pub(crate) fn remove_where(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<(), WorkspaceError> {
     let remove = || {

@@ -8,7 +8,8 @@ use contrast_manifest::transition_hash;
 use contrast_store::faults::Medium;
 
 use crate::support::{
-    digest, first_set, manifest, manifest_with, seedshare_owner, set, start, summary, workload_owner,
+    caller, digest, first_set, manifest, manifest_with, seedshare_owner, set, start, start_for, summary,
+    workload_owner,
 };
 
 #[test]
@@ -41,7 +42,7 @@ fn an_update_without_an_owners_key_is_refused() {
     nobody.caller = None;
     assert!(matches!(authority.set_manifest(nobody), Err(Refusal::NoCredentials)));
     let mut stranger = set(manifest("b"), &authority);
-    stranger.caller = Some([9; 32]);
+    stranger.caller = Some(caller([9; 32]));
     assert!(
         matches!(authority.set_manifest(stranger), Err(Refusal::NotAWorkloadOwner { caller }) if caller == [9; 32])
     );
@@ -164,7 +165,7 @@ fn an_atomic_set_by_somebody_else_is_no_repetition() {
     authority.set_manifest(set(manifest("b"), &authority)).unwrap();
     let mut stranger = set(manifest("b"), &authority);
     stranger.expected_previous = Some(transition_hash(manifest("a").digest(), Digest::default()));
-    stranger.caller = Some([9; 32]);
+    stranger.caller = Some(caller([9; 32]));
     let refused = authority.set_manifest(stranger).err().unwrap();
     assert!(matches!(refused, Refusal::TransitionMismatch { .. }), "{refused}");
 }
@@ -175,4 +176,110 @@ fn the_history_says_who_began_it_if_that_was_an_owner() {
     let active = authority.set_manifest(first_set(manifest("a"))).unwrap();
     let owner = digest(workload_owner().spki_der());
     assert_eq!(active.state.latest.as_ref().unwrap().author, Author::TlsKey(owner));
+}
+
+#[test]
+fn a_manifest_that_was_to_be_the_first_and_is_not_changes_nothing() {
+    let authority = start(&Medium::new()).unwrap();
+    let before = authority.set_manifest(first_set(manifest("a"))).unwrap();
+    let mut late = set(manifest("b"), &authority);
+    late.expected_previous = Some(Digest::default());
+    let refused = authority.set_manifest(late).err().unwrap();
+    assert!(
+        matches!(refused, Refusal::NotTheFirst { manifests: 1, latest } if latest == authority.latest_transition())
+    );
+    assert_eq!(summary(&before), summary(&authority.active().unwrap()));
+}
+
+#[test]
+fn repeating_a_first_set_that_was_to_be_the_first_answers_the_same_whoever_signed_it() {
+    let authority = start(&Medium::new()).unwrap();
+    let transition = transition_hash(manifest("a").digest(), Digest::default());
+    let mut request = first_set(manifest("a"));
+    request.expected_previous = Some(Digest::default());
+    request.signature = Some(workload_owner().sign_transition(&transition).unwrap());
+    let first = authority.set_manifest(request).unwrap();
+    let owner = digest(workload_owner().spki_der());
+    assert_eq!(first.state.latest.as_ref().unwrap().author, Author::Signature(owner));
+    let mut again = first_set(manifest("a"));
+    again.expected_previous = Some(Digest::default());
+    let second = authority.set_manifest(again).unwrap();
+    assert_eq!((&first.seed_shares, first.history.head()), (&second.seed_shares, second.history.head()));
+}
+
+#[test]
+fn an_update_by_somebody_who_knows_what_the_history_lost_is_refused() {
+    let authority = start(&Medium::new()).unwrap();
+    let before = authority.set_manifest(first_set(manifest("a"))).unwrap();
+    for name in ["a", "b"] {
+        let mut request = set(manifest(name), &authority);
+        request.missing = Some([5; 32]);
+        let refused = authority.set_manifest(request).err().unwrap();
+        assert!(matches!(refused, Refusal::RolledBack { expected, .. } if expected == [5; 32]), "{refused}");
+    }
+    assert_eq!(summary(&before), summary(&authority.active().unwrap()));
+    // Also where there is no history at all any more.
+    let emptied = start(&Medium::new()).unwrap();
+    let mut request = first_set(manifest("a"));
+    request.missing = Some([5; 32]);
+    assert!(matches!(emptied.set_manifest(request), Err(Refusal::RolledBack { .. })));
+    assert!(matches!(emptied.active(), Err(Refusal::NoManifest)));
+}
+
+#[test]
+fn the_first_manifest_comes_from_an_initial_owner_if_there_are_any() {
+    let owner = digest(workload_owner().spki_der());
+    let authority = start_for(&Medium::new(), Some(hex::encode(owner).parse().unwrap())).unwrap();
+    let refused = |change: &dyn Fn(&mut contrast_coordinator::command::SetManifest)| {
+        let mut request = first_set(manifest("a"));
+        change(&mut request);
+        let refused = authority.set_manifest(request).err().unwrap();
+        assert!(matches!(refused, Refusal::NotAnInitialOwner { .. }), "{refused}");
+        assert!(refused.to_string().contains(&hex::encode(owner)), "it says whose turn it is: {refused}");
+        assert!(matches!(authority.active(), Err(Refusal::NoManifest)), "nothing changed");
+    };
+    refused(&|request| request.caller = None);
+    refused(&|request| request.caller = Some(caller([9; 32])));
+    // An RSA key has two names, and initial owners are named by the other one.
+    refused(&|request| {
+        request.caller = Some(contrast_coordinator::command::Caller { digest: owner, spki_digest: [9; 32] });
+    });
+    refused(&|request| {
+        request.caller = None;
+        request.signature = Some(workload_owner().sign_transition(&[7; 32]).unwrap());
+    });
+    let active = authority.set_manifest(first_set(manifest("a"))).unwrap();
+    assert_eq!(active.state.latest.as_ref().unwrap().author, Author::TlsKey(owner));
+}
+
+#[test]
+fn an_initial_owner_may_sign_the_first_manifest_elsewhere() {
+    let owner = digest(workload_owner().spki_der());
+    let authority = start_for(&Medium::new(), Some(hex::encode(owner).parse().unwrap())).unwrap();
+    let transition = transition_hash(manifest("a").digest(), Digest::default());
+    let mut request = first_set(manifest("a"));
+    request.caller = Some(caller([9; 32]));
+    request.signature = Some(workload_owner().sign_transition(&transition).unwrap());
+    let active = authority.set_manifest(request).unwrap();
+    assert_eq!(active.state.latest.as_ref().unwrap().author, Author::Signature(owner));
+}
+
+#[test]
+fn an_initial_owner_is_the_author_also_of_a_manifest_that_lists_no_owners() {
+    let rsa = contrast_coordinator::command::Caller { digest: [1; 32], spki_digest: [2; 32] };
+    let authority = start_for(&Medium::new(), Some(hex::encode([2; 32]).parse().unwrap())).unwrap();
+    let fixed = manifest_with("a", &[seedshare_owner().owner().to_hex()], false);
+    let mut request = first_set(fixed);
+    request.caller = Some(rsa);
+    let active = authority.set_manifest(request).unwrap();
+    assert_eq!(active.state.latest.as_ref().unwrap().author, Author::TlsKey([1; 32]), "by its owner form");
+}
+
+#[test]
+fn initial_owners_have_no_say_once_there_is_a_manifest() {
+    let medium = Medium::new();
+    start(&medium).unwrap().set_manifest(first_set(manifest("a"))).unwrap();
+    let authority = start_for(&medium, Some(hex::encode([2; 32]).parse().unwrap())).unwrap();
+    authority.recover(crate::support::recovery(&authority)).unwrap();
+    authority.set_manifest(set(manifest("b"), &authority)).unwrap();
 }

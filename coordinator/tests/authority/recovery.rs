@@ -74,7 +74,7 @@ fn a_seed_share_owner_that_only_the_header_names_is_refused_by_the_manifest() {
     let authority = start(&medium).unwrap();
     let active = authority.recover(recovery(&authority)).unwrap();
     let keys = active.seed.derive_keys().unwrap();
-    let standing = Standing { state: &active.state, manifest: Some(&active.manifest) };
+    let standing = Standing { state: &active.state, manifest: Some(&active.manifest), initial_owners: None };
     let means = Means {
         now_unix_ms: 0,
         transition_key: &keys.transition,

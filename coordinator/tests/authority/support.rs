@@ -8,8 +8,9 @@ use std::{
 use contrast_attestation::collateral::Collaterals;
 use contrast_coordinator::{
     authority::{Active, Authority, Phase},
-    command::SetManifest,
+    command::{Caller, SetManifest},
     event::Digest,
+    initial_owners::InitialOwners,
     recovery::RecoveryRequest,
     refusal::Refusal,
     seed::Seed,
@@ -70,16 +71,27 @@ pub(crate) fn first_set(manifest: ManifestDocument) -> SetManifest {
         manifest,
         policies: BTreeMap::from([(digest(POLICY), POLICY.to_vec())]),
         seen: Digest::default(),
+        missing: None,
         expected_previous: None,
-        caller: Some(digest(workload_owner().spki_der())),
+        caller: Some(caller(digest(workload_owner().spki_der()))),
         signature: None,
         seed_consent: None,
     }
 }
 
+/// The holder of an ECDSA key with this digest.
+pub(crate) fn caller(digest: Digest) -> Caller {
+    Caller { digest, spki_digest: digest }
+}
+
 /// Opens a Coordinator on a medium, as at a start.
 pub(crate) fn start(medium: &Medium) -> Result<Arc<Authority>, Refusal> {
-    Authority::new(contrast_store::open(medium.open())?, Collaterals::offline())
+    start_for(medium, None)
+}
+
+/// The same for certain initial owners.
+pub(crate) fn start_for(medium: &Medium, owners: Option<InitialOwners>) -> Result<Arc<Authority>, Refusal> {
+    Authority::new(contrast_store::open(medium.open())?, Collaterals::offline(), owners)
 }
 
 /// The request of the seed share owner, from the shares that a locked Coordinator hands out.

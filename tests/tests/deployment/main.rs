@@ -1,15 +1,17 @@
 //! Whole deployments: the real programs on one machine.
 //!
 //! One test binary, so that the processor and the owners' keys are made once. `refusals`, `stores`, `clients` and
-//! `accidents` go through everything that may be wrong or go wrong; `life`, `wire` and `evidence` show what is right; `hand_over` is about
-//! peers that ask for the seed.
+//! `accidents` go through everything that may be wrong or go wrong, `first` and `reference` through who comes first, and
+//! what is known of it, `hand_over` through peers that ask for the seed; `life`, `wire` and `evidence` show what is right.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accidents;
 mod clients;
 mod evidence;
+mod first;
 mod hand_over;
 mod life;
+mod reference;
 mod refusals;
 mod stores;
 mod wire;

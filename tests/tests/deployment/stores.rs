@@ -22,7 +22,7 @@ fn stopped() -> Deployment {
 }
 
 /// Makes the manifest another one, byte for byte.
-fn touch_manifest(deployment: &Deployment) {
+pub(crate) fn touch_manifest(deployment: &Deployment) {
     let mut bytes = fs::read(deployment.manifest_path()).unwrap();
     bytes.push(b'\n');
     fs::write(deployment.manifest_path(), bytes).unwrap();
@@ -52,7 +52,8 @@ fn database(state_dir: &Path) -> PathBuf {
     state_dir.join("log/db")
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Replaces a folder by a copy of another.
+pub(crate) fn copy(from: &Path, to: &Path) {
     let _ = fs::remove_dir_all(to);
     assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
 }
@@ -118,7 +119,7 @@ fn a_store_that_was_rolled_back_is_reported_to_who_remembers_the_later_state() {
     fs::rename(&memory, memory.with_extension("hidden")).unwrap();
     deployment.contrast(&coordinator, "recover", &[]).success();
     fs::rename(memory.with_extension("hidden"), &memory).unwrap();
-    for (command, more) in [("verify", &[][..]), ("set", &["--atomic"][..])] {
+    for (command, more) in [("verify", &[][..]), ("set", &["--atomic"][..]), ("set", &[][..])] {
         let said = deployment.contrast(&coordinator, command, more).failure();
         assert!(said.contains("rolled back"), "{command}: {said}");
     }
@@ -130,7 +131,7 @@ fn an_emptied_store_is_reported_as_a_rollback_to_who_remembers_a_history() {
     let deployment = stopped();
     fs::remove_dir_all(&deployment.state_dir).unwrap();
     let coordinator = deployment.start();
-    for (command, more) in [("set", &["--atomic"][..]), ("recover", &[][..])] {
+    for (command, more) in [("set", &["--atomic"][..]), ("set", &[][..]), ("recover", &[][..])] {
         let said = deployment.contrast(&coordinator, command, more).failure();
         assert!(said.contains("rolled back"), "{command}: {said}");
     }

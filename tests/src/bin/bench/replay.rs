@@ -8,7 +8,7 @@ use aes_gcm::{
 };
 use contrast_coordinator::{
     ca::{self, MeshCa},
-    command::{Command, Means, SetManifest, Standing, decide},
+    command::{Caller, Command, Means, SetManifest, Standing, decide},
     event::Event,
     seed::Seed,
     seed_shares,
@@ -125,8 +125,9 @@ impl History {
             manifest: ManifestDocument::parse(text.to_vec()).expect("the manifest is valid"),
             policies: by_digest,
             seen: [0; 32],
+            missing: None,
             expected_previous: None,
-            caller: Some(owner),
+            caller: Some(Caller { digest: owner, spki_digest: owner }),
             signature: None,
             seed_consent: None,
         };
@@ -138,11 +139,11 @@ impl History {
             let bytes = [text, spelled.as_bytes()].concat();
             set.manifest = ManifestDocument::parse(bytes.clone()).expect("the manifest is valid");
             set.seen = state.latest_transition().unwrap_or_default();
-            let standing = Standing { state: &state, manifest: current.as_ref() };
-            let command = Command::SetManifest(set);
+            let standing = Standing { state: &state, manifest: current.as_ref(), initial_owners: None };
+            let command = Command::SetManifest(Box::new(set));
             let decided = decide(standing, &command, &means).expect("the owner may set");
             let Command::SetManifest(back) = command else { panic!("it is the command from above") };
-            set = back;
+            set = *back;
             decided.iter().for_each(|event| state.apply(event.clone()).expect("it was just decided"));
             current = Some(set.manifest.clone());
             let events: Vec<Vec<u8>> = decided.iter().map(Event::encode).collect();

@@ -12,7 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contrast_tests::{Coordinator, mutual_tls, workspace_root};
+use contrast_attestation::atls::Identity;
+use contrast_tests::{Client, Coordinator, mutual_tls, policy_digest, workspace_root};
 use narration::{explain, quote, step};
 use shop::Shop;
 
@@ -76,7 +77,10 @@ fn open_shop(directory: &Path) -> Shop {
 
 fn first_set(shop: &Shop) -> Coordinator {
     step("A pod that waits");
-    let coordinator = shop.deployment.start();
+    let owner = hex::decode(shop.deployment.workload_owner("")).expect("it is hexadecimal");
+    let mut command = shop.deployment.coordinator_command();
+    command.env("CONTRAST_INITIAL_OWNERS", policy_digest(&owner));
+    let coordinator = Coordinator::start(command);
     explain(
         "The Coordinator is up, but has no manifest. The initializer of `web` asks for its certificate and waits.",
     );
@@ -84,6 +88,11 @@ fn first_set(shop: &Shop) -> Coordinator {
     quote("initializer of web", &web.wait_for_log("contrast set"));
 
     step("The first `set`");
+    explain("It was started for one owner (CONTRAST_INITIAL_OWNERS). A stranger who comes first is refused:");
+    let stranger = Client::connect(coordinator.user_api, Identity::Fresh).set(shop.deployment.set_request());
+    let refused = stranger.expect_err("a stranger must not be first").message().to_owned();
+    assert!(refused.contains(&policy_digest(&owner)), "it says whose turn it is: {refused}");
+    quote("Coordinator to the stranger", &refused);
     let set = shop.deployment.contrast(&coordinator, "set", &[]).success();
     assert!(set.stderr.contains("SIMULATED"), "every command has to say that this is a simulation");
     quote("contrast set", &format!("{}\n{}", set.stderr.trim(), set.stdout.trim()));
