@@ -2,10 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -33,7 +30,7 @@ const BETWEEN: Duration = Duration::from_millis(50);
 /// Most visits to one API at a time.
 const AT_ONCE: usize = 64;
 /// After that a visit has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Those who visit both APIs.
 pub(super) struct Honest {
@@ -49,13 +46,13 @@ impl Honest {
         Self { runtime: runtime.expect("threads can be started"), user_api, mesh_api, attester }
     }
 
-    /// Visits both APIs until `enough`, and waits for the last answers: user API first, then mesh API.
-    pub(super) fn visit(&self, enough: &AtomicBool) -> [Waits; 2] {
+    /// Visits both APIs for some time, and then waits for the last answers: user API first, then mesh API.
+    pub(super) fn visit(&self, time: Duration) -> [Waits; 2] {
         let (user_api, mesh_api) = (self.user_api, self.mesh_api);
         self.runtime.block_on(async {
             let (users, pods) = tokio::join!(
-                again_and_again(enough, || read_history(user_api)),
-                again_and_again(enough, || ask_for_certificate(mesh_api, Arc::clone(&self.attester))),
+                again_and_again(time, || read_history(user_api)),
+                again_and_again(time, || ask_for_certificate(mesh_api, Arc::clone(&self.attester))),
             );
             [users, pods]
         })
@@ -72,14 +69,14 @@ impl Honest {
     }
 }
 
-async fn again_and_again<Visit>(enough: &AtomicBool, visit: impl Fn() -> Visit) -> Waits
+async fn again_and_again<Visit>(time: Duration, visit: impl Fn() -> Visit) -> Waits
 where
     Visit: Future<Output = Result<(), String>> + Send + 'static,
 {
     let mut clock = interval(BETWEEN);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut visits, mut going_on) = (Vec::new(), JoinSet::new());
-    while !enough.load(Relaxed) {
+    let (begin, mut visits, mut going_on) = (Instant::now(), Vec::new(), JoinSet::new());
+    while begin.elapsed() < time {
         clock.tick().await;
         while let Some(visit) = going_on.try_join_next() {
             visits.push(visit.expect("no visit panics"));

@@ -1,22 +1,17 @@
 //! One connection of HTTP/2 whose owner decides about every frame, and how fast answers are read.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
-    sync::{Mutex as Turn, Notify},
+    sync::Mutex,
     task::JoinHandle,
     time::sleep,
 };
 
 use super::{
     field::Field,
+    flow::Flow,
     frames::{self, DEFAULT_WINDOW, HEADER, INITIAL_WINDOW_SIZE, MOST},
     stranger::{Stranger, Tls},
 };
@@ -33,7 +28,7 @@ pub(super) enum Appetite {
 /// An open connection. Dropping it hangs up.
 pub(super) struct Http2 {
     field: Field,
-    writer: Arc<Turn<WriteHalf<Tls>>>,
+    writer: Arc<Mutex<WriteHalf<Tls>>>,
     flow: Arc<Flow>,
     reading: JoinHandle<()>,
 }
@@ -60,7 +55,7 @@ impl Http2 {
         let greeting = [frames::PREFACE, &frames::settings(&[(INITIAL_WINDOW_SIZE, window)])].concat();
         writer.write_all(&greeting).await?;
         writer.flush().await?;
-        let (writer, flow) = (Arc::new(Turn::new(writer)), Arc::new(Flow::default()));
+        let (writer, flow) = (Arc::new(Mutex::new(writer)), Arc::new(Flow::default()));
         let reader =
             Reader { stream: reader, writer: Arc::clone(&writer), flow: Arc::clone(&flow), appetite };
         Ok(Self { field: field.clone(), writer, flow, reading: tokio::spawn(reader.run()) })
@@ -108,106 +103,10 @@ impl Http2 {
     }
 }
 
-/// What the other side wants to be sent, and what it has ended.
-#[derive(Default)]
-struct Flow {
-    state: Mutex<State>,
-    changed: Notify,
-}
-
-struct State {
-    initial: i64,
-    connection: i64,
-    streams: HashMap<u32, i64>,
-    ended: HashSet<u32>,
-    closed: bool,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        let window = i64::from(DEFAULT_WINDOW);
-        let (streams, ended) = (HashMap::new(), HashSet::new());
-        Self { initial: window, connection: window, streams, ended, closed: false }
-    }
-}
-
-impl State {
-    fn open(&mut self, stream: u32) {
-        self.streams.insert(stream, self.initial);
-    }
-
-    fn has_ended(&self, stream: u32) -> bool {
-        self.closed || self.ended.contains(&stream)
-    }
-
-    /// As many of `wanted` bytes as may be sent now.
-    fn take(&mut self, stream: u32, wanted: usize) -> usize {
-        let window = self.streams.entry(stream).or_insert(self.initial);
-        let wanted = i64::try_from(wanted).unwrap_or_default();
-        let allowed = wanted.min(*window).min(self.connection).max(0);
-        *window -= allowed;
-        self.connection -= allowed;
-        usize::try_from(allowed).unwrap_or_default()
-    }
-
-    fn widen(&mut self, stream: u32, more: i64) {
-        match self.streams.get_mut(&stream) {
-            _ if stream == 0 => self.connection += more,
-            Some(window) => *window += more,
-            None => {}
-        }
-    }
-
-    fn set_initial(&mut self, window: i64) {
-        let more = window - self.initial;
-        self.initial = window;
-        self.streams.values_mut().for_each(|stream| *stream += more);
-    }
-}
-
-impl Flow {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state());
-        self.changed.notify_waiters();
-    }
-
-    async fn until(&self, reached: impl Fn(&State) -> bool) {
-        loop {
-            // Made before the look, so that nothing is missed between the two.
-            let changed = self.changed.notified();
-            if reached(&self.state()) {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    async fn take(&self, stream: u32, wanted: usize) -> io::Result<usize> {
-        loop {
-            let changed = self.changed.notified();
-            {
-                let mut state = self.state();
-                if state.has_ended(stream) {
-                    return Err(io::ErrorKind::ConnectionReset.into());
-                }
-                let allowed = state.take(stream, wanted);
-                if allowed > 0 {
-                    return Ok(allowed);
-                }
-            }
-            changed.await;
-        }
-    }
-}
-
 /// Reads what the other side sends, and answers what has to be answered.
 struct Reader {
     stream: ReadHalf<Tls>,
-    writer: Arc<Turn<WriteHalf<Tls>>>,
+    writer: Arc<Mutex<WriteHalf<Tls>>>,
     flow: Arc<Flow>,
     appetite: Appetite,
 }

@@ -4,6 +4,7 @@
 //! of this machine only, and stop by themselves. [`Siege`] lets them loose one by one, each in a process of its own.
 
 mod field;
+mod flow;
 mod frames;
 mod honest;
 mod http2;
@@ -26,16 +27,19 @@ use tokio::runtime::Builder;
 /// Most memory that the Coordinator may have resident, whatever strangers send, in MiB.
 pub const MOST_MIB: f64 = 64.0;
 
-/// Attacks from within this process until time is up, and says in words what was sent.
+/// Attacks from within this process until time is up or `enough` ends, and says in words what was sent.
 ///
 /// # Panics
 /// When threads cannot be started.
 #[must_use]
-pub fn let_loose(attack: &Attack, target: Target) -> String {
+pub fn let_loose(attack: &Attack, target: Target, enough: impl FnOnce() + Send + 'static) -> String {
     let runtime = Builder::new_multi_thread().enable_all().build().expect("threads can be started");
     let said = runtime.block_on(async {
         let field = Field::new(target);
-        attack.go(field.clone()).await;
+        tokio::select! {
+            () = attack.go(field.clone()) => {}
+            _ = tokio::task::spawn_blocking(enough) => {}
+        }
         field.to_string()
     });
     runtime.shutdown_background();

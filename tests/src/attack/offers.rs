@@ -56,7 +56,7 @@ pub(super) async fn large_evidence(field: &Field) -> io::Result<Vec<Offer>> {
         .seen()
         .and_then(|certificate| own_evidence(&certificate))
         .ok_or_else(|| io::Error::other("the server presented no evidence of SNP layout"))?;
-    let kinds: [(&str, fn(Document, usize) -> Vec<u8>); 4] = [
+    let kinds: [(&str, Enlarge); 4] = [
         ("a VCEK certificate", with_large_vcek),
         ("an ASK certificate", with_large_ask),
         ("a revocation list", with_large_list),
@@ -73,6 +73,9 @@ pub(super) async fn large_evidence(field: &Field) -> io::Result<Vec<Offer>> {
     });
     Ok(offers.collect())
 }
+
+/// Puts something of so many bytes into a document.
+type Enlarge = fn(Document, usize) -> Vec<u8>;
 
 fn own_evidence(certificate: &[u8]) -> Option<Document> {
     document::parse(&parse_peer_certificate(certificate).ok()?.evidence()?.document).ok()

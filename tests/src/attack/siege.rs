@@ -4,10 +4,7 @@ use std::{
     fs,
     io::Read,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -16,15 +13,19 @@ use contrast_attestation::{Attester, simulated::Processor};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Attack, Waits, honest::Honest, prices::Victim};
+use super::{
+    Attack, Waits,
+    honest::{Honest, PATIENCE},
+    prices::Victim,
+};
 use crate::{Coordinator, Deployment, programs::program};
 
 /// Entries of reference values in the manifest. An honest pod is accepted by the first, evidence of strangers by none.
 const ENTRIES: u64 = 20;
-/// Policies that make the history long enough to be read slowly, and their length in bytes.
-const POLICIES: usize = 4;
-const POLICY: usize = 60_000;
-/// After its time, an attacker gets so long to end by itself.
+/// Policies that make the history long enough to be read slowly, in many pieces, and the bytes of each.
+const POLICIES: usize = 40;
+const POLICY: usize = 2000;
+/// When an attacker is told to stop, it gets so long to do so.
 const OVERTIME: Duration = Duration::from_secs(10);
 
 /// A deployment of its own, with an active Coordinator.
@@ -55,7 +56,9 @@ pub struct Outcome {
     pub sent: String,
     /// How long honest clients waited beside it: at the user API, and at the mesh API.
     pub waits: [Waits; 2],
-    /// Most bytes of memory that the Coordinator had resident.
+    /// Bytes of memory that the Coordinator had resident before: what other attacks have left is not given back.
+    pub bytes_before: u64,
+    /// Most bytes of memory that it had resident.
     pub peak_bytes: u64,
 }
 
@@ -76,7 +79,7 @@ impl Siege {
         let honest = Honest::new(coordinator.user_api, coordinator.mesh_api, attester);
         // What is done once in the life of a process is no part of what others wait for.
         honest.certificates(10);
-        let quiet = until_end_of(|| thread::sleep(quiet), &honest).0;
+        let quiet = honest.visit(quiet);
         for waits in &quiet {
             assert!(
                 waits.failures.is_empty(),
@@ -87,16 +90,20 @@ impl Siege {
         Self { coordinator, honest, quiet, _deployment: deployment }
     }
 
-    /// Lets one attack loose, and honest clients beside it.
+    /// Lets one attack loose, and honest clients beside it. It goes on until the last of them is through, so that
+    /// nobody is served only because it is over.
     ///
     /// # Panics
     /// When the attacker's process cannot be started, or the Coordinator did not survive.
     #[must_use]
     pub fn endure(&self, attack: &Attack, manner: Manner) -> Outcome {
         self.coordinator.forget_peak();
+        let bytes_before = self.coordinator.resident_bytes();
         let attacker = self.attacker(attack, manner).spawn().expect("the attacker can be started");
-        let (waits, sent) = until_end_of(|| end_of(attacker, manner.time + OVERTIME), &self.honest);
-        Outcome { attack: attack.name, sent, waits, peak_bytes: self.coordinator.peak_resident_bytes() }
+        let waits = self.honest.visit(manner.time);
+        let sent = end_of(attacker);
+        let peak_bytes = self.coordinator.peak_resident_bytes();
+        Outcome { attack: attack.name, sent, waits, bytes_before, peak_bytes }
     }
 
     /// The one to find out from what handshakes cost.
@@ -109,32 +116,19 @@ impl Siege {
         command
             .args(["let-loose", attack.name])
             .args([self.coordinator.user_api, self.coordinator.mesh_api].map(|api| api.to_string()))
-            .args([manner.time.as_millis().to_string(), manner.addresses.to_string()])
+            .args([(manner.time + PATIENCE).as_millis().to_string(), manner.addresses.to_string()])
             .args(manner.lowest_priority.then_some("lowest-priority"))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         command
     }
 }
 
-/// Lets honest clients visit for as long as something takes.
-fn until_end_of<T: Send>(work: impl FnOnce() -> T + Send, honest: &Honest) -> ([Waits; 2], T) {
-    let enough = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let working = scope.spawn(|| {
-            let done = work();
-            enough.store(true, Relaxed);
-            done
-        });
-        let waits = honest.visit(&enough);
-        (waits, working.join().expect("it does not panic"))
-    })
-}
-
-/// Waits for an attacker, and returns what it said at its end. One that does not end is ended.
-fn end_of(mut attacker: Child, patience: Duration) -> String {
+/// Tells an attacker to stop, and returns what it said. One that does not end is ended.
+fn end_of(mut attacker: Child) -> String {
     const LOOK: Duration = Duration::from_millis(20);
-    let deadline = Instant::now() + patience;
+    drop(attacker.stdin.take());
+    let deadline = Instant::now() + OVERTIME;
     while attacker.try_wait().is_ok_and(|ended| ended.is_none()) && Instant::now() < deadline {
         thread::sleep(LOOK);
     }

@@ -66,8 +66,13 @@ pub(super) async fn bloated(field: Field) {
 /// Sends a body on each stream at the same time, and waits for the answers.
 async fn send_each(connection: Http2, body: impl Fn(u32) -> Body, held: Duration) -> io::Result<()> {
     let connection = Arc::new(connection);
+    let streams = (0..STREAMS).map(|number| number * 2 + 1);
+    // Streams have to be opened in their order.
+    for stream in streams.clone() {
+        connection.request(stream, SET_MANIFEST, false).await?;
+    }
     let mut sending = JoinSet::new();
-    for stream in (0..STREAMS).map(|number| number * 2 + 1) {
+    for stream in streams {
         let (connection, body) = (Arc::clone(&connection), body(stream));
         sending.spawn(async move { body.send(&connection, stream, held).await });
     }
@@ -95,7 +100,6 @@ impl Body {
         let mut patterns = length / pattern.len();
         let message = head.len() + patterns * pattern.len();
         let prefix = [&[0], &u32::try_from(message).unwrap_or_default().to_be_bytes()[..], &head].concat();
-        connection.request(stream, SET_MANIFEST, false).await?;
         connection.send(stream, &prefix, false).await?;
         let piece = pattern.repeat(PIECE / pattern.len());
         while patterns > PIECE / pattern.len() {

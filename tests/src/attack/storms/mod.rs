@@ -33,23 +33,8 @@ impl Attack {
     }
 }
 
-/// All of them.
+/// All of them; those that want the most memory come last, since it is not given back.
 pub const ATTACKS: [Attack; 14] = [
-    Attack::new("bodies", "48 bodies of 15.8 MB, all but the last byte, then that too", |field| {
-        Box::pin(bodies::large(field))
-    }),
-    Attack::new("manifests", "manifests of 4 MB that are much larger once they are read", |field| {
-        Box::pin(bodies::bloated(field))
-    }),
-    Attack::new("unfinished", "500 connections of 8 requests that never end, on both APIs", |field| {
-        Box::pin(places::unfinished(field))
-    }),
-    Attack::new("slow-readers", "128 readers of the history and of all manifests, 4 KB/s each", |field| {
-        Box::pin(places::slow_readers(field))
-    }),
-    Attack::new("calls", "1,000 connections that call everything, with nonsense", |field| {
-        Box::pin(calls::of_everything(field))
-    }),
     Attack::new("silent-tcp", "4,800 TCP connections that say nothing", |field| {
         Box::pin(silence::after_tcp(field))
     }),
@@ -58,6 +43,9 @@ pub const ATTACKS: [Attack; 14] = [
     }),
     Attack::new("silent-tls", "1,000 connections that say nothing after their handshake", |field| {
         Box::pin(silence::after_tls(field))
+    }),
+    Attack::new("churn", "connections that are closed as soon as they are open", |field| {
+        Box::pin(handshakes::and_nothing_else(field))
     }),
     Attack::new("frames", "endless PING, SETTINGS, WINDOW_UPDATE, PRIORITY and DATA frames", |field| {
         Box::pin(floods::of_frames(field))
@@ -74,7 +62,19 @@ pub const ATTACKS: [Attack; 14] = [
     Attack::new("evidence", "evidence with huge certificates and tables", |field| {
         Box::pin(handshakes::with_large_evidence(field))
     }),
-    Attack::new("churn", "connections that are closed as soon as they are open", |field| {
-        Box::pin(handshakes::and_nothing_else(field))
+    Attack::new("calls", "1,000 connections that call everything, with nonsense", |field| {
+        Box::pin(calls::of_everything(field))
+    }),
+    Attack::new("unfinished", "500 connections of 8 requests that never end, on both APIs", |field| {
+        Box::pin(places::unfinished(field))
+    }),
+    Attack::new("slow-readers", "128 readers of the history and of all manifests, 4 KB/s each", |field| {
+        Box::pin(places::slow_readers(field))
+    }),
+    Attack::new("manifests", "manifests of 4 MB that are much larger once they are read", |field| {
+        Box::pin(bodies::bloated(field))
+    }),
+    Attack::new("bodies", "48 bodies of 15.8 MB, all but the last byte, then that too", |field| {
+        Box::pin(bodies::large(field))
     }),
 ];

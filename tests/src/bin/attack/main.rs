@@ -25,7 +25,9 @@ fn main() -> ExitCode {
         }
         Ok(Request::LetLoose { attack, target, lowest_priority }) => {
             prepare(lowest_priority);
-            println!("{}", let_loose(attack, target));
+            // Whoever started this process stops it by closing its end, or by its own.
+            let told_to_stop = || drop(std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+            println!("{}", let_loose(attack, target, told_to_stop));
         }
         Ok(Request::Run(options)) => return run(&options),
         Err(problem) => {

@@ -13,12 +13,12 @@ const HEAD: [&str; 7] =
 /// Prints the table; fails if an honest client failed, if the memory was more than promised, and, if that is judged, if
 /// honest clients waited longer than is bearable.
 pub(crate) fn print(quiet: &[Waits; 2], outcomes: &[Outcome], judge_waiting: bool) -> ExitCode {
-    let nothing = Row { name: "(quiet)", sent: "nothing", waits: quiet, peak_mib: None, kept: true };
+    let nothing = Row { name: "(quiet)", sent: "nothing", waits: quiet, mib: None, kept: true };
     let rows = outcomes.iter().map(|outcome| Row {
         name: outcome.attack,
         sent: &outcome.sent,
         waits: &outcome.waits,
-        peak_mib: Some(mib(outcome.peak_bytes)),
+        mib: Some([outcome.bytes_before, outcome.peak_bytes].map(mib)),
         kept: is_kept(quiet, outcome, judge_waiting),
     });
     let rows: Vec<Row<'_>> = std::iter::once(nothing).chain(rows).collect();
@@ -48,7 +48,8 @@ struct Row<'a> {
     name: &'a str,
     sent: &'a str,
     waits: &'a [Waits; 2],
-    peak_mib: Option<f64>,
+    /// Before, and at most.
+    mib: Option<[f64; 2]>,
     kept: bool,
 }
 
@@ -63,7 +64,7 @@ impl Row<'_> {
             both(users),
             both(pods),
             format!("{failed} of {visits}"),
-            self.peak_mib.map_or_else(|| "–".to_owned(), |peak| format!("{peak:.1} MiB")),
+            self.mib.map_or_else(|| "–".to_owned(), |[before, peak]| format!("{before:.1} → {peak:.1} MiB")),
             if self.kept { "yes" } else { "NO" }.to_owned(),
         ]
     }
