@@ -15,7 +15,7 @@ use crate::Coordinator;
 /// Certificates for honest pods that are measured.
 const HONEST: usize = 100;
 /// Times that each offer of a stranger is made.
-const STRANGE: u32 = 12;
+const STRANGE: u32 = 5;
 
 /// Of all offers of one kind, the most expensive one.
 pub struct Price {

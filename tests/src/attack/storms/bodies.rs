@@ -11,7 +11,7 @@ use super::super::{
 };
 
 /// Connections at a time.
-const CONNECTIONS: usize = 6;
+const CONNECTIONS: usize = 8;
 /// Requests on each.
 const STREAMS: u32 = 8;
 /// A little less than the largest message that present clients may send.
@@ -24,17 +24,21 @@ const PIECE: usize = 16_000;
 const HELD: Duration = Duration::from_millis(500);
 
 const SET_MANIFEST: &str = "/edgelesssys.contrast.userapi.UserAPI/SetManifest";
+const NEW_MESH_CERT: &str = "/meshapi.MeshAPI/NewMeshCert";
 
-/// Many large bodies at one time, all of which lack their last byte for a while.
+/// Many large bodies at one time, all of which lack their last byte for a while. On the mesh API, any self-signed
+/// certificate is enough to send some.
 pub(super) async fn large(field: Field) {
-    let stranger = Stranger::anonymous();
+    let stranger = Stranger::self_signed();
     field
-        .run(CONNECTIONS, move |field, _| {
+        .run(CONNECTIONS, move |field, attacker| {
             let stranger = stranger.clone();
             async move {
-                let api = field.user_api();
+                let api = field.either_api(attacker);
+                let (method, length) =
+                    if api == field.user_api() { (SET_MANIFEST, LARGE) } else { (NEW_MESH_CERT, BLOATED) };
                 let connection = Http2::open(&field, &stranger, api, Appetite::Hungry).await?;
-                send_each(connection, |_| Body::manifest(b" ", LARGE), HELD).await
+                send_each(connection, method, |_| Body::manifest(b" ", length), HELD).await
             }
         })
         .await;
@@ -57,19 +61,24 @@ pub(super) async fn bloated(field: Field) {
                     // Policies without a byte: two bytes on the wire, and a vector of its own each.
                     _ => Body { head: Vec::new(), pattern: &[0x12, 0], length: BLOATED },
                 };
-                send_each(connection, bloated, Duration::ZERO).await
+                send_each(connection, SET_MANIFEST, bloated, Duration::ZERO).await
             }
         })
         .await;
 }
 
 /// Sends a body on each stream at the same time, and waits for the answers.
-async fn send_each(connection: Http2, body: impl Fn(u32) -> Body, held: Duration) -> io::Result<()> {
+async fn send_each(
+    connection: Http2,
+    method: &str,
+    body: impl Fn(u32) -> Body,
+    held: Duration,
+) -> io::Result<()> {
     let connection = Arc::new(connection);
     let streams = (0..STREAMS).map(|number| number * 2 + 1);
     // Streams have to be opened in their order.
     for stream in streams.clone() {
-        connection.request(stream, SET_MANIFEST, false).await?;
+        connection.request(stream, method, false).await?;
     }
     let mut sending = JoinSet::new();
     for stream in streams {

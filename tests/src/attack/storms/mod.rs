@@ -74,7 +74,9 @@ pub const ATTACKS: [Attack; 14] = [
     Attack::new("manifests", "manifests of 4 MB that are much larger once they are read", |field| {
         Box::pin(bodies::bloated(field))
     }),
-    Attack::new("bodies", "48 bodies of 15.8 MB, all but the last byte, then that too", |field| {
-        Box::pin(bodies::large(field))
-    }),
+    Attack::new(
+        "bodies",
+        "32 bodies of 15.8 MB and 32 of 4 MB, all but the last byte, then that too",
+        |field| Box::pin(bodies::large(field)),
+    ),
 ];

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> ExitCode {
     prepare(false);
     let turns = u32::try_from(options.attacks.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let time = (Duration::from_secs(options.seconds) / turns).max(LEAST);
+    let time = (Duration::from_secs(options.seconds.into()) / turns).max(LEAST);
     let Options { addresses, lowest_priority, .. } = *options;
     let siege = Siege::lay(time);
     let mut outcomes = Vec::new();

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use contrast_tests::attack::{ATTACKS, Attack, Target};
 
@@ -30,7 +30,7 @@ pub(crate) enum Request {
 
 /// How to run.
 pub(crate) struct Options {
-    pub(crate) seconds: u64,
+    pub(crate) seconds: u32,
     pub(crate) attacks: Vec<&'static Attack>,
     pub(crate) addresses: u8,
     pub(crate) lowest_priority: bool,
@@ -63,7 +63,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Reque
             "let-loose" => return let_loose(&arguments.collect::<Vec<_>>()),
             "--help" | "-h" => return Ok(Request::Help),
             "--list" => return Ok(Request::List),
-            "--seconds" => options.seconds = positive("--seconds", arguments.next())?.into(),
+            "--seconds" => options.seconds = positive("--seconds", arguments.next())?,
             "--addresses" => options.addresses = positive("--addresses", arguments.next())?,
             "--only" => options.attacks.push(named(&arguments.next().unwrap_or_default())?),
             "--lowest-priority" => options.lowest_priority = true,
@@ -97,8 +97,12 @@ fn named(name: &str) -> Result<&'static Attack, Problem> {
     ATTACKS.iter().find(|attack| attack.name == name).ok_or_else(|| Problem::UnknownAttack(name.to_owned()))
 }
 
-fn positive(option: &'static str, value: Option<String>) -> Result<u8, Problem> {
-    let number = value.and_then(|value| value.parse().ok()).filter(|number| *number > 0);
+/// A number that is not 0 and fits.
+fn positive<N: FromStr + Default + PartialEq>(
+    option: &'static str,
+    value: Option<String>,
+) -> Result<N, Problem> {
+    let number = value.and_then(|value| value.parse().ok()).filter(|number| *number != N::default());
     number.ok_or(Problem::NotPositive(option))
 }
 
@@ -109,10 +113,47 @@ impl fmt::Display for Problem {
             Self::UnknownAttack(name) => {
                 write!(f, "there is no attack `{name}`; `--list` says which there are.")
             }
-            Self::NotPositive(option) => write!(f, "`{option}` needs a number from 1 to 255."),
+            Self::NotPositive(option) => {
+                write!(f, "`{option}` needs a whole number of at least 1, and not a huge one.")
+            }
             Self::NotFromARun => {
                 f.write_str("`let-loose` is what a run of this program says to its attackers.")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Request, Problem> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn every_attack_is_made_unless_some_are_named() {
+        let names = |line| match read(line) {
+            Ok(Request::Run(options)) => options.attacks.iter().map(|attack| attack.name).collect::<Vec<_>>(),
+            _ => panic!("{line}"),
+        };
+        assert_eq!(names("--seconds 5").len(), ATTACKS.len());
+        assert_eq!(names("--only bodies --only churn"), ["bodies", "churn"]);
+    }
+
+    #[test]
+    fn attackers_are_let_loose_on_this_machine_only() {
+        let on = |api: &str| read(&format!("let-loose churn {api} 127.0.0.1:2 1000 1"));
+        assert!(matches!(on("127.0.0.1:1"), Ok(Request::LetLoose { lowest_priority: false, .. })));
+        for elsewhere in ["10.0.0.1:1", "192.0.2.1:1", "0.0.0.0:1", "coordinator:1"] {
+            assert!(matches!(on(elsewhere), Err(Problem::NotFromARun)), "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_named() {
+        assert!(matches!(read("--secnods 5"), Err(Problem::Unexpected(argument)) if argument == "--secnods"));
+        assert!(matches!(read("--seconds 0"), Err(Problem::NotPositive("--seconds"))));
+        assert!(matches!(read("--only bodys"), Err(Problem::UnknownAttack(name)) if name == "bodys"));
     }
 }
