@@ -14,8 +14,10 @@ use crate::Coordinator;
 
 /// Certificates for honest pods that are measured.
 const HONEST: usize = 100;
-/// Times that each offer of a stranger is made.
+/// Times that each offer of a stranger is made, at most.
 const STRANGE: u32 = 5;
+/// Seconds of processor time that say enough about an offer.
+const ENOUGH: f64 = 1.0;
 
 /// Of all offers of one kind, the most expensive one.
 pub struct Price {
@@ -53,13 +55,14 @@ pub fn prices(siege: &Siege) -> Vec<Price> {
     ];
     let price = |(api, address, offers): (&str, _, Vec<Offer>)| {
         let costs = offers.iter().map(|offer| {
-            let times = || {
-                for _ in 0..STRANGE {
-                    // It may be refused.
-                    let _ = runtime.block_on(offer.make(&field, address));
-                }
-            };
-            (victim.cost(times) / f64::from(STRANGE), &offer.what)
+            // It may be refused.
+            let once = || victim.cost(|| drop(runtime.block_on(offer.make(&field, address))));
+            let (mut total, mut times) = (0.0, 0_u32);
+            while times < STRANGE && total < ENOUGH {
+                total += once();
+                times += 1;
+            }
+            (total / f64::from(times), &offer.what)
         });
         let (seconds, what) = costs.max_by(|a, b| a.0.total_cmp(&b.0)).expect("there are offers");
         Price { what: format!("{what} at the {api}"), seconds, honest_seconds }
