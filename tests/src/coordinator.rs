@@ -136,6 +136,12 @@ impl Coordinator {
     pub fn peak_resident_bytes(&self) -> u64 {
         memory_of(self.process.id(), "VmHWM:")
     }
+
+    /// Lets that begin anew with what is resident now, where the kernel permits it (proc_pid_clear_refs(5)). Otherwise
+    /// it goes on from the life of the process so far.
+    pub fn forget_peak(&self) {
+        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5");
+    }
 }
 
 impl Drop for Coordinator {

@@ -1,14 +1,15 @@
 //! Runs whole deployments on one machine, with the real programs: Coordinator, initializer and CLI on
 //! 127.0.0.1, on simulated hardware.
 //!
-//! The demo and the end-to-end tests are the two users. A failing step panics with what the program
-//! printed: that is what both want to show.
+//! The demo, the end-to-end tests, the benchmark and the attack program use it. A failing step panics with what the program
+//! printed: that is what they want to show.
 #![expect(
     clippy::panic,
     clippy::expect_used,
     reason = "a step of a test or of the demo that fails must stop it, with its reason"
 )]
 
+pub mod attack;
 mod cli;
 mod client;
 mod coordinator;
@@ -16,6 +17,7 @@ mod deployment;
 mod manifest;
 mod pod;
 mod programs;
+mod table;
 mod tls;
 mod tree;
 
@@ -26,4 +28,5 @@ pub use deployment::Deployment;
 pub use manifest::{ManifestFile, policy_digest};
 pub use pod::{Pod, PodStatus};
 pub use programs::{program, workspace_root};
+pub use table::{markdown_table, mib};
 pub use tls::{MutualTls, mutual_tls};

@@ -17,6 +17,9 @@ use crate::{demo, failure::Failure, fuzz, lint, process, setup, steps::Steps, wo
 /// Short, so that CI stays quick; `cargo xtask fuzz --seconds N` runs for longer.
 const FUZZ_TIME: Duration = Duration::from_secs(10);
 
+/// For all attacks together; the benchmark takes longer, and judges how long honest clients wait.
+const ATTACK_SECONDS: &str = "30";
+
 /// Runs all steps and says which failed.
 pub(crate) fn run() -> ExitCode {
     let mut steps = Steps::new("test");
@@ -29,6 +32,7 @@ pub(crate) fn run() -> ExitCode {
         steps.step("tests", tests);
         steps.step("fuzzing", || fuzz::run_all(FUZZ_TIME));
         steps.step("demo", demonstration);
+        steps.step("attacks", attacks);
     }
     steps.finish()
 }
@@ -85,6 +89,12 @@ fn demonstration() -> Result<String, Failure> {
         fs::remove_dir_all(&folder).map_err(Failure::writing(&folder))?;
     }
     Ok(String::new())
+}
+
+/// Attacks a Coordinator as strangers can: no honest client may fail, and its memory stays within its bound.
+fn attacks() -> Result<String, Failure> {
+    process::run(process::program(workspace::built("attack")?).args(["--seconds", ATTACK_SECONDS]))?;
+    Ok(format!("{ATTACK_SECONDS} s"))
 }
 
 #[cfg(test)]

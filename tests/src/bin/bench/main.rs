@@ -10,6 +10,7 @@
 
 mod append;
 mod appraisal;
+mod attack;
 mod memory;
 mod mesh;
 mod replay;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 /// What can be measured; all of it, unless some are named as arguments. The clients of `mesh` are to be as new as pods
 /// are, and the replays leave the heap of this process in pieces.
-const PARTS: [&str; 5] = ["mesh", "append", "appraisal", "replay", "memory"];
+const PARTS: [&str; 6] = ["mesh", "append", "appraisal", "attack", "replay", "memory"];
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
             "append" => rows.push(append::durable_append(directory.path())),
             "replay" => rows.extend(replay::replays()),
             "appraisal" => rows.extend(appraisal::appraisals()),
+            "attack" => rows.extend(attack::siege()),
             "mesh" => rows.push(mesh::certificates()),
             _ => rows.push(memory::idle()),
         }

@@ -1,6 +1,6 @@
 //! Memory of a Coordinator that has nothing to do.
 
-use contrast_tests::Deployment;
+use contrast_tests::{Deployment, mib};
 
 use crate::table::{Bound, Row};
 
@@ -18,12 +18,4 @@ pub(crate) fn idle() -> Row {
         value: resident,
         bound: Bound::Mib(20.0),
     }
-}
-
-/// Bytes in MiB.
-pub(crate) fn mib(bytes: u64) -> f64 {
-    // Exact below 2⁵³ bytes.
-    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-    let bytes = bytes as f64;
-    bytes / (1024.0 * 1024.0)
 }

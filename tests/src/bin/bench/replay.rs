@@ -16,12 +16,11 @@ use contrast_coordinator::{
 };
 use contrast_manifest::{ManifestDocument, SeedShares};
 use contrast_store::{Append, Opened, SealedLog, SledBackend};
-use contrast_tests::{Coordinator, Deployment};
+use contrast_tests::{Coordinator, Deployment, mib};
 use sha2::{Digest, Sha256};
 
 use crate::{
     append::timed,
-    memory::mib,
     table::{Bound, Row, median},
 };
 

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use contrast_tests::markdown_table;
+
 /// One promise, and what was measured.
 pub(crate) struct Row {
     /// What was measured.
@@ -27,12 +29,17 @@ pub(crate) enum Bound {
     Share(f64),
     /// At most so many MiB.
     Mib(f64),
+    /// At most so many milliseconds.
+    Milliseconds(f64),
+    /// Not once.
+    Never,
 }
 
 impl Row {
     fn holds(&self) -> bool {
         match self.bound {
-            Bound::Times(limit) | Bound::Mib(limit) => self.value <= limit,
+            Bound::Times(limit) | Bound::Mib(limit) | Bound::Milliseconds(limit) => self.value <= limit,
+            Bound::Never => self.value == 0.0,
             Bound::Share(limit) | Bound::AtLeastTimes(limit) => self.value >= limit,
         }
     }
@@ -47,6 +54,8 @@ impl Row {
                 (format!("{:.0} %", self.value * 100.0), format!("at least {:.0} %", limit * 100.0))
             }
             Bound::Mib(limit) => (format!("{:.1} MiB", self.value), format!("at most {limit} MiB")),
+            Bound::Milliseconds(limit) => (format!("{:.0} ms", self.value), format!("at most {limit:.0} ms")),
+            Bound::Never => (format!("{:.0}", self.value), "0".to_owned()),
         };
         let verdict = if self.holds() { "yes" } else { "NO" };
         [self.what.clone(), self.measured.clone(), self.against.clone(), value, bound, verdict.into()]
@@ -57,22 +66,7 @@ impl Row {
 pub(crate) fn print(rows: &[Row]) -> ExitCode {
     let head = ["what", "measured", "set against", "result", "promised", "kept"].map(str::to_owned);
     let table: Vec<[String; 6]> = std::iter::once(head).chain(rows.iter().map(Row::cells)).collect();
-    let width = |column: usize| {
-        table
-            .iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or_default()
-    };
-    for (index, row) in table.iter().enumerate() {
-        let cells = row.iter().enumerate().map(|(column, cell)| format!(" {cell:<0$} ", width(column)));
-        println!("|{}|", cells.collect::<Vec<_>>().join("|"));
-        if index == 0 {
-            let rules = (0..row.len()).map(|column| "-".repeat(width(column) + 2));
-            println!("|{}|", rules.collect::<Vec<_>>().join("|"));
-        }
-    }
+    println!("{}", markdown_table(&table));
     if rows.iter().all(Row::holds) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
