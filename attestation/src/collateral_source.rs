@@ -36,7 +36,7 @@ pub trait CollateralSource: Send + Sync {
 }
 
 /// Why there is no collateral at this moment.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 pub enum Missing {
     /// The program was started without a source.
     #[error("no collateral: none was configured")]

@@ -1,17 +1,36 @@
 //! What a list allows, briefly, with the entry that was probably meant.
 
+use std::fmt;
+
 /// For messages: the only entry of `allowed`, or how many there are and which is nearest to `found`, if one is near.
-/// `what` names the entries, in the plural.
-pub(crate) fn one_of<const N: usize>(found: &[u8], allowed: &[[u8; N]], what: &str) -> String {
-    let several = match allowed {
-        [] => return format!("one of the allowed {what}, of which there are none"),
-        [only] => return hex::encode(only),
-        several => several,
-    };
-    let count = several.len();
-    match nearest(found, several) {
-        Some(nearest) => format!("one of {count} allowed {what}, the nearest is {}", hex::encode(nearest)),
-        None => format!("one of {count} allowed {what}"),
+/// `what` names the entries, in the plural. The list is gone through when the text is written.
+pub(crate) fn one_of<'a, const N: usize>(
+    found: &'a [u8],
+    allowed: &'a [[u8; N]],
+    what: &'a str,
+) -> OneOf<'a, N> {
+    OneOf { found, allowed, what }
+}
+
+pub(crate) struct OneOf<'a, const N: usize> {
+    found: &'a [u8],
+    allowed: &'a [[u8; N]],
+    what: &'a str,
+}
+
+impl<const N: usize> fmt::Display for OneOf<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self.what;
+        let several = match self.allowed {
+            [] => return write!(f, "one of the allowed {what}, of which there are none"),
+            [only] => return f.write_str(&hex::encode(only)),
+            several => several,
+        };
+        write!(f, "one of {} allowed {what}", several.len())?;
+        match nearest(self.found, several) {
+            Some(nearest) => write!(f, ", the nearest is {}", hex::encode(nearest)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -31,13 +50,13 @@ mod tests {
     fn a_long_list_is_counted_and_only_a_similar_entry_named() {
         let near: [u8; 32] = std::array::from_fn(|place| if place < 8 { 0xA5 } else { 1 });
         assert_eq!(
-            one_of(&[0xA5; 32], &[[7; 32], near, [8; 32]], "policy hashes"),
+            one_of(&[0xA5; 32], &[[7; 32], near, [8; 32]], "policy hashes").to_string(),
             format!("one of 3 allowed policy hashes, the nearest is {}", hex::encode(near))
         );
-        assert_eq!(one_of(&[0xA5; 32], &[[7; 32], [8; 32]], "things"), "one of 2 allowed things");
-        assert_eq!(one_of(&[0xA5; 2], &[[1, 2]], "things"), "0102");
+        assert_eq!(one_of(&[0xA5; 32], &[[7; 32], [8; 32]], "things").to_string(), "one of 2 allowed things");
+        assert_eq!(one_of(&[0xA5; 2], &[[1, 2]], "things").to_string(), "0102");
         assert_eq!(
-            one_of(&[1], &[] as &[[u8; 1]], "things"),
+            one_of(&[1], &[] as &[[u8; 1]], "things").to_string(),
             "one of the allowed things, of which there are none"
         );
     }
@@ -51,8 +70,11 @@ mod tests {
         };
         let (typed, other) = (chip([1, 2, 3, 4, 5, 6, 7, 9]), chip([9; 8]));
         let found = chip([1, 2, 3, 4, 5, 6, 7, 8]);
-        assert!(one_of(&found, &[other, typed], "chip IDs").ends_with(&hex::encode(typed)));
-        assert_eq!(one_of(&chip([0x55; 8]), &[other, typed], "chip IDs"), "one of 2 allowed chip IDs");
-        assert_eq!(one_of(&[0; 64], &[other, typed], "chip IDs"), "one of 2 allowed chip IDs");
+        assert!(one_of(&found, &[other, typed], "chip IDs").to_string().ends_with(&hex::encode(typed)));
+        assert_eq!(
+            one_of(&chip([0x55; 8]), &[other, typed], "chip IDs").to_string(),
+            "one of 2 allowed chip IDs"
+        );
+        assert_eq!(one_of(&[0; 64], &[other, typed], "chip IDs").to_string(), "one of 2 allowed chip IDs");
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{fmt, time::SystemTime};
 
-use crate::{Cause, ClaimValue, Claims, Evidence, EvidenceType, ReportData};
+use crate::{Cause, ClaimValue, Claims, Evidence, EvidenceType, Examination, Finding, Findings, ReportData};
+
+/// How many entries a refusal explains, at most: those with the fewest findings. Whoever is refused by more is not helped
+/// by reading what the others have against him.
+const EXPLAINED: usize = 8;
 
 /// Appraises evidence against one entry of reference values.
 pub trait Verifier: Send + Sync {
@@ -12,16 +16,9 @@ pub trait Verifier: Send + Sync {
     /// Name of the reference value entry, for messages: `snp-0-MILAN`, `tdx-1`, `simulated-0`.
     fn name(&self) -> &str;
 
-    /// Judges a document of [`Verifier::evidence_type`], which must be bound to `report_data` and valid at `now`.
-    ///
-    /// # Errors
-    /// Everything that does not fit, in the order of the checks.
-    fn judge(
-        &self,
-        document: &[u8],
-        report_data: &ReportData,
-        now: SystemTime,
-    ) -> Result<Appraised, Vec<Finding>>;
+    /// Judges evidence of [`Verifier::evidence_type`]. Everything that does not fit goes into `findings`, which are empty
+    /// before, in the order of the checks. `None` if there is anything.
+    fn judge(&self, examination: &Examination<'_>, findings: &mut Findings) -> Option<Appraised>;
 
     /// Judges `evidence`, which must be bound to `report_data` and valid at `now`.
     ///
@@ -33,19 +30,63 @@ pub trait Verifier: Send + Sync {
         report_data: &ReportData,
         now: SystemTime,
     ) -> Result<Claims, Rejection> {
-        let (accepted, found) = (self.evidence_type(), evidence.evidence_type);
-        let judged = if found == accepted {
-            self.judge(&evidence.document, report_data, now)
-        } else {
-            Err(vec![Finding::new(Cause::EvidenceType, "evidence type", accepted.name(), found.name())])
-        };
-        match judged {
-            Ok(Appraised { host_data, values }) => {
-                Ok(Claims { evidence_type: accepted, accepted_by: self.name().to_owned(), host_data, values })
-            }
-            Err(findings) => Err(Rejection { verifier: self.name().to_owned(), findings }),
+        let mut findings = Findings::telling();
+        hear(self, &Examination::new(evidence, report_data, now), &mut findings)
+            .ok_or_else(|| Rejection { verifier: self.name().to_owned(), findings: findings.into_told() })
+    }
+}
+
+/// Judges `evidence` by `verifiers`, which are alternatives: the first that accepts decides. It must be bound to
+/// `report_data` and valid at `now`.
+///
+/// What does not depend on the reference values is found out once, however many verifiers there are.
+///
+/// # Errors
+/// No verifier for this type of evidence, or what those that come nearest to accepting it have against it.
+pub fn appraise(
+    verifiers: &[Box<dyn Verifier>],
+    evidence: &Evidence,
+    report_data: &ReportData,
+    now: SystemTime,
+) -> Result<Claims, Refusal> {
+    let sent = evidence.evidence_type;
+    let examination = Examination::new(evidence, report_data, now);
+    let mut refusing = Vec::new();
+    for verifier in verifiers.iter().filter(|verifier| verifier.evidence_type() == sent) {
+        let mut findings = Findings::counting();
+        match hear(verifier.as_ref(), &examination, &mut findings) {
+            Some(claims) => return Ok(claims),
+            None => refusing.push((findings.count(), verifier)),
         }
     }
+    if refusing.is_empty() {
+        let mut accepted: Vec<_> = verifiers.iter().map(|verifier| verifier.evidence_type()).collect();
+        accepted.sort_by_key(|evidence_type| evidence_type.oid());
+        accepted.dedup();
+        return Err(Refusal::NoVerifier { sent: vec![sent], accepted });
+    }
+    refusing.sort_by_key(|(count, _)| *count);
+    let nearest = refusing.iter().take(EXPLAINED).map(|(_, verifier)| {
+        let mut findings = Findings::telling();
+        hear(verifier.as_ref(), &examination, &mut findings);
+        Rejection { verifier: verifier.name().to_owned(), findings: findings.into_told() }
+    });
+    Err(Refusal::Rejected { nearest: nearest.collect(), others: refusing.len().saturating_sub(EXPLAINED) })
+}
+
+/// The claims, if the verifier accepts the evidence.
+fn hear<V: Verifier + ?Sized>(
+    verifier: &V,
+    examination: &Examination<'_>,
+    findings: &mut Findings,
+) -> Option<Claims> {
+    let (accepted, found) = (verifier.evidence_type(), examination.evidence().evidence_type);
+    if found != accepted {
+        findings.add(Cause::EvidenceType, "evidence type", accepted.name(), found.name());
+        return None;
+    }
+    let Appraised { host_data, values } = verifier.judge(examination, findings)?;
+    Some(Claims { evidence_type: accepted, accepted_by: verifier.name().to_owned(), host_data, values })
 }
 
 /// What an accepted document says.
@@ -54,37 +95,6 @@ pub struct Appraised {
     pub host_data: [u8; 32],
     /// See [`Claims::values`].
     pub values: Vec<(u64, ClaimValue)>,
-}
-
-/// One thing that is wrong with a piece of evidence.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Finding {
-    /// What kind of fault it is.
-    pub cause: Cause,
-    /// What was looked at, in the words of the platform's specification: `report field HOST_DATA`,
-    /// `reported TCB part SNP`, `VCEK certificate validity`.
-    pub field: String,
-    /// What the reference values, or the specification, ask for.
-    pub expected: String,
-    /// What the evidence says.
-    pub found: String,
-}
-
-impl Finding {
-    pub(crate) fn new(
-        cause: Cause,
-        field: impl Into<String>,
-        expected: impl fmt::Display,
-        found: impl fmt::Display,
-    ) -> Self {
-        Self { cause, field: field.into(), expected: expected.to_string(), found: found.to_string() }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: expected {}, found {}", self.field, self.expected, self.found)
-    }
 }
 
 /// Why one reference value entry does not accept a piece of evidence. Never empty.
@@ -109,7 +119,12 @@ pub enum Refusal {
         accepted: Vec<EvidenceType>,
     },
     /// Every entry of the right type has something against it.
-    Rejected(Vec<Rejection>),
+    Rejected {
+        /// What the entries that come nearest to accepting it have against it, the nearest first. At most eight.
+        nearest: Vec<Rejection>,
+        /// How many entries there are besides.
+        others: usize,
+    },
 }
 
 /// A line, and below it one for every mismatch.
@@ -122,7 +137,7 @@ impl fmt::Display for Rejection {
 
 impl std::error::Error for Rejection {}
 
-/// A clause about the peer, and below it a line for every mismatch with every entry.
+/// A clause about the peer, and below it a line for every mismatch with the entries that come nearest.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -135,9 +150,12 @@ impl fmt::Display for Refusal {
                     list(accepted)
                 )
             }
-            Self::Rejected(rejections) => {
+            Self::Rejected { nearest, others } => {
                 f.write_str("its evidence does not fit any entry of the reference values")?;
-                let lines = rejections.iter().flat_map(|rejection| {
+                if *others > 0 {
+                    write!(f, ", of which these {} come nearest, and {others} others do not", nearest.len())?;
+                }
+                let lines = nearest.iter().flat_map(|rejection| {
                     rejection.findings.iter().map(|finding| (&rejection.verifier, finding))
                 });
                 lines.into_iter().try_for_each(|(name, finding)| write!(f, "\n  {name}: {finding}"))
@@ -163,10 +181,11 @@ mod tests {
     fn every_mismatch_of_every_entry_is_told() {
         let finding = |field| Finding::new(Cause::Measurement, field, 1, 2);
         let rejection = |name: &str, findings| Rejection { verifier: name.to_owned(), findings };
-        let refusal = Refusal::Rejected(vec![
+        let nearest = vec![
             rejection("snp-0-MILAN", vec![finding("report field HOST_DATA"), finding("VMPL")]),
             rejection("snp-1-GENOA", vec![finding("report field MEASUREMENT")]),
-        ]);
+        ];
+        let refusal = Refusal::Rejected { nearest, others: 0 };
         assert_eq!(
             refusal.to_string(),
             "its evidence does not fit any entry of the reference values\n  \

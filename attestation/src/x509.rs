@@ -1,18 +1,26 @@
 //! A certificate of a vendor's hierarchy (RFC 5280), as far as all vendors are alike: its form, names, dates and
 //! extensions. Algorithms and keys are the platforms' own.
 
-use std::time::SystemTime;
+use std::{collections::HashSet, time::SystemTime};
 
 use x509_cert::{
     certificate::Certificate,
     der::{Decode, Header, Reader, SliceReader, asn1::ObjectIdentifier, oid::AssociatedOid},
-    ext::pkix::{BasicConstraints, KeyUsage},
+    ext::{
+        Extension,
+        pkix::{BasicConstraints, KeyUsage},
+    },
     name::Name,
     spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned},
 };
 
 /// RFC 5480, section 2.1.1.
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+
+/// Longest certificate of a vendor that is read, in bytes. AMD's and Intel's have at most 1,700.
+const MAX_CERTIFICATE: usize = 8 << 10;
+/// Most extensions that a certificate may have. AMD's have at most 18.
+pub(crate) const MAX_EXTENSIONS: usize = 64;
 
 /// A certificate whose form is right. Nothing is verified yet.
 pub(crate) struct Parsed {
@@ -24,8 +32,12 @@ pub(crate) struct Parsed {
 /// What is wrong with the form of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum FormError {
+    /// Longer than any vendor's.
+    TooLong,
     /// Not X.509 in DER.
     NotDer,
+    /// More extensions than any vendor's.
+    TooManyExtensions,
     /// The algorithm beside the signature is not the one that was signed (section 4.1.1.2).
     SignatureAlgorithm,
     /// Two extensions with the same object identifier (section 4.2).
@@ -37,22 +49,25 @@ pub(crate) enum FormError {
 impl Parsed {
     /// Reads a certificate.
     pub(crate) fn parse(der: &[u8]) -> Result<Self, FormError> {
+        if der.len() > MAX_CERTIFICATE {
+            return Err(FormError::TooLong);
+        }
         let certificate = Certificate::from_der(der).map_err(|_| FormError::NotDer)?;
         let signed = signed_part(der).ok_or(FormError::NotDer)?.to_vec();
         let tbs = certificate.tbs_certificate();
         if certificate.signature_algorithm() != tbs.signature() {
             return Err(FormError::SignatureAlgorithm);
         }
-        let mut seen = Vec::new();
-        for extension in tbs.extensions().into_iter().flatten() {
-            if seen.contains(&extension.extn_id) {
-                return Err(FormError::DuplicateExtension);
-            }
-            seen.push(extension.extn_id);
-            let known = [BasicConstraints::OID, KeyUsage::OID].contains(&extension.extn_id);
-            if extension.critical && !known {
-                return Err(FormError::UnknownCriticalExtension);
-            }
+        let extensions = tbs.extensions().map_or(&[][..], Vec::as_slice);
+        if extensions.len() > MAX_EXTENSIONS {
+            return Err(FormError::TooManyExtensions);
+        }
+        if repeated(extensions).is_some() {
+            return Err(FormError::DuplicateExtension);
+        }
+        let known = [BasicConstraints::OID, KeyUsage::OID];
+        if extensions.iter().any(|extension| extension.critical && !known.contains(&extension.extn_id)) {
+            return Err(FormError::UnknownCriticalExtension);
         }
         Ok(Self { signed, certificate })
     }
@@ -118,6 +133,12 @@ impl Parsed {
     pub(crate) fn signed_and_signature(&self) -> Option<(&[u8], &[u8])> {
         Some((&self.signed, self.certificate.signature().as_bytes()?))
     }
+}
+
+/// An extension that is there more than once (section 4.2).
+pub(crate) fn repeated(extensions: &[Extension]) -> Option<&ObjectIdentifier> {
+    let mut seen = HashSet::with_capacity(extensions.len());
+    extensions.iter().map(|extension| &extension.extn_id).find(|id| !seen.insert(*id))
 }
 
 /// The first element of the outer SEQUENCE, in the bytes that were received: a parser that is more lenient

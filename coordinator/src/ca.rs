@@ -40,6 +40,15 @@ const TRANSITION_SIGNER: &str = "system:coordinator:transitions";
 /// Extension of a leaf whose policy has a WorkloadSecretID.
 const WORKLOAD_SECRET_ID: [u64; 5] = [1, 3, 9901, 3, 1];
 
+/// The only purpose of the transition signer: signing transitions. TLS and everything else that knows purposes refuses a
+/// certificate with none that it knows. An arc of our own, like that of simulated evidence.
+const TRANSITION_SIGNING: [u64; 5] = [1, 3, 9901, 3, 100];
+
+/// How many authorities may stand between the root CA and a leaf: the intermediate CA.
+const BELOW_ROOT: u8 = 1;
+/// The same for intermediate and mesh CA: they issue leaves only.
+const BELOW_MESH: u8 = 0;
+
 /// Clocks of pods may be slow by this much.
 const BACKDATED: Duration = Duration::hours(1);
 const CA_LIFETIME: Duration = Duration::days(3653);
@@ -81,11 +90,14 @@ pub enum CaError {
 /// When the library refuses.
 pub fn lasting_certificates(keys: &DerivedKeys, now: SystemTime) -> Result<LastingCertificates, CaError> {
     let root_key = root_key(keys)?;
-    let root_ca = ca_params(ROOT_CA, now)?.self_signed(&root_key)?.pem();
+    let root = ca_params(ROOT_CA, BELOW_ROOT, now)?;
+    let root_ca = root.self_signed(&root_key)?.pem();
     let signer = keys.transition.verifying_key().to_public_key_der().map_err(|_| CaError::Key)?;
     let mut params = params(TRANSITION_SIGNER, now, CA_LIFETIME)?;
+    params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    let issuer = Issuer::new(ca_params(ROOT_CA, now)?, root_key);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::Other(TRANSITION_SIGNING.to_vec())];
+    let issuer = Issuer::new(root, root_key);
     let transition_signer = params.signed_by(&SubjectKey::from_spki_der(signer.as_bytes())?, &issuer)?.pem();
     Ok(LastingCertificates { root_ca, transition_signer })
 }
@@ -97,8 +109,8 @@ impl MeshCa {
     /// When the library refuses.
     pub fn generate(keys: &DerivedKeys, now: SystemTime) -> Result<Self, CaError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
-        let params = ca_params(INTERMEDIATE_CA, now)?;
-        let root = Issuer::new(ca_params(ROOT_CA, now)?, root_key(keys)?);
+        let params = ca_params(INTERMEDIATE_CA, BELOW_MESH, now)?;
+        let root = Issuer::new(ca_params(ROOT_CA, BELOW_ROOT, now)?, root_key(keys)?);
         let intermediate_ca = params.signed_by(&key, &root)?.pem();
         let mesh_ca = params.self_signed(&key)?.pem();
         let certificates = GenerationCertificates { intermediate_ca, mesh_ca };
@@ -194,9 +206,10 @@ fn root_key(keys: &DerivedKeys) -> Result<KeyPair, CaError> {
     Ok(KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.as_bytes().into(), &PKCS_ECDSA_P384_SHA384)?)
 }
 
-fn ca_params(name: &str, now: SystemTime) -> Result<CertificateParams, CaError> {
+/// An authority with at most `below` others between itself and a leaf.
+fn ca_params(name: &str, below: u8, now: SystemTime) -> Result<CertificateParams, CaError> {
     let mut params = params(name, now, CA_LIFETIME)?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign];
     Ok(params)
 }
@@ -264,7 +277,11 @@ fn octet_string(bytes: &[u8]) -> Result<Vec<u8>, CaError> {
 mod tests {
     use contrast_attestation::EvidenceType;
     use contrast_manifest::Role;
-    use x509_cert::{Certificate, der::DecodePem};
+    use x509_cert::{
+        Certificate,
+        der::{DecodePem, oid::AssociatedOid},
+        ext::pkix,
+    };
 
     use super::*;
     use crate::seed::Seed;
@@ -314,6 +331,39 @@ mod tests {
         assert_eq!(ours[2], &("1.3.9901.2.1.23".into(), [&[0x04, 0x20][..], &[7; 32]].concat()));
         assert_eq!(ours[3], &("1.3.9901.3.1".into(), [&[0x04, 0x08][..], b"apps/web"].concat()));
         assert_eq!(ours.len(), 4);
+    }
+
+    fn extension<'a, T: AssociatedOid + Decode<'a>>(certificate: &'a Certificate) -> Option<T> {
+        let extensions = certificate.tbs_certificate().extensions().into_iter().flatten();
+        let mut found = extensions.filter(|extension| extension.extn_id == T::OID);
+        found.next().map(|extension| T::from_der(extension.extn_value.as_bytes()).ok().unwrap())
+    }
+
+    #[test]
+    fn no_authority_may_make_another_one_than_the_root_its_intermediate() {
+        let keys = Seed::generate().unwrap().derive_keys().unwrap();
+        let now = SystemTime::now();
+        let lasting = lasting_certificates(&keys, now).unwrap();
+        let ca = MeshCa::generate(&keys, now).unwrap();
+        let GenerationCertificates { intermediate_ca, mesh_ca } = ca.certificates();
+        for (pem, below) in [(&lasting.root_ca, 1), (intermediate_ca, 0), (mesh_ca, 0)] {
+            let certificate = Certificate::from_pem(pem).unwrap();
+            let constraints: pkix::BasicConstraints = extension(&certificate).unwrap();
+            assert_eq!((constraints.ca, constraints.path_len_constraint), (true, Some(below)), "{pem}");
+        }
+    }
+
+    #[test]
+    fn the_transition_signer_is_fit_for_nothing_but_signing_transitions() {
+        let keys = Seed::generate().unwrap().derive_keys().unwrap();
+        let signer = lasting_certificates(&keys, SystemTime::now()).unwrap().transition_signer;
+        let signer = Certificate::from_pem(signer).unwrap();
+        let constraints: pkix::BasicConstraints = extension(&signer).unwrap();
+        assert!(!constraints.ca);
+        let usage: pkix::KeyUsage = extension(&signer).unwrap();
+        assert_eq!(usage, pkix::KeyUsage(pkix::KeyUsages::DigitalSignature.into()));
+        let purposes: pkix::ExtendedKeyUsage = extension(&signer).unwrap();
+        assert_eq!(purposes.0, [ObjectIdentifier::new_unwrap("1.3.9901.3.100")]);
     }
 
     #[test]

@@ -10,20 +10,15 @@ use rustls::{
     server::{Acceptor as Hello, ClientHello, NoServerSessionStorage, ResolvesServerCert},
     sign::{CertifiedKey, SingleCertAndKey},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::Semaphore,
-    task::spawn_blocking,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake, server::TlsStream};
 
 use super::{
     appraise::appraise,
     certificate::PeerCertificate,
     client_certificates::ClientCertificates,
+    desk::Desk,
     error::HandshakeError,
-    identity::present,
-    key::Identity,
     nonce::{HTTP2, Nonce},
     outcome::Outcome,
     provider::provider,
@@ -34,15 +29,10 @@ use crate::{Attester, Claims, Refusal, Verifier};
 /// still hears what went wrong.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How many pieces of evidence are made at the same time. Platforms make them one by one; a queue here,
-/// where a connection that times out leaves it, is better than one in threads.
-const ATTESTATIONS_AT_ONCE: usize = 16;
-
 /// Accepts attested TLS connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Acceptor {
-    attester: Arc<dyn Attester>,
-    attesting: Arc<Semaphore>,
+    desk: Desk,
     timeout: Duration,
 }
 
@@ -80,11 +70,7 @@ impl Acceptor {
     /// [`HANDSHAKE_TIMEOUT`], for everything up to the verdict.
     #[must_use]
     pub fn new(attester: Arc<dyn Attester>, handshake_timeout: Duration) -> Self {
-        Self {
-            attester,
-            attesting: Arc::new(Semaphore::new(ATTESTATIONS_AT_ONCE)),
-            timeout: handshake_timeout,
-        }
+        Self { desk: Desk::new(attester), timeout: handshake_timeout }
     }
 
     /// Does the server's side of a handshake over `io`. Evidence is made on threads that may block if the attester
@@ -108,11 +94,13 @@ impl Acceptor {
         let hello =
             LazyConfigAcceptor::new(Hello::default(), io).await.map_err(HandshakeError::from_stream)?;
         let presented = match client_nonce(&hello.client_hello()) {
-            Ok(nonce) => self.present(nonce).await,
+            Ok(nonce) => self.desk.certificate(nonce).await,
             Err(error) => Err(error),
         };
         let certificate = match presented {
             Ok(certificate) => certificate,
+            // Hung up on, a client tries again; an alert would tell it not to.
+            Err(busy @ HandshakeError::Busy { .. }) => return Err(busy),
             Err(error) => {
                 dismiss(hello).await;
                 return Err(error);
@@ -136,21 +124,6 @@ impl Acceptor {
         let certificate = seen.take().transpose()?;
         let appraisal = verdict(&clients, certificate.as_ref(), &nonce)?;
         Ok(Accepted { stream, peer: Peer { certificate, appraisal } })
-    }
-
-    /// Makes the certificate for one connection.
-    async fn present(&self, nonce: Nonce) -> Result<Arc<CertifiedKey>, HandshakeError> {
-        if !self.attester.waits() {
-            return Ok(present(&Identity::Fresh, Some(self.attester.as_ref()), &nonce)?);
-        }
-        let turn =
-            Arc::clone(&self.attesting).acquire_owned().await.map_err(|_| HandshakeError::Abandoned)?;
-        let attester = Arc::clone(&self.attester);
-        let presented = spawn_blocking(move || {
-            let _turn = turn;
-            present(&Identity::Fresh, Some(attester.as_ref()), &nonce)
-        });
-        Ok(presented.await.map_err(|_| HandshakeError::Abandoned)??)
     }
 }
 

@@ -11,7 +11,16 @@ use x509_cert::{
     ext::{Extension, pkix::ExtendedKeyUsage},
 };
 
-use crate::{Evidence, EvidenceType};
+use crate::{
+    Evidence, EvidenceType,
+    x509::{MAX_EXTENSIONS, repeated},
+};
+
+/// Longest certificate of a peer that is read, in bytes. One with the evidence of AMD's hardware, its three certificates
+/// and a revocation list has some 9,000. TLS takes no more than 64 KiB for all of a peer's certificates.
+pub(super) const MAX_CERTIFICATE: usize = 48 << 10;
+/// Most certificates that a peer may send. Only the first is looked at, and peers of this kind have no other.
+pub(super) const MAX_CHAIN: usize = 4;
 
 /// The first certificate of a peer. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +35,32 @@ pub struct PeerCertificate {
 /// Why a certificate is no basis for an appraisal.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CertificateFault {
+    /// Longer than any that carries evidence.
+    #[error(
+        "the peer's certificate has {found} bytes, and at most {MAX_CERTIFICATE} are read; evidence with its \
+         certificates has a quarter of that, so leave out what else there is"
+    )]
+    TooLong {
+        /// Bytes that it has.
+        found: usize,
+    },
+    /// More certificates than anybody needs.
+    #[error(
+        "the peer sent {found} certificates, of which only the first is looked at; it must send at most {MAX_CHAIN}"
+    )]
+    TooMany {
+        /// How many.
+        found: usize,
+    },
+    /// More extensions than anybody needs.
+    #[error(
+        "the peer's certificate has {found} extensions, where at most {MAX_EXTENSIONS} are allowed; one carries the evidence, \
+         and no other is needed"
+    )]
+    TooManyExtensions {
+        /// How many.
+        found: usize,
+    },
     /// Not one X.509 certificate in DER.
     #[error("the peer's certificate is not an X.509 certificate in DER")]
     Malformed,
@@ -59,6 +94,12 @@ pub enum CertificateFault {
     },
 }
 
+/// Reads the first certificate of a peer, `above` which it sent as many others.
+pub(super) fn parse_first(der: &[u8], above: usize) -> Result<PeerCertificate, CertificateFault> {
+    let found = above.saturating_add(1);
+    if found > MAX_CHAIN { Err(CertificateFault::TooMany { found }) } else { parse_peer_certificate(der) }
+}
+
 /// Reads the certificate that a peer presented. The only parser of such bytes.
 ///
 /// Looks at the form only; validity is a question that is asked where it matters. The self-signature is
@@ -66,16 +107,20 @@ pub enum CertificateFault {
 /// is bound to the key.
 ///
 /// # Errors
-/// [`CertificateFault::Malformed`], [`CertificateFault::DuplicateExtension`] or
-/// [`CertificateFault::EvidenceCount`].
+/// [`CertificateFault::TooLong`], [`CertificateFault::Malformed`], [`CertificateFault::TooManyExtensions`],
+/// [`CertificateFault::DuplicateExtension`] or [`CertificateFault::EvidenceCount`].
 pub fn parse_peer_certificate(der: &[u8]) -> Result<PeerCertificate, CertificateFault> {
+    if der.len() > MAX_CERTIFICATE {
+        return Err(CertificateFault::TooLong { found: der.len() });
+    }
     let certificate = Certificate::from_der(der).map_err(|_| CertificateFault::Malformed)?;
     let body = certificate.tbs_certificate();
     let extensions = body.extensions().map_or(&[][..], Vec::as_slice);
-    for (index, extension) in extensions.iter().enumerate() {
-        if extensions.iter().skip(index + 1).any(|other| other.extn_id == extension.extn_id) {
-            return Err(CertificateFault::DuplicateExtension(extension.extn_id.to_string()));
-        }
+    if extensions.len() > MAX_EXTENSIONS {
+        return Err(CertificateFault::TooManyExtensions { found: extensions.len() });
+    }
+    if let Some(oid) = repeated(extensions) {
+        return Err(CertificateFault::DuplicateExtension(oid.to_string()));
     }
     let mut evidence: Vec<_> = extensions.iter().filter_map(evidence_of).collect();
     if evidence.len() > 1 {

@@ -10,7 +10,7 @@ use rustls::{
 };
 
 use super::{
-    certificate::{CertificateFault, PeerCertificate, parse_peer_certificate},
+    certificate::{CertificateFault, PeerCertificate, parse_first},
     hint,
     nonce::Nonce,
     outcome::Outcome,
@@ -50,10 +50,10 @@ impl ClientCertVerifier for ClientCertificates {
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let read = parse_peer_certificate(end_entity).and_then(|certificate| {
+        let read = parse_first(end_entity, intermediates.len()).and_then(|certificate| {
             if self.required {
                 certificate.check(system_time(now))?;
             }
@@ -99,6 +99,9 @@ pub(super) fn system_time(now: UnixTime) -> SystemTime {
 pub(super) fn alert_for(fault: &CertificateFault) -> Error {
     Error::InvalidCertificate(match fault {
         CertificateFault::Malformed
+        | CertificateFault::TooLong { .. }
+        | CertificateFault::TooMany { .. }
+        | CertificateFault::TooManyExtensions { .. }
         | CertificateFault::DuplicateExtension(_)
         | CertificateFault::EvidenceCount(_) => CertificateError::BadEncoding,
         CertificateFault::CriticalExtension(_) => CertificateError::UnhandledCriticalExtension,

@@ -46,6 +46,14 @@ pub enum HandshakeError {
     /// This side could not make its own certificate.
     #[error(transparent)]
     Issue(#[from] IssueError),
+    /// More clients wait for evidence than can have it in time.
+    #[error(
+        "{waiting} other clients wait for a report of the secure processor already; try again in a moment"
+    )]
+    Busy {
+        /// How many wait.
+        waiting: usize,
+    },
     /// The attester or a verifier crashed, or the program is shutting down.
     #[error("the handshake was given up, because the program is stopping or a part of it crashed")]
     Abandoned,
@@ -78,7 +86,7 @@ impl HandshakeError {
     /// Whether the same attempt may succeed a little later, without anyone changing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Connection(_) | Self::TimedOut(_))
+        matches!(self, Self::Connection(_) | Self::TimedOut(_) | Self::Busy { .. })
     }
 
     /// Tells what happened from the error that a TLS stream gave.

@@ -17,6 +17,7 @@ mod appraise;
 mod certificate;
 mod client_certificates;
 mod connector;
+mod desk;
 mod error;
 #[cfg(feature = "grpc")]
 pub mod grpc;

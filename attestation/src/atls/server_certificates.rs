@@ -10,7 +10,7 @@ use rustls::{
 
 use super::{
     appraise::appraise,
-    certificate::{PeerCertificate, parse_peer_certificate},
+    certificate::{PeerCertificate, parse_first},
     client_certificates::{alert_for, system_time},
     error::HandshakeError,
     nonce::Nonce,
@@ -44,8 +44,8 @@ impl ServerCertificates {
         Self { nonce, verifiers, verdict }
     }
 
-    fn judge(&self, end_entity: &[u8], now: SystemTime) -> Result<Judged, HandshakeError> {
-        let certificate = parse_peer_certificate(end_entity)?;
+    fn judge(&self, end_entity: &[u8], above: usize, now: SystemTime) -> Result<Judged, HandshakeError> {
+        let certificate = parse_first(end_entity, above)?;
         certificate.check(now)?;
         if self.verifiers.is_empty() {
             return Ok(Judged { claims: None, certificate });
@@ -60,12 +60,12 @@ impl ServerCertVerifier for ServerCertificates {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verdict = self.judge(end_entity, system_time(now));
+        let verdict = self.judge(end_entity, intermediates.len(), system_time(now));
         let alert = match &verdict {
             Ok(_) => None,
             Err(HandshakeError::Certificate(fault)) => Some(alert_for(fault)),

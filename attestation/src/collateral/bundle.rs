@@ -1,5 +1,7 @@
 //! Collateral in a file, for machines without a way to the vendors.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Item, ItemError, item::Kept};
@@ -11,6 +13,8 @@ use super::{Address, Item, ItemError, item::Kept};
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Bundle {
     items: Vec<Item>,
+    /// Those of all items.
+    addresses: HashSet<Address>,
 }
 
 /// Why bytes are not a bundle.
@@ -39,6 +43,12 @@ pub enum BundleError {
         /// What is wrong.
         error: ItemError,
     },
+    /// More items than any bundle has.
+    #[error(
+        "collateral bundle has more than {} items, and no more would be kept; split the machines among several deployments",
+        Bundle::MAX_ITEMS
+    )]
+    TooMany,
     /// Two items have the same address.
     #[error("collateral bundle has two items for {0}")]
     Twice(Address),
@@ -56,6 +66,9 @@ struct File {
 impl Bundle {
     /// Length that no file of a real deployment comes near to, in bytes.
     pub const MAX_LENGTH: usize = 64 << 20;
+
+    /// Most items: as many as a program keeps at hand.
+    pub const MAX_ITEMS: usize = 4096;
 
     /// Reads a bundle.
     ///
@@ -89,9 +102,12 @@ impl Bundle {
     /// Adds an item.
     ///
     /// # Errors
-    /// If there is one for the same address already.
+    /// If there is one for the same address already, or if there are [`Bundle::MAX_ITEMS`].
     pub fn add(&mut self, item: Item) -> Result<(), BundleError> {
-        if self.items.iter().any(|known| known.address == item.address) {
+        if self.items.len() == Self::MAX_ITEMS {
+            return Err(BundleError::TooMany);
+        }
+        if !self.addresses.insert(item.address.clone()) {
             return Err(BundleError::Twice(item.address));
         }
         self.items.push(item);
@@ -125,7 +141,11 @@ mod tests {
 
     fn bundle() -> Bundle {
         let lists = |kind| Product::ALL.map(|product| item(product, kind));
-        Bundle { items: [lists(SigningKey::Vcek), lists(SigningKey::Vlek)].concat() }
+        let mut bundle = Bundle::default();
+        for item in [lists(SigningKey::Vcek), lists(SigningKey::Vlek)].concat() {
+            bundle.add(item).unwrap();
+        }
+        bundle
     }
 
     fn edited(edit: impl FnOnce(&mut serde_json::Value)) -> Result<Bundle, BundleError> {

@@ -26,7 +26,7 @@ use tdx::Assembled;
 
 /// Room for this many items. A deployment has some ten, and one more for each chip without a certificate of its
 /// own.
-const CAPACITY: usize = 4096;
+const CAPACITY: usize = Bundle::MAX_ITEMS;
 
 /// What vendors published, as far as it is here. Cheap to clone; clones share everything.
 #[derive(Clone)]

@@ -9,6 +9,15 @@ pub enum FirmwareError {
         /// In bytes.
         length: usize,
     },
+    /// Longer than any firmware.
+    #[error(
+        "the image has {length} bytes, and at most {} are read; name the firmware's file",
+        super::Image::MAX_LENGTH
+    )]
+    TooLong {
+        /// In bytes.
+        length: usize,
+    },
     /// The end of the image is none of OVMF.
     #[error("the image does not end with OVMF's table of GUIDed structures")]
     NoTable,
@@ -43,6 +52,14 @@ pub enum FirmwareError {
     Cut {
         /// What is cut.
         what: Structure,
+    },
+    /// More sections than any firmware has.
+    #[error("the image's {what} has {count} sections, and at most {} are read", super::MAX_SECTIONS)]
+    TooManySections {
+        /// What has them.
+        what: Structure,
+        /// How many.
+        count: u32,
     },
     /// The layout is not known.
     #[error("the image's {what} has version {version}, and this program knows version 1")]

@@ -1,7 +1,7 @@
 //! The form that the metadata for SEV and for TDX share.
 
 use super::{
-    Image,
+    Image, MAX_SECTIONS,
     error::{FirmwareError, Structure},
 };
 use crate::cursor::{Cursor, Ended};
@@ -32,7 +32,9 @@ pub(super) fn rows<const WORDS: usize>(
     let count = cursor.u32().map_err(cut)?;
     let length = usize::try_from(length).ok().and_then(|length| length.checked_sub(HEADER));
     let mut body = Cursor::new(cursor.bytes(length.ok_or(cut(Ended))?).map_err(cut)?);
-    // Ends with the image at the latest, whatever the count.
+    if count > MAX_SECTIONS {
+        return Err(FirmwareError::TooManySections { what, count });
+    }
     (0..count).map(|_| row(&mut body).map_err(cut)).collect()
 }
 

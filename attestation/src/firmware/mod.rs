@@ -28,6 +28,9 @@ pub use tdvf::{TdvfContent, TdvfSection, TdvfSectionKind};
 /// Guest address that an image ends at: processors start just below it.
 const END: u64 = 1 << 32;
 
+/// Most sections that an image may name for one platform. OVMF names up to 8.
+const MAX_SECTIONS: u32 = 64;
+
 /// An OVMF image with its table of GUIDed structures.
 #[derive(Clone, Debug)]
 pub struct Image<'a> {
@@ -37,12 +40,18 @@ pub struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
+    /// Longest image, in bytes. Those of OVMF have 16 MiB at most.
+    pub const MAX_LENGTH: usize = 64 << 20;
+
     /// Finds the table of an image.
     ///
     /// # Errors
-    /// If the image is no whole number of pages, has no table, or the table contradicts itself.
+    /// If the image is too long or no whole number of pages, has no table, or the table contradicts itself.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FirmwareError> {
         let length = bytes.len();
+        if length > Self::MAX_LENGTH {
+            return Err(FirmwareError::TooLong { length });
+        }
         let address = u64::try_from(length)
             .ok()
             .filter(|length| *length > 0 && bytes.len().is_multiple_of(PAGE_LENGTH))

@@ -99,7 +99,8 @@ fn metadata_that_is_cut_or_of_another_version_is_refused() {
         (4, 16 + 6 * 12 - 1, FirmwareError::Cut { what }), // less than its rows
         (4, 0x401, FirmwareError::Cut { what }),           // beyond the image
         (8, 2, FirmwareError::Version { what, version: 2 }),
-        (12, u32::MAX, FirmwareError::Cut { what }), // more rows than bytes
+        (12, 64, FirmwareError::Cut { what }), // more rows than bytes
+        (12, u32::MAX, FirmwareError::TooManySections { what, count: u32::MAX }),
     ] {
         let mut image = good.clone();
         image[metadata + offset..metadata + offset + 4].copy_from_slice(&word.to_le_bytes());

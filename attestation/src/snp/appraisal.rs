@@ -2,17 +2,16 @@
 //!
 //! Pure. Signatures, certificates and dates are facts by the time they get here.
 
-use std::fmt::Display;
-
 use super::{
     GuestPolicy, PlatformInfo, Product, ReferenceValues, Report, SigningKey, TcbParts,
     endorsement::{EndorsementKey, names_chip},
+    id_block,
     policy::{GuestPolicyError, UnknownPlatformInfoBits},
     report::FirmwareVersion,
     signer_info::SignerInfoError,
     tcb::ReservedTcbBits,
 };
-use crate::{Cause, Finding, ReportData, nearest};
+use crate::{Cause, Findings, ReportData, findings::Hex, nearest};
 
 /// What is known about a piece of evidence.
 pub(crate) struct Facts<'a> {
@@ -21,35 +20,36 @@ pub(crate) struct Facts<'a> {
     pub(crate) declared_product: Option<Product>,
     /// `None` if the chain does not verify; that is a finding of its own.
     pub(crate) endorsement: Option<&'a EndorsementKey>,
+    /// Whether that key signed the report; that it did not is a finding of its own.
+    pub(crate) authentic: bool,
     /// What the evidence has to be bound to.
     pub(crate) report_data: &'a ReportData,
     /// What the guest has to be launched with.
     pub(crate) launch: LaunchExpectation,
 }
 
-/// Values that follow from the reference values and from the report's number of vCPUs.
+/// What follows from the reference values and from the report's number of vCPUs.
 pub(crate) struct LaunchExpectation {
     /// The launch digest that the report should show.
     pub(crate) measurement: [u8; 48],
     /// How many launch digests were tried.
     pub(crate) variants: usize,
-    /// The digest of the ID key, unless the verifier does without an ID block.
-    pub(crate) id_key_digest: Option<[u8; 48]>,
+    /// Whether the guest must have been launched with the ID block for this measurement.
+    pub(crate) id_block: bool,
 }
 
-/// Lists everything about the evidence that the reference values, or the specification, do not allow.
-pub(crate) fn judge(facts: &Facts<'_>, reference: &ReferenceValues) -> Vec<Finding> {
-    let mut findings = Findings::default();
-    findings.product(facts, reference.product);
-    findings.binding(facts, reference);
-    findings.launch(facts);
-    findings.guest_policy(facts.report.policy, reference.guest_policy);
-    findings.platform_info(facts.report.platform_info, reference.platform_info);
-    findings.tcb(facts, reference);
-    findings.firmware(facts.report);
-    findings.mitigations(facts.report, reference.minimum_mitigation_vector);
-    findings.chip(facts, reference);
-    findings.0
+/// Finds everything about the evidence that the reference values, or the specification, do not allow.
+pub(crate) fn judge(facts: &Facts<'_>, reference: &ReferenceValues, findings: &mut Findings) {
+    let mut judge = Judge(findings);
+    judge.product(facts, reference.product);
+    judge.binding(facts, reference);
+    judge.launch(facts, reference.guest_policy);
+    judge.guest_policy(facts.report.policy, reference.guest_policy);
+    judge.platform_info(facts.report.platform_info, reference.platform_info);
+    judge.tcb(facts, reference);
+    judge.firmware(facts.report);
+    judge.mitigations(facts.report, reference.minimum_mitigation_vector);
+    judge.chip(facts, reference);
 }
 
 /// A field whose bits do not have a defined meaning.
@@ -65,26 +65,15 @@ pub(crate) enum Unreadable {
     Tcb(#[from] ReservedTcbBits),
 }
 
-#[derive(Default)]
-struct Findings(Vec<Finding>);
+struct Judge<'a>(&'a mut Findings);
 
-impl Findings {
-    fn add(&mut self, cause: Cause, field: impl Into<String>, expected: impl Display, found: impl Display) {
-        self.0.push(Finding::new(cause, field, expected, found));
-    }
-
-    fn bytes(&mut self, cause: Cause, field: &str, expected: &[u8], found: &[u8]) {
-        if expected != found {
-            self.add(cause, field, hex::encode(expected), hex::encode(found));
-        }
-    }
-
+impl Judge<'_> {
     fn product(&mut self, facts: &Facts<'_>, expected: Product) {
         if let Some(cpuid) = facts.report.cpuid {
             match Product::from_cpuid(cpuid) {
                 Some(product) if product == expected => {}
-                Some(product) => self.add(Cause::Product, "report field CPUID_FAM_ID", expected, product),
-                None => self.add(
+                Some(product) => self.0.add(Cause::Product, "report field CPUID_FAM_ID", expected, product),
+                None => self.0.add(
                     Cause::Product,
                     "report field CPUID_FAM_ID",
                     expected,
@@ -93,12 +82,12 @@ impl Findings {
             }
         }
         if let Some(declared) = facts.declared_product.filter(|declared| *declared != expected) {
-            self.add(Cause::Product, "document field product", expected, declared);
+            self.0.add(Cause::Product, "document field product", expected, declared);
         }
         if let Some(key) = facts.endorsement.filter(|key| key.product() != Some(expected)) {
-            self.add(
+            self.0.add(
                 Cause::Product,
-                format!("{} extension productName", key.kind),
+                format_args!("{} extension productName", key.kind),
                 expected,
                 &key.product_name,
             );
@@ -106,7 +95,7 @@ impl Findings {
     }
 
     fn binding(&mut self, facts: &Facts<'_>, reference: &ReferenceValues) {
-        self.bytes(
+        self.0.bytes(
             Cause::ReportData,
             "report field REPORT_DATA",
             &facts.report_data.0,
@@ -115,48 +104,58 @@ impl Findings {
         if !reference.allowed_host_data.contains(&facts.report.host_data) {
             let (found, allowed) = (&facts.report.host_data, &reference.allowed_host_data);
             let expected = nearest::one_of(found, allowed, "policy hashes");
-            self.add(Cause::HostData, "report field HOST_DATA", expected, hex::encode(found));
+            self.0.add(Cause::HostData, "report field HOST_DATA", expected, Hex(found));
         }
         if facts.report.vmpl != 0 {
-            self.add(Cause::Vmpl, "report field VMPL", 0, facts.report.vmpl);
+            self.0.add(Cause::Vmpl, "report field VMPL", 0, facts.report.vmpl);
         }
     }
 
-    fn launch(&mut self, facts: &Facts<'_>) {
-        let launch = &facts.launch;
-        if facts.report.measurement != launch.measurement {
-            let expected = hex::encode(launch.measurement);
-            let expected = match launch.variants {
-                0 | 1 => expected,
-                count => format!("{expected} (1 vCPU) or its variant for 2 to {count} vCPUs"),
-            };
-            self.add(
-                Cause::Measurement,
-                "report field MEASUREMENT",
-                expected,
-                hex::encode(facts.report.measurement),
-            );
+    fn launch(&mut self, facts: &Facts<'_>, policy: GuestPolicy) {
+        let (launch, report) = (&facts.launch, facts.report);
+        if report.measurement != launch.measurement {
+            let field = "report field MEASUREMENT";
+            let (expected, found) = (Hex(&launch.measurement), Hex(&report.measurement));
+            match launch.variants {
+                0 | 1 => self.0.add(Cause::Measurement, field, expected, found),
+                count => {
+                    let expected = format_args!("{expected} (1 vCPU) or its variant for 2 to {count} vCPUs");
+                    self.0.add(Cause::Measurement, field, expected, found);
+                }
+            }
         }
-        if let Some(digest) = launch.id_key_digest {
-            self.bytes(Cause::IdKey, "report field ID_KEY_DIGEST", &digest, &facts.report.id_key_digest);
-            // Both are zero in the ID block that the digest stands for.
-            self.bytes(Cause::IdBlockNames, "report field FAMILY_ID", &[0; 16], &facts.report.family_id);
-            self.bytes(Cause::IdBlockNames, "report field IMAGE_ID", &[0; 16], &facts.report.image_id);
+        if !launch.id_block {
+            return;
         }
+        // To derive the digest takes as long as a handshake, and strangers choose what goes into it. So it is not done for
+        // reports that nobody signed, nor where something else is wrong already and nobody reads what.
+        if self.0.is_empty() || (facts.authentic && self.0.are_told()) {
+            let digest = id_block::key_digest(&launch.measurement, policy, report.guest_svn);
+            // A key that cannot be derived has a digest that no report shows.
+            let digest = digest.unwrap_or([0xFF; 48]);
+            self.0.bytes(Cause::IdKey, "report field ID_KEY_DIGEST", &digest, &report.id_key_digest);
+        }
+        // Both are zero in the ID block that the digest stands for.
+        self.0.bytes(Cause::IdBlockNames, "report field FAMILY_ID", &[0; 16], &report.family_id);
+        self.0.bytes(Cause::IdBlockNames, "report field IMAGE_ID", &[0; 16], &report.image_id);
     }
 
     fn guest_policy(&mut self, found: u64, allowed: GuestPolicy) {
         let found = match GuestPolicy::from_bits(found) {
             Ok(found) => found,
             Err(error) => {
-                return self.add(Cause::UndefinedBits, "report field POLICY", "defined bits only", error);
+                return self.0.add(Cause::UndefinedBits, "report field POLICY", "defined bits only", error);
             }
         };
         let abi = |policy: GuestPolicy| (policy.abi_major, policy.abi_minor);
         if abi(found) < abi(allowed) {
-            let show = |(major, minor): (u8, u8)| format!("{major}.{minor}");
-            let expected = format!("at least {}", show(abi(allowed)));
-            self.add(Cause::GuestPolicy, "report field POLICY.ABI", expected, show(abi(found)));
+            let ((major, minor), (found_major, found_minor)) = (abi(allowed), abi(found));
+            self.0.add(
+                Cause::GuestPolicy,
+                "report field POLICY.ABI",
+                format_args!("at least {major}.{minor}"),
+                format_args!("{found_major}.{found_minor}"),
+            );
         }
         self.rights(
             Cause::GuestPolicy,
@@ -185,7 +184,7 @@ impl Findings {
         let found = match PlatformInfo::from_bits(found) {
             Ok(found) => found,
             Err(error) => {
-                return self.add(
+                return self.0.add(
                     Cause::UndefinedBits,
                     "report field PLATFORM_INFO",
                     "defined bits only",
@@ -222,14 +221,14 @@ impl Findings {
     /// Bits that weaken the guest: set only where the reference value sets them.
     fn rights<const N: usize>(&mut self, cause: Cause, field: &str, bits: [(&str, bool, bool); N]) {
         for (name, _, _) in bits.into_iter().filter(|(_, allowed, found)| *found && !allowed) {
-            self.add(cause, format!("report field {field}.{name}"), "not set", "set");
+            self.0.add(cause, format_args!("report field {field}.{name}"), "not set", "set");
         }
     }
 
     /// Bits that protect the guest: set wherever the reference value sets them.
     fn duties<const N: usize>(&mut self, cause: Cause, field: &str, bits: [(&str, bool, bool); N]) {
         for (name, _, _) in bits.into_iter().filter(|(_, required, found)| *required && !found) {
-            self.add(cause, format!("report field {field}.{name}"), "set", "not set");
+            self.0.add(cause, format_args!("report field {field}.{name}"), "set", "not set");
         }
     }
 
@@ -238,7 +237,8 @@ impl Findings {
         let mut decode = |name: &str, raw| {
             TcbParts::decode(product, raw)
                 .map_err(|error| {
-                    self.add(Cause::TcbLayout, format!("report field {name}"), "reserved bits zero", error)
+                    let field = format_args!("report field {name}");
+                    self.0.add(Cause::TcbLayout, field, "reserved bits zero", error);
                 })
                 .ok()
         };
@@ -255,10 +255,10 @@ impl Findings {
         self.at_least(Cause::Contradiction, "current TCB", current, "the reported TCB", reported);
         let (Some(key), Some(reported)) = (facts.endorsement, reported) else { return };
         if key.tcb != reported {
-            self.add(
+            self.0.add(
                 Cause::OtherCertificate,
                 "report field REPORTED_TCB",
-                format!("that of the {}: {}", key.kind, key.tcb),
+                format_args!("that of the {}: {}", key.kind, key.tcb),
                 reported,
             );
         }
@@ -274,8 +274,8 @@ impl Findings {
     ) {
         let (Some(found), Some(minimum)) = (found, minimum) else { return };
         for below in found.parts_below(&minimum) {
-            let expected = format!("at least {} ({what})", below.minimum);
-            self.add(cause, format!("{name} part {}", below.part), expected, below.found);
+            let expected = format_args!("at least {} ({what})", below.minimum);
+            self.0.add(cause, format_args!("{name} part {}", below.part), expected, below.found);
         }
     }
 
@@ -284,7 +284,7 @@ impl Findings {
         let show =
             |version: FirmwareVersion| format!("{}.{} build {}", version.major, version.minor, version.build);
         if order(report.committed) > order(report.current) {
-            self.add(
+            self.0.add(
                 Cause::Contradiction,
                 "report fields COMMITTED_MAJOR, COMMITTED_MINOR and COMMITTED_BUILD",
                 format!("at most the current version {}", show(report.current)),
@@ -296,11 +296,11 @@ impl Findings {
     fn mitigations(&mut self, report: &Report, required: u64) {
         let Some(vectors) = report.mitigations else {
             if required != 0 {
-                let found = format!("a report of version {}, which has none", report.version);
-                self.add(
+                let found = format_args!("a report of version {}, which has none", report.version);
+                self.0.add(
                     Cause::Mitigations,
                     "report field CURRENT_MIT_VECTOR",
-                    format!("bits {required:#x}"),
+                    format_args!("bits {required:#x}"),
                     found,
                 );
             }
@@ -310,11 +310,11 @@ impl Findings {
         {
             if found & required != required {
                 let missing = required & !found;
-                let found = format!("{found:#x}, without {missing:#x}");
-                self.add(
+                let found = format_args!("{found:#x}, without {missing:#x}");
+                self.0.add(
                     Cause::Mitigations,
-                    format!("report field {field}"),
-                    format!("bits {required:#x}"),
+                    format_args!("report field {field}"),
+                    format_args!("bits {required:#x}"),
                     found,
                 );
             }
@@ -326,24 +326,29 @@ impl Findings {
         let masked = chip_id.iter().all(|byte| *byte == 0);
         if masked && facts.report.version == 2 {
             let found = "zero (MASK_CHIP_ID), so that nothing tells the processor";
-            self.add(Cause::ChipMasked, "report field CHIP_ID", "a chip ID in a report of version 2", found);
+            self.0.add(
+                Cause::ChipMasked,
+                "report field CHIP_ID",
+                "a chip ID in a report of version 2",
+                found,
+            );
         }
         if let Some(key) = facts.endorsement
             && let Some(hardware_id) = &key.hardware_id
             && !masked
             && !names_chip(chip_id, hardware_id)
         {
-            let expected = format!("hwID of the {}: {}", SigningKey::Vcek, hex::encode(hardware_id));
-            self.add(Cause::OtherCertificate, "report field CHIP_ID", expected, hex::encode(chip_id));
+            let expected = format_args!("hwID of the {}: {}", SigningKey::Vcek, Hex(hardware_id));
+            self.0.add(Cause::OtherCertificate, "report field CHIP_ID", expected, Hex(chip_id));
         }
         let allowed = &reference.allowed_chip_ids;
         if !allowed.is_empty() && (masked || !allowed.contains(chip_id)) {
             let expected = nearest::one_of(chip_id, allowed, "chip IDs");
-            let (cause, found) = match masked {
-                true => (Cause::ListedChipMasked, "zero (MASK_CHIP_ID)".to_owned()),
-                false => (Cause::ChipNotListed, hex::encode(chip_id)),
-            };
-            self.add(cause, "report field CHIP_ID", expected, found);
+            let field = "report field CHIP_ID";
+            match masked {
+                true => self.0.add(Cause::ListedChipMasked, field, expected, "zero (MASK_CHIP_ID)"),
+                false => self.0.add(Cause::ChipNotListed, field, expected, Hex(chip_id)),
+            }
         }
     }
 }

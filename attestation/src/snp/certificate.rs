@@ -23,6 +23,10 @@ pub(crate) struct Certificate(Parsed);
 /// What is wrong with the form of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum CertificateError {
+    #[error("a certificate that is longer than any of AMD's")]
+    TooLong,
+    #[error("a certificate with more extensions than any of AMD's")]
+    TooManyExtensions,
     #[error("bytes that are not a DER X.509 certificate")]
     NotDer,
     #[error("a signature algorithm other than RSASSA-PSS, or two that differ")]
@@ -38,7 +42,9 @@ pub(crate) enum CertificateError {
 impl From<FormError> for CertificateError {
     fn from(error: FormError) -> Self {
         match error {
+            FormError::TooLong => Self::TooLong,
             FormError::NotDer => Self::NotDer,
+            FormError::TooManyExtensions => Self::TooManyExtensions,
             FormError::SignatureAlgorithm => Self::SignatureAlgorithm,
             FormError::DuplicateExtension => Self::DuplicateExtension,
             FormError::UnknownCriticalExtension => Self::UnknownCriticalExtension,

@@ -16,9 +16,20 @@ const ASK: [u8; 16] = 0x4ab7b379_bbac_4fe4_a02f_05aef327c782_u128.to_be_bytes();
 const ARK: [u8; 16] = 0xc0b406a4_a803_4952_9743_3fb6014cd0ae_u128.to_be_bytes();
 const CRL: [u8; 16] = 0x92f81bc3_5811_4d3d_97ff_d19f88dc67ea_u128.to_be_bytes();
 
+/// Longest table that is read, in bytes: four times what kernels take from a host (`SEV_FW_BLOB_MAX_SIZE`).
+const MAX_LENGTH: usize = 64 << 10;
+
 /// Why bytes are not a certificate table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CertificateTableError {
+    /// Longer than any.
+    #[error(
+        "certificate table has {length} bytes, and at most {MAX_LENGTH} are read; have the host offer fewer certificates"
+    )]
+    TooLong {
+        /// Length of what the host handed out.
+        length: usize,
+    },
     /// The entry of zeros that ends the table is missing.
     #[error(
         "certificate table does not end within its {length} bytes, or has more than {MAX_ENTRIES} entries"
@@ -45,6 +56,9 @@ pub fn parse(bytes: &[u8]) -> Result<Endorsements, CertificateTableError> {
     let mut endorsements = Endorsements::default();
     if bytes.is_empty() {
         return Ok(endorsements);
+    }
+    if bytes.len() > MAX_LENGTH {
+        return Err(CertificateTableError::TooLong { length: bytes.len() });
     }
     for entry in bytes.chunks_exact(ENTRY).take(MAX_ENTRIES) {
         let Some((guid, position)) = entry.split_first_chunk::<16>() else { break };

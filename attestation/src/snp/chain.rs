@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Whose root key a verifier trusts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TrustAnchor {
     /// The root key that AMD published for the product line.
     Amd,
@@ -96,6 +96,7 @@ pub(crate) fn verify(
     anchor: TrustAnchor,
 ) -> Result<Arc<VerifiedChain>, ChainError> {
     let chain = Chain::complete(endorsements, kind, product, anchor)?;
+    chain.is_rooted()?;
     VERIFIED.get_or_try(chain.digest(), || chain.verify().map(Arc::new))
 }
 
@@ -149,12 +150,14 @@ impl<'a> Chain<'a> {
         hash.finalize().into()
     }
 
+    /// The first check, as it is the cheapest: it comes before all that is sent is hashed.
+    fn is_rooted(&self) -> Result<(), ChainError> {
+        let (expected, found) = (self.root_digest, Sha256::digest(self.ark).into());
+        if found == expected { Ok(()) } else { Err(ChainError::ForeignRoot { expected, found }) }
+    }
+
     fn verify(&self) -> Result<VerifiedChain, ChainError> {
         let (kind, product) = (self.kind, self.product);
-        let found = Sha256::digest(self.ark).into();
-        if found != self.root_digest {
-            return Err(ChainError::ForeignRoot { expected: self.root_digest, found });
-        }
         // The digest pins every byte of the root, its signature on itself included.
         let root = parse(self.ark, Place::Root, &format!("ARK-{product}"))?;
         let prefix = if kind == SigningKey::Vcek { "SEV-" } else { "SEV-VLEK-" };

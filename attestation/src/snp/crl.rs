@@ -10,6 +10,9 @@ use x509_cert::{crl::CertificateList, der::Decode};
 use super::certificate::{Certificate, RSASSA_PSS};
 use crate::x509::{signed_part, without_zeros};
 
+/// Longest list that is read, in bytes: as much as is fetched of one. AMD's have some hundred.
+const MAX_LENGTH: usize = 2 << 20;
+
 /// A list whose form is right. Nothing is verified yet.
 #[derive(Debug)]
 pub struct RevocationList {
@@ -21,6 +24,9 @@ pub struct RevocationList {
 /// Why bytes are not the list of a root key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CrlError {
+    /// Longer than any.
+    #[error("a list of more than {MAX_LENGTH} bytes")]
+    TooLong,
     /// Not one list in DER, without anything after it.
     #[error("bytes that are not a DER X.509 revocation list")]
     NotDer,
@@ -41,6 +47,9 @@ pub enum CrlError {
 /// If the bytes are not one list in DER, or if it has critical extensions: none is known. An extension of an entry
 /// could say that the entry is about a certificate of another issuer.
 pub fn parse(der: &[u8]) -> Result<RevocationList, CrlError> {
+    if der.len() > MAX_LENGTH {
+        return Err(CrlError::TooLong);
+    }
     let parsed = CertificateList::from_der(der).map_err(|_| CrlError::NotDer)?;
     let signed = signed_part(der).ok_or(CrlError::NotDer)?.to_vec();
     let body = &parsed.tbs_cert_list;

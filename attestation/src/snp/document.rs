@@ -48,9 +48,23 @@ impl Endorsements {
     }
 }
 
+impl Document {
+    /// Longest document that is read, in bytes. A report with three certificates and AMD's revocation list has some 8,000.
+    pub const MAX_LEN: usize = 40 << 10;
+}
+
 /// Why bytes are not an attestation document.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DocumentError {
+    /// Longer than any document.
+    #[error(
+        "document is {found} bytes long, but at most {} are read; leave out certificates that do not belong to the report",
+        Document::MAX_LEN
+    )]
+    TooLong {
+        /// Bytes that it has.
+        found: usize,
+    },
     /// Not a protobuf message of this type.
     #[error("document is not a protobuf message of type sevsnp.Attestation: {0}")]
     Encoding(#[from] prost::DecodeError),
@@ -90,6 +104,9 @@ pub enum DocumentError {
 /// # Errors
 /// See [`DocumentError`].
 pub fn parse(bytes: &[u8]) -> Result<Document, DocumentError> {
+    if bytes.len() > Document::MAX_LEN {
+        return Err(DocumentError::TooLong { found: bytes.len() });
+    }
     let message = AttestationMessage::decode(bytes)?;
     let report = message.report.ok_or(DocumentError::NoReport)?.into_report()?;
     let product = match message.product.map_or(0, |product| product.name) {

@@ -14,6 +14,10 @@ use crate::{
     configfs_tsm::{Blobs, ConfigfsTsm},
 };
 
+/// Longest revocation list that goes out with evidence, in bytes. AMD's have some hundred. With a longer one the evidence
+/// would be refused as too long, and a verifier can get the list itself.
+const MAX_ATTACHED_LIST: usize = 24 << 10;
+
 /// Makes evidence of the guest that the program runs in.
 pub(crate) struct SnpIssuer {
     pub(crate) reports: Reports,
@@ -113,6 +117,13 @@ impl SnpIssuer {
             // The host's list is the last choice: the host may like an old one.
             Ok(list) => endorsements.revocation_list = list.to_vec(),
             Err(missing) => tracing::debug!(%missing, "no revocation list to attach"),
+        }
+        if endorsements.revocation_list.len() > MAX_ATTACHED_LIST {
+            tracing::warn!(
+                bytes = endorsements.revocation_list.len(),
+                "the revocation list is too long to be attached"
+            );
+            endorsements.revocation_list.clear();
         }
         endorsements
     }

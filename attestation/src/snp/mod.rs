@@ -14,6 +14,7 @@ mod claims;
 pub mod crl;
 pub mod document;
 pub(crate) mod endorsement;
+mod examined;
 pub mod id_block;
 mod inspection;
 mod issuer;
@@ -33,6 +34,7 @@ mod vmsa;
 
 pub use chain::TrustAnchor;
 pub use document::{Document, DocumentError, Endorsements};
+pub(crate) use examined::Examined;
 pub use inspection::{EndorsementFacts, Inspection, InspectionRoot, RevocationListFacts, inspect};
 pub(crate) use issuer::{Reports, SnpIssuer};
 pub use policy::{GuestPolicy, GuestPolicyError, PlatformInfo, UnknownPlatformInfoBits};

@@ -1,6 +1,7 @@
 //! Is a chain shown not to be revoked?
 
 use std::{
+    collections::HashSet,
     sync::{Arc, LazyLock},
     time::SystemTime,
 };
@@ -16,7 +17,7 @@ use super::{
 use crate::Missing;
 
 /// Whether a chain must be shown not to be revoked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Revocation {
     /// No list is looked at, not even one that the attester sent.
     NotChecked,
@@ -48,7 +49,7 @@ struct VerifiedList {
     this_update: SystemTime,
     next_update: Option<SystemTime>,
     /// Serial numbers without leading zeros.
-    revoked: Vec<Vec<u8>>,
+    revoked: HashSet<Vec<u8>>,
 }
 
 /// Verified lists by their hash and that of the root's key.
@@ -125,7 +126,7 @@ fn verify(der: &[u8], chain: &VerifiedChain) -> Result<VerifiedList, CrlError> {
     Ok(VerifiedList {
         this_update: list.this_update(),
         next_update: list.next_update(),
-        revoked: list.serials(),
+        revoked: list.serials().into_iter().collect(),
     })
 }
 

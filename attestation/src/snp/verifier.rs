@@ -1,24 +1,23 @@
 //! Appraisal of SNP evidence: reads it, verifies it, and lets [`super::appraisal`] judge it.
 
 use std::{
+    rc::Rc,
     sync::{Arc, OnceLock},
     time::SystemTime,
 };
 
 use super::{
-    ReferenceValues, Report, Revocation, SignerInfo, SigningKey, TrustAnchor,
+    Document, ReferenceValues, Report, Revocation, SigningKey, TrustAnchor,
     appraisal::{self, Facts, LaunchExpectation},
-    chain::{self, VerifiedChain},
     claims,
-    document::{self, Document, Endorsements},
-    id_block, measurement,
-    revocation::{self, RevocationError},
-    signature,
+    examined::{Endorsed, Endorser, Examined},
+    measurement,
+    revocation::RevocationError,
     tcb::TcbParts,
 };
 use crate::{
-    Appraised, Cause, CollateralSource, EvidenceType, Finding, Missing, NoCollateral, ReportData, Verifier,
-    collateral::Address, moment,
+    Appraised, Cause, CollateralSource, EvidenceType, Examination, Finding, Findings, Missing, NoCollateral,
+    Verifier, collateral::Address, examination::Same, moment,
 };
 
 /// Appraises SNP evidence against one entry of reference values.
@@ -86,61 +85,87 @@ impl SnpVerifier {
         self
     }
 
-    /// Everything against the evidence. Empty only if its chain and signature were verified.
-    fn findings(&self, document: &Document, report_data: &ReportData, now: SystemTime) -> Vec<Finding> {
-        let report = &document.report;
-        let (chain, mut findings) = match self.verify_chain(document) {
-            Ok(chain) => {
-                let mut findings = authenticity(report, &chain, now);
-                findings.extend(self.check_revocation(document, &chain, now).err().map(|error| {
-                    let product = self.reference.product;
-                    let mut expected =
-                        "a list that is valid now and names none of the certificates".to_owned();
-                    if let RevocationError::Missing { kind, .. } = error {
-                        let address = Address::AmdRevocationList { product, kind };
-                        expected.extend([", as at ", &address.url()]);
-                    }
-                    Finding::new(error.cause(), format!("revocation list of ARK-{product}"), expected, error)
-                }));
-                (Some(chain), findings)
+    /// Puts everything against the evidence into `findings`. Nothing only if its chain and signature were verified.
+    fn examine(&self, examined: &Examined, examination: &Examination<'_>, findings: &mut Findings) {
+        let Document { report, product, .. } = &examined.document;
+        let now = examination.now;
+        let endorsed = self.endorsed(examined, findings);
+        if let Some((by, endorsed)) = &endorsed {
+            authenticity(endorsed, now, findings);
+            let chain = &endorsed.chain;
+            let at_hand = || self.collateral.snp_crl(self.reference.product, chain.endorsement.kind);
+            if let Err(error) = examined.unrevoked(by, chain, self.revocation, at_hand, now) {
+                findings.put(|| self.revocation_finding(&error));
             }
-            Err(finding) => (None, vec![finding]),
-        };
+        }
+        let (measurement, variants) = self.measurement(&report.measurement);
         let facts = Facts {
             report,
-            declared_product: document.product,
-            endorsement: chain.as_ref().map(|chain| &chain.endorsement),
-            report_data,
-            launch: self.launch_expectation(report),
+            declared_product: *product,
+            endorsement: endorsed.as_ref().map(|(_, endorsed)| &endorsed.chain.endorsement),
+            authentic: endorsed.as_ref().is_some_and(|(_, endorsed)| endorsed.signature.is_ok()),
+            report_data: examination.report_data,
+            launch: LaunchExpectation { measurement, variants, id_block: self.id_block == IdBlock::Required },
         };
-        findings.extend(appraisal::judge(&facts, &self.reference));
-        findings
+        appraisal::judge(&facts, &self.reference, findings);
     }
 
-    fn verify_chain(&self, document: &Document) -> Result<Arc<VerifiedChain>, Finding> {
-        let report = &document.report;
-        let signer = SignerInfo::from_bits(report.signer_info).map_err(|error| {
-            Finding::new(Cause::NotSigned, "report field KEY_INFO", "an unmasked VCEK or VLEK", error)
-        })?;
-        let verify = |endorsements: &Endorsements| {
-            chain::verify(endorsements, signer.signing_key, self.reference.product, self.anchor)
-                .map_err(|error| error.finding())
+    /// The chain that holds, and by whom; otherwise why there is none is put into `findings`.
+    fn endorsed(&self, examined: &Examined, findings: &mut Findings) -> Option<(Endorser, Rc<Endorsed>)> {
+        let Document { report, endorsements, .. } = &examined.document;
+        let signer = match examined.signer {
+            Ok(signer) => signer,
+            Err(error) => {
+                findings.add(Cause::NotSigned, "report field KEY_INFO", "an unmasked VCEK or VLEK", error);
+                return None;
+            }
         };
-        if signer.signing_key != SigningKey::Vcek || !document.endorsements.vcek.is_empty() {
-            return verify(&document.endorsements);
+        let vcek = match (signer, endorsements.vcek.as_slice()) {
+            (SigningKey::Vcek, []) => match self.vcek_at_hand(report) {
+                Ok(vcek) => Some(Same(vcek)),
+                Err(missing) => {
+                    findings.put(|| self.no_vcek(report, &missing));
+                    return None;
+                }
+            },
+            _ => None,
+        };
+        let by = Endorser { product: self.reference.product, anchor: self.anchor, vcek };
+        match examined.endorsed(signer, &by) {
+            Ok(endorsed) => Some((by, endorsed)),
+            Err(error) => {
+                findings.put(|| error.finding());
+                None
+            }
         }
-        let vcek = self.vcek_at_hand(report).map_err(|missing| {
-            let found = format!("none in the evidence, and {missing}");
-            let (cause, expected) = match self.vcek_address(report) {
-                Some(address) => (
-                    Cause::CertificateMissing,
-                    format!("a certificate in the evidence, or that of {}", address.url()),
-                ),
-                None => (Cause::CertificateNotSent, "a certificate in the evidence".to_owned()),
-            };
-            Finding::new(cause, "VCEK certificate", expected, found)
-        })?;
-        verify(&Endorsements { vcek: vcek.to_vec(), ..document.endorsements.clone() })
+    }
+
+    fn no_vcek(&self, report: &Report, missing: &Missing) -> Finding {
+        let found = format_args!("none in the evidence, and {missing}");
+        match self.vcek_address(report) {
+            Some(address) => Finding::new(
+                Cause::CertificateMissing,
+                "VCEK certificate",
+                format_args!("a certificate in the evidence, or that of {}", address.url()),
+                found,
+            ),
+            None => Finding::new(
+                Cause::CertificateNotSent,
+                "VCEK certificate",
+                "a certificate in the evidence",
+                found,
+            ),
+        }
+    }
+
+    fn revocation_finding(&self, error: &RevocationError) -> Finding {
+        let product = self.reference.product;
+        let mut expected = "a list that is valid now and names none of the certificates".to_owned();
+        if let RevocationError::Missing { kind, .. } = *error {
+            let address = Address::AmdRevocationList { product, kind };
+            expected.extend([", as at ", &address.url()]);
+        }
+        Finding::new(error.cause(), format_args!("revocation list of ARK-{product}"), expected, error)
     }
 
     /// The certificate for evidence that comes without it. Nothing of the report is verified at this point.
@@ -163,39 +188,15 @@ impl SnpVerifier {
         (allowed && chip_id != [0; 64]).then_some(Address::AmdChipKey { product, chip_id, tcb })
     }
 
-    fn check_revocation(
-        &self,
-        document: &Document,
-        chain: &VerifiedChain,
-        now: SystemTime,
-    ) -> Result<(), RevocationError> {
-        let sent = Some(document.endorsements.revocation_list.as_slice()).filter(|list| !list.is_empty());
-        match self.revocation {
-            Revocation::NotChecked => Ok(()),
-            Revocation::IfSent => revocation::check(sent, chain, now).map(|_| ()),
-            Revocation::Required => {
-                let at_hand = self.collateral.snp_crl(self.reference.product, chain.endorsement.kind);
-                revocation::require(&at_hand, sent, chain, now)
-            }
-        }
-    }
-
-    fn launch_expectation(&self, report: &Report) -> LaunchExpectation {
-        let ReferenceValues { measurement, ap_eip, product, guest_policy, .. } = self.reference;
+    /// The launch digest that the report should show, and how many there are.
+    fn measurement(&self, found: &[u8; 48]) -> ([u8; 48], usize) {
+        let ReferenceValues { measurement, ap_eip, product, .. } = self.reference;
         let measurements = self.measurements.get_or_init(|| match ap_eip {
             Some(ap_eip) => measurement::vcpu_variants(measurement, ap_eip, product),
             None => vec![measurement],
         });
-        let matching = measurements.iter().find(|variant| **variant == report.measurement);
-        let measurement = *matching.unwrap_or(&measurement);
-        let id_key_digest = match self.id_block {
-            IdBlock::NotRequired => None,
-            // A key that cannot be derived has a digest that no report shows.
-            IdBlock::Required => {
-                Some(id_block::key_digest(&measurement, guest_policy, report.guest_svn).unwrap_or([0xFF; 48]))
-            }
-        };
-        LaunchExpectation { measurement, variants: measurements.len(), id_key_digest }
+        let matching = measurements.iter().find(|variant| *variant == found);
+        (*matching.unwrap_or(&measurement), measurements.len())
     }
 }
 
@@ -211,40 +212,45 @@ impl Verifier for SnpVerifier {
         &self.name
     }
 
-    fn judge(
-        &self,
-        document: &[u8],
-        report_data: &ReportData,
-        now: SystemTime,
-    ) -> Result<Appraised, Vec<Finding>> {
-        let document = document::parse(document).map_err(|error| {
-            vec![Finding::new(Cause::Unreadable, "attestation document", "a well-formed SNP report", error)]
-        })?;
-        let findings = self.findings(&document, report_data, now);
+    fn judge(&self, examination: &Examination<'_>, findings: &mut Findings) -> Option<Appraised> {
+        let examined = match examination.snp() {
+            Ok(examined) => examined,
+            Err(error) => {
+                findings.add(Cause::Unreadable, "attestation document", "a well-formed SNP report", error);
+                return None;
+            }
+        };
+        self.examine(examined, examination, findings);
         if !findings.is_empty() {
-            return Err(findings);
+            return None;
         }
-        let values = claims::collect(&document.report, self.reference.product)
-            .map_err(|error| vec![Finding::new(Cause::Unreadable, "claims", "readable fields", error)])?;
-        Ok(Appraised { host_data: document.report.host_data, values })
+        let report = &examined.document.report;
+        match claims::collect(report, self.reference.product) {
+            Ok(values) => Some(Appraised { host_data: report.host_data, values }),
+            Err(error) => {
+                findings.add(Cause::Unreadable, "claims", "readable fields", error);
+                None
+            }
+        }
     }
 }
 
 /// Is the report signed by the endorsement key, and is every certificate valid now?
-fn authenticity(report: &Report, chain: &VerifiedChain, now: SystemTime) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn authenticity(endorsed: &Endorsed, now: SystemTime, findings: &mut Findings) {
+    let Endorsed { chain, signature } = endorsed;
     for (place, not_before, not_after) in chain.out_of_date(now) {
-        let expected = format!("the time from {} to {}", moment::text(*not_before), moment::text(*not_after));
-        findings.push(Finding::new(
-            Cause::CertificateDates,
-            format!("{place} certificate validity"),
-            expected,
-            moment::text(now),
-        ));
+        findings.put(|| {
+            let (from, until) = (moment::text(*not_before), moment::text(*not_after));
+            Finding::new(
+                Cause::CertificateDates,
+                format_args!("{place} certificate validity"),
+                format_args!("the time from {from} to {until}"),
+                moment::text(now),
+            )
+        });
     }
-    if let Err(error) = signature::verify(report, &chain.endorsement.public_key) {
-        let expected = format!("a signature by the {}", chain.endorsement.kind);
-        findings.push(Finding::new(Cause::Signature, "report field SIGNATURE", expected, error));
+    if let Err(error) = signature {
+        let expected = format_args!("a signature by the {}", chain.endorsement.kind);
+        findings.add(Cause::Signature, "report field SIGNATURE", expected, error);
     }
-    findings
 }

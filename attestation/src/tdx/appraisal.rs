@@ -10,7 +10,7 @@ use super::{
     Quote, ReferenceValues, TdReport,
     platform::{ComponentStatus, Platform},
 };
-use crate::{Cause, Finding, ReportData, nearest};
+use crate::{Cause, Findings, ReportData, findings::Hex, nearest};
 
 /// `TDATTRIBUTES.SEPT_VE_DISABLE`: the guest gets no exception for pages that the host takes away. A TD must have
 /// this attribute, and no other one (Intel TDX Module ABI specification, table "ATTRIBUTES").
@@ -31,43 +31,31 @@ pub(super) struct Facts<'a> {
     pub(super) report_data: &'a ReportData,
 }
 
-/// Lists everything about the evidence that the reference values, or the specification, do not allow.
-pub(super) fn judge(facts: &Facts<'_>, reference: &ReferenceValues) -> Vec<Finding> {
-    let mut findings = Findings::default();
+/// Finds everything about the evidence that the reference values, or the specification, do not allow.
+pub(super) fn judge(facts: &Facts<'_>, reference: &ReferenceValues, findings: &mut Findings) {
+    let mut judge = Judge(findings);
     let body = &facts.quote.body;
-    findings.bytes(
+    judge.0.bytes(
         Cause::QuotingEnclaveVendor,
         "quote field QE_VENDOR_ID",
         &INTEL_QE_VENDOR_ID,
         &facts.quote.header.qe_vendor_id,
     );
-    findings.binding(facts, reference);
-    findings.module(body, reference);
-    findings.td(body, reference);
+    judge.binding(facts, reference);
+    judge.module(body, reference);
+    judge.td(body, reference);
     if let Some(platform) = facts.platform {
-        findings.tcb(platform, reference);
-        findings.platform(platform, reference);
+        judge.tcb(platform, reference);
+        judge.platform(platform, reference);
     }
-    findings.0
 }
 
-#[derive(Default)]
-struct Findings(Vec<Finding>);
+struct Judge<'a>(&'a mut Findings);
 
-impl Findings {
-    fn add(&mut self, cause: Cause, field: impl Into<String>, expected: impl Display, found: impl Display) {
-        self.0.push(Finding::new(cause, field, expected, found));
-    }
-
-    fn bytes(&mut self, cause: Cause, field: &str, expected: &[u8], found: &[u8]) {
-        if expected != found {
-            self.add(cause, field, hex::encode(expected), hex::encode(found));
-        }
-    }
-
+impl Judge<'_> {
     fn binding(&mut self, facts: &Facts<'_>, reference: &ReferenceValues) {
         let body = &facts.quote.body;
-        self.bytes(Cause::ReportData, "quote field REPORT_DATA", &facts.report_data.0, &body.report_data);
+        self.0.bytes(Cause::ReportData, "quote field REPORT_DATA", &facts.report_data.0, &body.report_data);
         let allowed = match body.mr_config_id.split_first_chunk() {
             Some((host_data, padding)) => {
                 *padding == [0; 16] && reference.allowed_host_data.contains(host_data)
@@ -77,21 +65,21 @@ impl Findings {
         if !allowed {
             let digest = nearest::one_of(&body.mr_config_id, &reference.allowed_host_data, "policy hashes");
             let expected = format_args!("{digest}, then 16 zero bytes");
-            self.add(Cause::HostData, "quote field MR_CONFIG_ID", expected, hex::encode(body.mr_config_id));
+            self.0.add(Cause::HostData, "quote field MR_CONFIG_ID", expected, Hex(&body.mr_config_id));
         }
     }
 
     /// The TDX module, which isolates TDs from the host.
     fn module(&mut self, body: &TdReport, reference: &ReferenceValues) {
-        self.bytes(Cause::Module, "quote field MR_SEAM", &reference.mr_seam, &body.mr_seam);
-        self.bytes(Cause::ModuleSigner, "quote field MR_SIGNER_SEAM", &[0; 48], &body.mr_signer_seam);
-        self.bytes(Cause::ModuleSigner, "quote field SEAM_ATTRIBUTES", &[0; 8], &body.seam_attributes);
+        self.0.bytes(Cause::Module, "quote field MR_SEAM", &reference.mr_seam, &body.mr_seam);
+        self.0.bytes(Cause::ModuleSigner, "quote field MR_SIGNER_SEAM", &[0; 48], &body.mr_signer_seam);
+        self.0.bytes(Cause::ModuleSigner, "quote field SEAM_ATTRIBUTES", &[0; 8], &body.seam_attributes);
     }
 
     fn td(&mut self, body: &TdReport, reference: &ReferenceValues) {
         let attributes = u64::from_le_bytes(body.td_attributes);
         if attributes & DEBUG != 0 {
-            self.add(
+            self.0.add(
                 Cause::TdAttributes,
                 "quote field TD_ATTRIBUTES.DEBUG",
                 "off",
@@ -100,7 +88,7 @@ impl Findings {
         }
         if attributes & !DEBUG != TD_ATTRIBUTES {
             let expected = format_args!("{TD_ATTRIBUTES:#x}, SEPT_VE_DISABLE and nothing else");
-            self.add(
+            self.0.add(
                 Cause::TdAttributes,
                 "quote field TD_ATTRIBUTES",
                 expected,
@@ -109,28 +97,28 @@ impl Findings {
         }
         let (expected, found) = (u64::from_le_bytes(reference.xfam), u64::from_le_bytes(body.xfam));
         if (expected ^ found) & !CONTROL_FLOW_ENFORCEMENT != 0 {
-            self.bytes(Cause::Xfam, "quote field XFAM", &reference.xfam, &body.xfam);
+            self.0.bytes(Cause::Xfam, "quote field XFAM", &reference.xfam, &body.xfam);
         }
-        self.bytes(Cause::MrTd, "quote field MR_TD", &reference.mr_td, &body.mr_td);
+        self.0.bytes(Cause::MrTd, "quote field MR_TD", &reference.mr_td, &body.mr_td);
         for (number, (expected, found)) in reference.rtmrs.iter().zip(&body.rtmrs).enumerate() {
-            self.bytes(Cause::Rtmr, &format!("quote field RTMR{number}"), expected, found);
+            self.0.bytes(Cause::Rtmr, format_args!("quote field RTMR{number}"), expected, found);
         }
         if let Some(added) = &body.tdx_1_5 {
             // A service TD can take this one's memory elsewhere.
-            self.bytes(Cause::ServiceTd, "quote field MR_SERVICE_TD", &[0; 48], &added.mr_service_td);
+            self.0.bytes(Cause::ServiceTd, "quote field MR_SERVICE_TD", &[0; 48], &added.mr_service_td);
         }
     }
 
     fn tcb(&mut self, platform: &Platform, reference: &ReferenceValues) {
         for component in &platform.tcb {
             if component.status != TcbStatus::UpToDate {
-                self.add(component.cause, component.of, TcbStatus::UpToDate, component);
+                self.0.add(component.cause, component.of, TcbStatus::UpToDate, component);
             }
         }
         if let Some(minimum) = reference.minimum_tcb_evaluation_data_number {
             let found = platform.tcb_evaluation_data_number;
             if found < minimum {
-                self.add(
+                self.0.add(
                     Cause::CollateralTooOld,
                     "TCB evaluation data number of the collateral",
                     format_args!("at least {minimum}"),
@@ -147,7 +135,7 @@ impl Findings {
                 1 => "1 (scalable)".to_owned(),
                 other => other.to_string(),
             };
-            self.add(
+            self.0.add(
                 Cause::MemoryIntegrity,
                 "PCK certificate field SGX Type",
                 "2 (scalable with integrity)",
@@ -155,10 +143,10 @@ impl Findings {
             );
         }
         if reference.smt_disabled && platform.smt_enabled != Some(false) {
-            self.add(Cause::Smt, "PCK certificate field SMT Enabled", "false", said(platform.smt_enabled));
+            self.0.add(Cause::Smt, "PCK certificate field SMT Enabled", "false", said(platform.smt_enabled));
         }
         if reference.static_platform && platform.dynamic_platform != Some(false) {
-            self.add(
+            self.0.add(
                 Cause::DynamicPlatform,
                 "PCK certificate field Dynamic Platform",
                 "false",
@@ -172,8 +160,9 @@ impl Findings {
                 Some(piid) => (Cause::PlatformNotListed, hex::encode(piid)),
                 None => (Cause::PlatformUnnamed, said(None).to_owned()),
             };
-            let expected = nearest::one_of(&piid.unwrap_or_default(), allowed, "platform instances");
-            self.add(cause, "PCK certificate field Platform Instance ID", expected, found);
+            let own = piid.unwrap_or_default();
+            let expected = nearest::one_of(&own, allowed, "platform instances");
+            self.0.add(cause, "PCK certificate field Platform Instance ID", expected, found);
         }
     }
 }
@@ -249,9 +238,10 @@ mod tests {
                 component(Cause::QuotingEnclaveTcb, "quoting enclave TCB status", TcbStatus::Revoked),
             ],
         );
-        let mut findings = Findings::default();
-        findings.tcb(&platform, &reference());
-        let causes: Vec<_> = findings.0.iter().map(|finding| (finding.cause, &*finding.field)).collect();
+        let mut findings = Findings::telling();
+        Judge(&mut findings).tcb(&platform, &reference());
+        let findings = findings.into_told();
+        let causes: Vec<_> = findings.iter().map(|finding| (finding.cause, &*finding.field)).collect();
         assert_eq!(
             causes,
             [
@@ -270,9 +260,10 @@ mod tests {
             (Some([5; 16]), Cause::PlatformNotListed, false),
             (None, Cause::PlatformUnnamed, false),
         ] {
-            let mut findings = Findings::default();
-            findings.platform(&platform(piid, Vec::new()), &listing);
-            let [finding] = &findings.0[..] else { panic!("{findings:?}", findings = findings.0) };
+            let mut findings = Findings::telling();
+            Judge(&mut findings).platform(&platform(piid, Vec::new()), &listing);
+            let findings = findings.into_told();
+            let [finding] = &findings[..] else { panic!("{findings:?}") };
             assert_eq!(finding.cause, cause);
             assert!(finding.expected.starts_with("one of 2 allowed platform instances"), "{finding}");
             assert_eq!(finding.expected.contains(&hex::encode(near[1])), nearest, "{finding}");
@@ -297,9 +288,10 @@ mod tests {
             report_data: [0; 64],
             tdx_1_5: Some(added),
         };
-        let mut findings = Findings::default();
-        findings.td(&body, &reference());
-        let causes: Vec<_> = findings.0.iter().map(|finding| (finding.cause, &*finding.field)).collect();
+        let mut findings = Findings::telling();
+        Judge(&mut findings).td(&body, &reference());
+        let findings = findings.into_told();
+        let causes: Vec<_> = findings.iter().map(|finding| (finding.cause, &*finding.field)).collect();
         assert_eq!(causes, [(Cause::ServiceTd, "quote field MR_SERVICE_TD")]);
     }
 }

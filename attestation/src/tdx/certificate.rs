@@ -39,6 +39,12 @@ pub enum CertificateError {
     /// More than any chain has.
     #[error("more than {MAX_CHAIN} certificates")]
     TooMany,
+    /// Longer than any certificate of the vendor.
+    #[error("a certificate that is longer than any of Intel's")]
+    TooLong,
+    /// More extensions than any certificate of the vendor.
+    #[error("a certificate with more extensions than any of Intel's")]
+    TooManyExtensions,
     /// Not X.509.
     #[error("bytes that are not a DER X.509 certificate")]
     NotDer,
@@ -62,7 +68,9 @@ pub enum CertificateError {
 impl From<FormError> for CertificateError {
     fn from(error: FormError) -> Self {
         match error {
+            FormError::TooLong => Self::TooLong,
             FormError::NotDer => Self::NotDer,
+            FormError::TooManyExtensions => Self::TooManyExtensions,
             FormError::SignatureAlgorithm => Self::SignatureAlgorithm,
             FormError::DuplicateExtension => Self::DuplicateExtension,
             FormError::UnknownCriticalExtension => Self::UnknownCriticalExtension,

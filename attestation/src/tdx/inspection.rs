@@ -275,7 +275,7 @@ impl Links<'_> {
 
 fn validity_check(holds: &str, spans: &[Validity], now: SystemTime) -> Check {
     let faults: Vec<_> =
-        spans.iter().filter_map(|span| span.finding(now)).map(|finding| finding.to_string()).collect();
+        spans.iter().filter(|span| !span.covers(now)).map(|span| span.finding(now).to_string()).collect();
     match faults.as_slice() {
         [] => Check::Verified(holds.to_owned()),
         faults => Check::Failed(faults.join("; ")),

@@ -65,6 +65,8 @@ pub(super) enum PlatformError {
     Revoked(Dated),
     /// The QE report does not vouch for the attestation key.
     QeReportData,
+    /// The platform did not sign the QE report.
+    QeReportSignature,
     /// There is no moment at which collateral and certificates were all valid.
     NeverValid,
     /// Intel's rules do not accept the quote: the reason as `dcap-qvl` gives it.
@@ -116,6 +118,10 @@ impl Platform {
     ) -> Result<Self, PlatformError> {
         same_platform(chain, collateral)?;
         vouches_for_key(quote)?;
+        // Intel's rules check it too, and many things before it. Whoever has no platform gets no further than this.
+        if !chain.signed_qe_report(quote) {
+            return Err(PlatformError::QeReportSignature);
+        }
         let certificates =
             [chain.leaf.dated(Dated::PckCertificate), chain.intermediate.dated(Dated::PckCaCertificate)];
         let moment = collateral.common_moment(&certificates).ok_or(PlatformError::NeverValid)?;
@@ -227,6 +233,12 @@ impl PlatformError {
                 "the SHA-256 of attestation key and QE authentication data, then zeros",
                 "other bytes: the quoting enclave did not make the attestation key",
             ),
+            Self::QeReportSignature => Finding::new(
+                Cause::QuoteRules,
+                "quote",
+                "one that Intel's rules accept",
+                "a signature of qe_report that does not verify with the key of the PCK certificate",
+            ),
             Self::NeverValid => Finding::new(
                 Cause::CollateralFaulty,
                 "collateral",
@@ -289,6 +301,15 @@ fn for_dcap_qvl(
         qe_identity_signature: parts.qe_identity_signature,
         pck_certificate_chain: Some(chain.pem()?),
     })
+}
+
+impl PckChain {
+    /// Did the platform's key sign the report of the quoting enclave?
+    fn signed_qe_report(&self, quote: &Quote) -> bool {
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.leaf.point())
+            .verify(&quote.qe_report.encode(), &quote.qe_report_signature)
+            .is_ok()
+    }
 }
 
 fn flag(flag: PckCertFlag) -> Option<bool> {

@@ -7,6 +7,9 @@ use x509_cert::{crl::CertificateList, der::Decode, name::Name};
 use super::certificate::{Certificate, ECDSA_WITH_SHA256};
 use crate::x509::{signed_part, without_zeros};
 
+/// Longest list that is read, in bytes: as much as is fetched of one. Intel's for PCK certificates is the longest, with some 100,000.
+const MAX_LENGTH: usize = 2 << 20;
+
 /// A list whose form is right. Nothing is verified yet.
 pub(super) struct RevocationList {
     signed: Vec<u8>,
@@ -21,6 +24,9 @@ pub(super) struct RevocationList {
 /// What is wrong with the form of a revocation list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RevocationListError {
+    /// Longer than any.
+    #[error("a list of more than {MAX_LENGTH} bytes")]
+    TooLong,
     /// Not X.509.
     #[error("bytes that are not a DER X.509 revocation list")]
     NotDer,
@@ -37,6 +43,9 @@ pub enum RevocationListError {
 
 impl RevocationList {
     pub(super) fn parse(der: &[u8]) -> Result<Self, RevocationListError> {
+        if der.len() > MAX_LENGTH {
+            return Err(RevocationListError::TooLong);
+        }
         let list: CertificateList =
             CertificateList::from_der(der).map_err(|_| RevocationListError::NotDer)?;
         let signed = signed_part(der).ok_or(RevocationListError::NotDer)?.to_vec();

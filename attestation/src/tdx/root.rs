@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 const INTEL: &[u8] = include_bytes!("roots/intel-sgx-root-ca.der");
 
 /// Whose root key a verifier trusts.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub enum TrustRoot {
     /// The root key that Intel published for SGX and TDX.
     #[default]

@@ -55,19 +55,22 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// `None` if `now` is in the span.
-    pub(super) fn finding(&self, now: SystemTime) -> Option<Finding> {
+    /// Whether `now` is in the span.
+    pub(super) fn covers(&self, now: SystemTime) -> bool {
+        (self.not_before..=self.not_after).contains(&now)
+    }
+
+    /// That `now` is not in the span.
+    pub(super) fn finding(&self, now: SystemTime) -> Finding {
         let Self { of, not_before, not_after } = *self;
-        (now < not_before || now > not_after).then(|| {
-            let expected =
-                format!("the time from {} to {}", moment::text(not_before), moment::text(not_after));
-            let cause = match of {
-                // These come with the quote, so that fetching does not help.
-                Dated::PckCertificate | Dated::RootCertificate => Cause::CertificateDates,
-                _ => Cause::CollateralDates,
-            };
-            Finding::new(cause, format!("{of} validity"), expected, moment::text(now))
-        })
+        let (from, until) = (moment::text(not_before), moment::text(not_after));
+        let cause = match of {
+            // These come with the quote, so that fetching does not help.
+            Dated::PckCertificate | Dated::RootCertificate => Cause::CertificateDates,
+            _ => Cause::CollateralDates,
+        };
+        let expected = format_args!("the time from {from} to {until}");
+        Finding::new(cause, format_args!("{of} validity"), expected, moment::text(now))
     }
 }
 

@@ -1,14 +1,18 @@
 //! Appraisal of TDX evidence: reads it, verifies it, and lets [`super::appraisal`] judge it.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use super::{
-    Quote, ReferenceValues, TrustRoot,
+    Document, ReferenceValues, TrustRoot,
     appraisal::{self, Facts},
-    claims, document, pck,
-    platform::{self, Platform},
+    claims,
+    examined::Examined,
+    pck::PckChain,
+    platform::Platform,
 };
-use crate::{Appraised, Cause, CollateralSource, EvidenceType, Finding, ReportData, Verifier};
+use crate::{
+    Appraised, Cause, CollateralSource, EvidenceType, Examination, Finding, Findings, Missing, Verifier,
+};
 
 /// Appraises TDX evidence against one entry of reference values.
 pub struct TdxVerifier {
@@ -37,38 +41,63 @@ impl TdxVerifier {
         self
     }
 
-    /// Everything against a quote.
-    fn findings(&self, quote: &Quote, report_data: &ReportData, now: SystemTime) -> Vec<Finding> {
-        let platform = self.platform(quote);
-        let mut findings = match &platform {
-            Ok(platform) => platform.validity.iter().filter_map(|span| span.finding(now)).collect(),
-            Err(finding) => vec![finding.clone()],
-        };
-        if !platform::is_signed(quote) {
-            let expected = "a signature by the attestation key";
-            findings.push(Finding::new(
+    /// Puts everything against the evidence into `findings`.
+    fn examine(&self, examined: &Examined, examination: &Examination<'_>, findings: &mut Findings) {
+        let platform = self.platform(examined, findings);
+        let spans = platform.iter().flat_map(|platform| &platform.validity);
+        for span in spans.filter(|span| !span.covers(examination.now)) {
+            findings.put(|| span.finding(examination.now));
+        }
+        if !examined.is_signed() {
+            findings.add(
                 Cause::Signature,
                 "quote field SIGNATURE",
-                expected,
+                "a signature by the attestation key",
                 "one that does not verify",
-            ));
+            );
         }
-        let facts = Facts { quote, platform: platform.as_deref().ok(), report_data };
-        findings.extend(appraisal::judge(&facts, &self.reference));
-        findings
+        let facts = Facts {
+            quote: &examined.document.quote,
+            platform: platform.as_deref(),
+            report_data: examination.report_data,
+        };
+        appraisal::judge(&facts, &self.reference, findings);
     }
 
     /// One reason if it fails: what is above a broken link has no meaning.
-    fn platform(&self, quote: &Quote) -> Result<Arc<Platform>, Finding> {
-        let chain = pck::verify(&quote.pck_chain, &self.root).map_err(|error| error.finding())?;
-        let fmspc = chain.platform.fmspc;
-        let collateral = self.collateral.tdx_collateral(fmspc, chain.ca).map_err(|missing| {
-            let field = format!("collateral for FMSPC {} ({} CA)", hex::encode(fmspc), chain.ca.name());
-            Finding::new(Cause::CollateralMissing, field, "what Intel publishes about the platform", missing)
-        })?;
-        collateral.verify(&self.root).map_err(|fault| fault.finding())?;
-        platform::appraise(quote, &chain, &collateral, &self.root).map_err(|error| error.finding())
+    fn platform(&self, examined: &Examined, findings: &mut Findings) -> Option<Arc<Platform>> {
+        let chain = match examined.chain(&self.root) {
+            Ok(chain) => chain,
+            Err(error) => {
+                findings.put(|| error.finding());
+                return None;
+            }
+        };
+        let collateral = match self.collateral.tdx_collateral(chain.platform.fmspc, chain.ca) {
+            Ok(collateral) => collateral,
+            Err(missing) => {
+                findings.put(|| no_collateral(&chain, &missing));
+                return None;
+            }
+        };
+        // What a quote says that nobody signed is not worth Intel's rules.
+        if !examined.is_signed() {
+            return None;
+        }
+        match examined.platform(&chain, &collateral, &self.root) {
+            Ok(platform) => Some(platform),
+            Err(error) => {
+                findings.put(|| error.finding());
+                None
+            }
+        }
     }
+}
+
+fn no_collateral(chain: &PckChain, missing: &Missing) -> Finding {
+    let fmspc = hex::encode(chain.platform.fmspc);
+    let field = format_args!("collateral for FMSPC {fmspc} ({} CA)", chain.ca.name());
+    Finding::new(Cause::CollateralMissing, field, "what Intel publishes about the platform", missing)
 }
 
 impl Verifier for TdxVerifier {
@@ -80,28 +109,26 @@ impl Verifier for TdxVerifier {
         &self.name
     }
 
-    fn judge(
-        &self,
-        document: &[u8],
-        report_data: &ReportData,
-        now: SystemTime,
-    ) -> Result<Appraised, Vec<Finding>> {
-        let document = document::parse(document).map_err(|error| {
-            vec![Finding::new(Cause::Unreadable, "attestation document", "a well-formed TDX quote", error)]
-        })?;
-        let quote = &document.quote;
-        let findings = self.findings(quote, report_data, now);
-        if !findings.is_empty() {
-            return Err(findings);
-        }
-        let (host_data, _) = quote
-            .body
-            .mr_config_id
-            .split_first_chunk()
+    fn judge(&self, examination: &Examination<'_>, findings: &mut Findings) -> Option<Appraised> {
+        let examined = match examination.tdx() {
+            Ok(examined) => examined,
+            Err(error) => {
+                findings.add(Cause::Unreadable, "attestation document", "a well-formed TDX quote", error);
+                return None;
+            }
+        };
+        self.examine(examined, examination, findings);
+        let Document { quote, .. } = &examined.document;
+        match quote.body.mr_config_id.split_first_chunk() {
+            Some((host_data, _)) if findings.is_empty() => {
+                Some(Appraised { host_data: *host_data, values: claims::collect(&examined.document) })
+            }
+            Some(_) => None,
             // A field of 48 bytes has 32.
-            .ok_or_else(|| {
-                vec![Finding::new(Cause::Unreadable, "quote field MR_CONFIG_ID", "48 bytes", "fewer")]
-            })?;
-        Ok(Appraised { host_data: *host_data, values: claims::collect(&document) })
+            None => {
+                findings.add(Cause::Unreadable, "quote field MR_CONFIG_ID", "48 bytes", "fewer");
+                None
+            }
+        }
     }
 }

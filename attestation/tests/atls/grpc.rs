@@ -51,7 +51,8 @@ async fn a_refused_server_is_not_worth_another_attempt() {
     );
     assert!(matches!(server, Err(HandshakeError::RefusedByPeer(_))));
     let error = client.unwrap_err();
-    let ConnectError::Handshake { cause: HandshakeError::Refused(Refusal::Rejected(_)), .. } = &error else {
+    let ConnectError::Handshake { cause: HandshakeError::Refused(Refusal::Rejected { .. }), .. } = &error
+    else {
         panic!("{error}")
     };
     assert!(!error.is_transient());

@@ -5,6 +5,11 @@
 mod attacks;
 #[cfg(test)]
 mod clients;
+#[cfg(test)]
+#[path = "../support/clock.rs"]
+mod clock;
+#[cfg(test)]
+mod costs;
 #[cfg(feature = "grpc")]
 #[cfg(test)]
 mod grpc;
@@ -18,3 +23,5 @@ mod nonces;
 mod openssl;
 #[cfg(test)]
 mod parts;
+#[cfg(test)]
+mod queue;

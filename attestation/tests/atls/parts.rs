@@ -59,10 +59,20 @@ pub(crate) fn verifiers_of_another_guest() -> Verifiers {
     verifiers_of([8; 32])
 }
 
+/// So many entries, of which the last accepts the guest on our processor.
+pub(crate) fn entries(count: usize) -> Verifiers {
+    let host_data = |number| if number + 1 == count { HOST_DATA } else { [9; 32] };
+    (0..count).map(|number| verifier(number, host_data(number))).collect()
+}
+
 fn verifiers_of(host_data: [u8; 32]) -> Verifiers {
+    Arc::new([verifier(0, host_data)])
+}
+
+fn verifier(number: usize, host_data: [u8; 32]) -> Box<dyn Verifier> {
     let mut values = processor().reference_values();
     values.allowed_host_data = vec![host_data];
-    Arc::new([Box::new(SnpVerifier::new("simulated-0", values, processor().trust_anchor()))])
+    Box::new(SnpVerifier::new(format!("simulated-{number}"), values, processor().trust_anchor()))
 }
 
 pub(crate) fn acceptor() -> Acceptor {
@@ -125,8 +135,8 @@ pub(crate) fn nonce_of(hints: &[&[u8]]) -> Vec<u8> {
 
 /// The only finding of the only verifier.
 fn only_finding(refusal: &Refusal) -> &Finding {
-    let Refusal::Rejected(rejections) = refusal else { panic!("{refusal:?}") };
-    let [rejection] = rejections.as_slice() else { panic!("{refusal:?}") };
+    let Refusal::Rejected { nearest, others: 0 } = refusal else { panic!("{refusal:?}") };
+    let [rejection] = nearest.as_slice() else { panic!("{refusal:?}") };
     let [finding] = rejection.findings.as_slice() else { panic!("{refusal:?}") };
     finding
 }

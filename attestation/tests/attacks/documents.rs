@@ -51,7 +51,6 @@ fn a_report_that_is_all_zero_but_for_its_version_is_refused_for_every_field() {
         ("report field REPORT_DATA", &*zeros(64)),
         ("report field HOST_DATA", &*zeros(32)),
         ("report field MEASUREMENT", &*zeros(48)),
-        ("report field ID_KEY_DIGEST", &*zeros(48)),
         ("report field POLICY", "guest policy does not set bit 17, which must be one"),
         ("launch TCB part BOOT_LOADER", "0"),
         ("launch TCB part SNP", "0"),

@@ -169,8 +169,8 @@ impl Advice for CoordinatorError {
 
 fn attestation_advice(refusal: &Refusal) -> &'static str {
     let host_data = match refusal {
-        Refusal::Rejected(rejections) => {
-            let mut findings = rejections.iter().flat_map(|rejection| &rejection.findings);
+        Refusal::Rejected { nearest, .. } => {
+            let mut findings = nearest.iter().flat_map(|rejection| &rejection.findings);
             findings.any(|finding| finding.cause == Cause::HostData)
         }
         Refusal::NoEvidence | Refusal::NoVerifier { .. } => false,
@@ -213,7 +213,7 @@ mod tests {
         let finding =
             Finding { cause, field: field.to_owned(), expected: "1".to_owned(), found: "2".to_owned() };
         let rejection = Rejection { verifier: "simulated-0".to_owned(), findings: vec![finding] };
-        handshake(HandshakeError::Refused(Refusal::Rejected(vec![rejection])))
+        handshake(HandshakeError::Refused(Refusal::Rejected { nearest: vec![rejection], others: 0 }))
     }
 
     #[test]

@@ -10,11 +10,14 @@ use sha2::{Digest as _, Sha256};
 use x509_cert::{
     Certificate,
     der::{DecodePem, Encode, oid::ObjectIdentifier},
-    ext::pkix::BasicConstraints,
+    ext::pkix::{BasicConstraints, ExtendedKeyUsage},
 };
 
 /// The whole subject name (RFC 4514) of the certificate of the key that signs transitions.
 const TRANSITION_SIGNER: &str = "CN=system:coordinator:transitions";
+
+/// The only purpose of that certificate, where it names any: those of older deployments do not.
+const TRANSITION_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.9901.3.100");
 
 const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 
@@ -36,6 +39,9 @@ pub(crate) enum CertificateError {
     /// It may sign certificates, and must not.
     #[error("it is the certificate of an authority, and must not be")]
     Authority,
+    /// It may serve another purpose, and must not.
+    #[error("it is for other purposes than signing transitions")]
+    Purpose,
     /// Its name is another one.
     #[error("its name is not {expected}")]
     Name {
@@ -99,8 +105,13 @@ impl P384Certificate {
             return Err(CertificateError::Name { expected: TRANSITION_SIGNER });
         }
         match tbs.get_extension::<BasicConstraints>() {
-            Ok(None | Some((_, BasicConstraints { ca: false, .. }))) => Ok(()),
-            _ => Err(CertificateError::Authority),
+            Ok(None | Some((_, BasicConstraints { ca: false, .. }))) => {}
+            _ => return Err(CertificateError::Authority),
+        }
+        match tbs.get_extension::<ExtendedKeyUsage>() {
+            Ok(None) => Ok(()),
+            Ok(Some((_, purposes))) if purposes.0 == [TRANSITION_SIGNING] => Ok(()),
+            _ => Err(CertificateError::Purpose),
         }
     }
 

@@ -9,7 +9,10 @@ use p384::{
     ecdsa::{DerSignature, Signature, SigningKey, signature::hazmat::PrehashSigner},
     pkcs8::EncodePrivateKey,
 };
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    PKCS_ECDSA_P384_SHA384,
+};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -47,7 +50,18 @@ impl Scribe {
 
     /// Another certificate for the key that signs transitions.
     pub(crate) fn replace_signer(&mut self, name: &str, authority: bool) {
-        let certificate = params(name, authority).signed_by(&self.signer_key(), &self.root).unwrap();
+        self.replace_signer_by(&params(name, authority));
+    }
+
+    /// One for these purposes.
+    pub(crate) fn replace_signer_for(&mut self, purposes: &[ExtendedKeyUsagePurpose]) {
+        let mut params = params("system:coordinator:transitions", false);
+        params.extended_key_usages = purposes.to_vec();
+        self.replace_signer_by(&params);
+    }
+
+    fn replace_signer_by(&mut self, params: &CertificateParams) {
+        let certificate = params.signed_by(&self.signer_key(), &self.root).unwrap();
         self.history.anchors.transition_signer = certificate.pem().into_bytes();
     }
 

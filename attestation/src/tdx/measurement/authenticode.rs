@@ -47,8 +47,10 @@ pub(super) fn digest(file: &[u8]) -> Result<[u8; 48], PeError> {
     }
     for section in headers.sections {
         let bytes = file.get(section).ok_or(PeError::ContentCut)?;
+        // Before it is hashed: thousands of sections could each be the whole file.
+        hashed =
+            hashed.checked_add(bytes.len()).filter(|sum| *sum <= file.len()).ok_or(PeError::ContentCut)?;
         hash.update(bytes);
-        hashed = hashed.checked_add(bytes.len()).ok_or(PeError::ContentCut)?;
     }
     // What comes after the sections, without the signatures at the very end.
     let end = file.len().checked_sub(headers.signatures_length).ok_or(PeError::ContentCut)?;

@@ -1,3 +1,5 @@
+use rcgen::ExtendedKeyUsagePurpose;
+
 use super::*;
 use crate::history::testing::{Scribe, check, manifest_of};
 
@@ -231,6 +233,23 @@ fn a_transition_signer_that_could_be_something_else_is_refused() {
     assert_eq!(refusal("system:coordinator:transitions", false), None);
     assert!(matches!(refusal("shop", false), Some(CertificateError::Name { .. })));
     assert_eq!(refusal("system:coordinator:transitions", true), Some(CertificateError::Authority));
+}
+
+#[test]
+fn a_transition_signer_with_another_purpose_is_refused() {
+    let refusal = |purposes: &[ExtendedKeyUsagePurpose]| {
+        let mut scribe = Scribe::new();
+        scribe.replace_signer_for(purposes);
+        scribe.set(&manifest_of("one", &["a"]), &["a"]);
+        check(&scribe.history).err().map(|error| error.to_string())
+    };
+    let own = ExtendedKeyUsagePurpose::Other(vec![1, 3, 9901, 3, 100]);
+    assert_eq!(refusal(&[]), None, "as older deployments have it");
+    assert_eq!(refusal(std::slice::from_ref(&own)), None);
+    for purposes in [vec![ExtendedKeyUsagePurpose::ServerAuth], vec![own, ExtendedKeyUsagePurpose::Any]] {
+        let told = refusal(&purposes);
+        assert!(told.as_ref().is_some_and(|told| told.contains("other purposes")), "{told:?}");
+    }
 }
 
 #[test]
