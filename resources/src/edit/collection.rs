@@ -1,6 +1,7 @@
 //! Changes of lists and maps: which parts stay, which go, which come.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     ops::Range,
 };
@@ -58,7 +59,7 @@ impl<'v> Change<'_, 'v> {
         }
         let added: Map<String, Value> = new
             .iter()
-            .filter(|(key, value)| says.get(key.as_str()) != Some(value))
+            .filter(|(key, value)| says.get(*key).is_none_or(|said| **said != **value))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         if kept.is_empty() {
@@ -152,27 +153,23 @@ impl<'v> Change<'_, 'v> {
     }
 
     /// What the entries that stay in the text will say: explicit ones what is wanted, merges what they take in.
-    fn says(
+    fn says<'n>(
         &self,
         entries: &[Entry],
         keys: &[Option<String>],
-        new: &Map<String, Value>,
+        new: &'n Map<String, Value>,
         with_merges: bool,
-    ) -> Map<String, Value> {
-        let mut says = Map::new();
+    ) -> HashMap<String, Cow<'n, Value>> {
+        let mut says = HashMap::new();
         for (entry, key) in entries.iter().zip(keys) {
             match key {
-                Some(key) => {
-                    if let Some(value) = new.get(key) {
-                        says.insert(key.clone(), value.clone());
-                    }
-                }
+                Some(key) => says.extend(new.get(key).map(|value| (key.clone(), Cow::Borrowed(value)))),
                 None if with_merges => {
                     for source in value::merged(self.tree, entry.value).unwrap_or_default() {
                         let wanted = self.wanted.get(&source).map(|wanted| (*wanted).clone());
                         let value = wanted.or_else(|| value::part(self.tree, source));
                         if let Some(Value::Object(map)) = value {
-                            says.extend(map);
+                            says.extend(map.into_iter().map(|(key, value)| (key, Cow::Owned(value))));
                         }
                     }
                 }
