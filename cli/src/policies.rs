@@ -5,6 +5,7 @@ mod files;
 mod resources;
 #[cfg(test)]
 mod tests;
+mod yaml;
 
 use std::{borrow::Cow, collections::BTreeSet, fmt, io, path::PathBuf};
 
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use annotation::{AnnotationError, is_initdata};
 
-use crate::failure::Advice;
+use crate::{failure::Advice, workspace::WorkspaceError};
 
 /// A pod, or what makes pods, with the policy in its annotations.
 #[derive(Clone, Debug)]
@@ -39,6 +40,12 @@ pub(crate) enum PoliciesError {
     /// A path cannot be read.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// A resource file cannot be read.
+    #[error(transparent)]
+    File(#[from] WorkspaceError),
+    /// A file would become more than a file may become.
+    #[error("{} is too much: {what}", file.display())]
+    TooMuch { file: PathBuf, what: String },
     /// There are no resource files.
     #[error("there are no .yaml or .yml files at {}", list(paths))]
     NoFiles { paths: Vec<PathBuf> },
@@ -54,6 +61,10 @@ impl Advice for PoliciesError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::Read { .. } | Self::NoFiles { .. } => "give the files or folders of your resources".into(),
+            Self::File(error) => return error.advice(),
+            Self::TooMuch { .. } => {
+                "divide the file into several, and write out what stands behind aliases that refer to one another".into()
+            }
             Self::Annotation { .. } => "generate the resource's policy again".into(),
             Self::Mismatch(_) => {
                 "generate the policies again, and give every file that they were generated into".into()

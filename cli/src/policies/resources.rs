@@ -1,15 +1,15 @@
 //! Kubernetes resources, as far as they can make pods.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use serde::Deserialize;
-use serde_yaml_ng::Value;
-
-use super::{AnnotationError, PoliciesError, Workload, annotation};
-use crate::output;
+use super::{
+    AnnotationError, PoliciesError, Workload, annotation,
+    yaml::{self, MAX_FILE_LEN, Yaml, YamlError},
+};
+use crate::{output, workspace};
 
 /// The way to the metadata of the pods that a resource makes.
-fn pod_metadata<'a>(kind: &str, resource: &'a Value) -> Option<&'a Value> {
+fn pod_metadata<'a>(kind: &str, resource: &'a Yaml) -> Option<&'a Yaml> {
     let way: &[&str] = match kind {
         "Pod" => &["metadata"],
         "CronJob" => &["spec", "jobTemplate", "spec", "template", "metadata"],
@@ -23,28 +23,27 @@ fn pod_metadata<'a>(kind: &str, resource: &'a Value) -> Option<&'a Value> {
 
 /// The workloads with a policy in one file.
 pub(super) fn workloads(file: &Path) -> Result<Vec<Workload>, PoliciesError> {
-    let text = fs::read(file).map_err(|source| PoliciesError::Read { path: file.to_owned(), source })?;
-    let mut workloads = Vec::new();
-    for document in serde_yaml_ng::Deserializer::from_slice(&text) {
-        match Value::deserialize(document) {
-            Ok(resource) => collect(&resource, file, &mut workloads)?,
-            Err(error) => {
-                output::warning(&format!(
-                    "{} is skipped from here on: it is not YAML: {error}",
-                    file.display()
-                ));
-                break;
-            }
+    let text = workspace::read_bounded(file, MAX_FILE_LEN)?;
+    let (documents, fault) = match yaml::documents(&text) {
+        Ok(read) => read,
+        Err(YamlError::NotYaml(fault)) => (Vec::new(), Some(fault)),
+        Err(YamlError::TooMuch(what)) => {
+            return Err(PoliciesError::TooMuch { file: file.to_owned(), what });
         }
+    };
+    let mut workloads = Vec::new();
+    documents.iter().try_for_each(|resource| collect(resource, file, &mut workloads))?;
+    if let Some(fault) = fault {
+        output::warning(&format!("{} is skipped from here on: it is not YAML: {fault}", file.display()));
     }
     Ok(workloads)
 }
 
-fn collect(resource: &Value, file: &Path, workloads: &mut Vec<Workload>) -> Result<(), PoliciesError> {
-    let kind = resource.get("kind").and_then(Value::as_str).unwrap_or_default();
+fn collect(resource: &Yaml, file: &Path, workloads: &mut Vec<Workload>) -> Result<(), PoliciesError> {
+    let kind = resource.get("kind").and_then(Yaml::as_str).unwrap_or_default();
     if kind == "List" {
-        let items = resource.get("items").and_then(Value::as_sequence);
-        return items.into_iter().flatten().try_for_each(|item| collect(item, file, workloads));
+        let items = resource.get("items").map(Yaml::items).unwrap_or_default();
+        return items.iter().try_for_each(|item| collect(item, file, workloads));
     }
     let Some(annotations) = pod_metadata(kind, resource).and_then(|metadata| metadata.get("annotations"))
     else {
@@ -52,7 +51,7 @@ fn collect(resource: &Value, file: &Path, workloads: &mut Vec<Workload>) -> Resu
     };
     let metadata = resource.get("metadata");
     let name =
-        metadata.and_then(|metadata| metadata.get("name")).and_then(Value::as_str).unwrap_or("(no name)");
+        metadata.and_then(|metadata| metadata.get("name")).and_then(Yaml::as_str).unwrap_or("(no name)");
     let workload = format!("{kind}/{name}");
     let found = policy(annotations).transpose();
     let found = found.map_err(|source| PoliciesError::Annotation {
@@ -67,8 +66,8 @@ fn collect(resource: &Value, file: &Path, workloads: &mut Vec<Workload>) -> Resu
 }
 
 /// The policy in a pod's annotations. Where there are both forms, the newer one is what the pod is launched with.
-fn policy(annotations: &Value) -> Option<Result<Vec<u8>, AnnotationError>> {
-    let value = |key| annotations.get(key).and_then(Value::as_str);
+fn policy(annotations: &Yaml) -> Option<Result<Vec<u8>, AnnotationError>> {
+    let value = |key| annotations.get(key).and_then(Yaml::as_str);
     value(annotation::INITDATA)
         .map(annotation::initdata)
         .or_else(|| value(annotation::REGO).map(annotation::rego))

@@ -82,6 +82,42 @@ fn a_file_that_is_not_yaml_is_skipped() {
 }
 
 #[test]
+fn aliases_that_stand_for_very_much_are_refused_before_they_are_resolved() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bomb.yaml");
+    // Each level ten times the one before: 10^9 values.
+    let levels: String = (1..9)
+        .map(|level| format!("l{level}: &l{level} [{}]\n", vec![format!("*l{}", level - 1); 10].join(",")))
+        .collect();
+    let nested = format!("l0: &l0 [x]\n{levels}");
+    // One long list, again and again.
+    let wide = format!("a: &a [{}]\nb: [{}]\n", vec!["x"; 50_000].join(","), vec!["*a"; 50_000].join(","));
+    // The same, a little of it in each of many documents.
+    let documents = format!("a: &a [{}]\nb: [{}]\n", vec!["x"; 1000].join(","), vec!["*a"; 100].join(","));
+    let many = vec![documents; 100].join("---\n");
+    for text in [nested, wide, many] {
+        fs::write(&file, format!("{}---\n{text}", deployment("web", &rego("web")))).unwrap();
+        let error = find(&[file.clone()]).unwrap_err();
+        let said = error.to_string();
+        assert!(matches!(error, PoliciesError::TooMuch { .. }), "{said}");
+        assert!(said.contains("bomb.yaml") && said.contains("document "), "{said}");
+    }
+}
+
+#[test]
+fn anchors_and_merge_keys_are_resolved_and_the_last_of_repeated_keys_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = BASE64_STANDARD.encode("merged");
+    let text = format!(
+        "\u{feff}---\nkind: Deployment\nmetadata:\n  name: other\n  name: web\n  annotations: &common\n    {}: {policy}\n\
+         spec:\n  template:\n    metadata:\n      annotations:\n        <<: *common\n        team: shop\n",
+        annotation::REGO
+    );
+    fs::write(dir.path().join("a.yaml"), text).unwrap();
+    assert_eq!(found(dir.path()), [pair("Deployment/web", "merged")]);
+}
+
+#[test]
 fn no_resource_file_at_all_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(find(&[dir.path().to_owned()]), Err(PoliciesError::NoFiles { .. })));
