@@ -3,13 +3,17 @@
 /// For messages: the only entry of `allowed`, or how many there are and which is nearest to `found`, if one is near.
 /// `what` names the entries, in the plural.
 pub(crate) fn one_of<const N: usize>(found: &[u8], allowed: &[[u8; N]], what: &str) -> String {
-    let several = match allowed {
-        [] => return format!("one of the allowed {what}, of which there are none"),
-        [only] => return hex::encode(only),
-        several => several,
-    };
-    let count = several.len();
-    match nearest(found, several) {
+    among(found, allowed, allowed.len(), what)
+}
+
+/// [`one_of`] a list with `count` entries, of which only those `near` are compared.
+pub(crate) fn among<const N: usize>(found: &[u8], near: &[[u8; N]], count: usize, what: &str) -> String {
+    match (count, near) {
+        (0, _) => return format!("one of the allowed {what}, of which there are none"),
+        (1, [only]) => return hex::encode(only),
+        _ => {}
+    }
+    match nearest(found, near) {
         Some(nearest) => format!("one of {count} allowed {what}, the nearest is {}", hex::encode(nearest)),
         None => format!("one of {count} allowed {what}"),
     }

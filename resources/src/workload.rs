@@ -41,12 +41,15 @@ impl WorkloadKind {
         Self::StatefulSet,
     ];
 
-    /// What the object is, if it makes pods.
+    /// What the object is, if it makes pods. Its version does not matter, only its group; one that names none is taken
+    /// for what its kind says, so that it is not overlooked before the API server refuses it.
     #[must_use]
     pub fn of(object: &Object<'_>) -> Option<Self> {
+        let group = object.api_version().split_once('/').map_or("", |(group, _)| group);
         Self::ALL.into_iter().find(|kind| {
             let (api_version, name) = kind.type_meta();
-            object.kind() == name && object.api_version() == api_version
+            let own_group = api_version.split_once('/').map_or("", |(group, _)| group);
+            object.kind() == name && (object.api_version().is_empty() || group == own_group)
         })
     }
 

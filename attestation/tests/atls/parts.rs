@@ -61,7 +61,7 @@ pub(crate) fn verifiers_of_another_guest() -> Verifiers {
 
 fn verifiers_of(host_data: [u8; 32]) -> Verifiers {
     let mut values = processor().reference_values();
-    values.allowed_host_data = vec![host_data];
+    values.allowed_host_data = [host_data].into();
     Arc::new([Box::new(SnpVerifier::new("simulated-0", values, processor().trust_anchor()))])
 }
 

@@ -96,7 +96,7 @@ async fn serve(listener: TcpListener, script: Arc<Script>) {
     let processor = Processor::open(simulator().path()).unwrap();
     let acceptor = Acceptor::new(Arc::new(processor.attester([0; 32])), Duration::from_secs(20));
     let mut values = processor.reference_values();
-    values.allowed_host_data = vec![Sha256::digest(b"policy").into()];
+    values.allowed_host_data = [Sha256::digest(b"policy").into()].into();
     let verifier = SnpVerifier::new("simulated-0", values, processor.trust_anchor());
     let verifiers: Arc<[Box<dyn Verifier>]> = Arc::new([Box::new(verifier)]);
 
