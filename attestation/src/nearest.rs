@@ -9,25 +9,36 @@ pub(crate) fn one_of<'a, const N: usize>(
     allowed: &'a [[u8; N]],
     what: &'a str,
 ) -> OneOf<'a, N> {
-    OneOf { found, allowed, what }
+    among(found, allowed, allowed.len(), what)
+}
+
+/// [`one_of`] a list with `count` entries, of which only those `near` are compared.
+pub(crate) fn among<'a, const N: usize>(
+    found: &'a [u8],
+    near: &'a [[u8; N]],
+    count: usize,
+    what: &'a str,
+) -> OneOf<'a, N> {
+    OneOf { found, near, count, what }
 }
 
 pub(crate) struct OneOf<'a, const N: usize> {
     found: &'a [u8],
-    allowed: &'a [[u8; N]],
+    near: &'a [[u8; N]],
+    count: usize,
     what: &'a str,
 }
 
 impl<const N: usize> fmt::Display for OneOf<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = self.what;
-        let several = match self.allowed {
-            [] => return write!(f, "one of the allowed {what}, of which there are none"),
-            [only] => return f.write_str(&hex::encode(only)),
-            several => several,
-        };
-        write!(f, "one of {} allowed {what}", several.len())?;
-        match nearest(self.found, several) {
+        let Self { found, near, count, what } = self;
+        match (count, near) {
+            (0, _) => return write!(f, "one of the allowed {what}, of which there are none"),
+            (1, [only]) => return f.write_str(&hex::encode(only)),
+            _ => {}
+        }
+        write!(f, "one of {count} allowed {what}")?;
+        match nearest(found, near) {
             Some(nearest) => write!(f, ", the nearest is {}", hex::encode(nearest)),
             None => Ok(()),
         }

@@ -243,7 +243,7 @@ fn evidence_for_another_key_or_nonce_is_refused() {
 #[test]
 fn host_data_that_is_not_allowed_is_refused_and_the_nearest_entry_is_named() {
     let mut reference = reference();
-    reference.allowed_host_data = vec![[7; 32], HOST_DATA];
+    reference.allowed_host_data = [[7; 32], HOST_DATA].into();
     let builder = honest().edit(|report| report.host_data[31] ^= 1);
     let verifier = verifier(reference);
     let findings = refused_by(&verifier, &builder.evidence().unwrap(), &["report field HOST_DATA"]);

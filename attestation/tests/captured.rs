@@ -66,7 +66,7 @@ impl Capture {
             platform_info: Some(PlatformInfo { smt_enabled: true, ..PlatformInfo::default() }),
             minimum_mitigation_vector: 0,
             allowed_chip_ids: vec![report.chip_id],
-            allowed_host_data: vec![report.host_data],
+            allowed_host_data: [report.host_data].into(),
         }
     }
 }
@@ -154,8 +154,8 @@ fn each_changed_reference_value_is_the_reason_of_the_refusal() {
         }),
         ("report field CURRENT_MIT_VECTOR", |reference| reference.minimum_mitigation_vector = 1),
         ("report field CHIP_ID", |reference| reference.allowed_chip_ids = vec![[1; 64]]),
-        ("report field HOST_DATA", |reference| reference.allowed_host_data = vec![[1; 32]]),
-        ("report field HOST_DATA", |reference| reference.allowed_host_data.clear()),
+        ("report field HOST_DATA", |reference| reference.allowed_host_data = [[1; 32]].into()),
+        ("report field HOST_DATA", |reference| reference.allowed_host_data = Default::default()),
     ];
     for (field, change) in changes {
         let mut reference = capture.reference();

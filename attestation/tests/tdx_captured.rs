@@ -92,7 +92,7 @@ impl Capture {
             memory_integrity: false,
             smt_disabled: false,
             static_platform: false,
-            allowed_host_data: vec![[0; 32]],
+            allowed_host_data: [[0; 32]].into(),
         }
     }
 
@@ -165,8 +165,8 @@ fn every_changed_reference_value_is_told_by_name() {
         (|values| values.rtmrs[2][2] ^= 1, "quote field RTMR2"),
         (|values| values.rtmrs[3][3] ^= 1, "quote field RTMR3"),
         (|values| values.xfam[0] ^= 1, "quote field XFAM"),
-        (|values| values.allowed_host_data = vec![[1; 32]], "quote field MR_CONFIG_ID"),
-        (|values| values.allowed_host_data.clear(), "quote field MR_CONFIG_ID"),
+        (|values| values.allowed_host_data = [[1; 32]].into(), "quote field MR_CONFIG_ID"),
+        (|values| values.allowed_host_data = Default::default(), "quote field MR_CONFIG_ID"),
         (|values| values.allowed_piids = vec![[0; 16]], "PCK certificate field Platform Instance ID"),
         (|values| values.memory_integrity = true, "PCK certificate field SGX Type"),
         (|values| values.smt_disabled = true, "PCK certificate field SMT Enabled"),

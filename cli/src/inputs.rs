@@ -47,14 +47,30 @@ impl Advice for InputError {
     }
 }
 
-/// Reads and validates the manifest.
+/// Reads and validates the manifest of a deployment, which may be older than the limits of today.
 pub(crate) fn manifest(
     workspace: &Workspace,
     explicit: Option<&Path>,
 ) -> Result<ManifestDocument, InputError> {
+    read_manifest(workspace, explicit, ManifestDocument::parse_stored)
+}
+
+/// Reads and validates a manifest that is to be set.
+pub(crate) fn new_manifest(
+    workspace: &Workspace,
+    explicit: Option<&Path>,
+) -> Result<ManifestDocument, InputError> {
+    read_manifest(workspace, explicit, ManifestDocument::parse)
+}
+
+fn read_manifest(
+    workspace: &Workspace,
+    explicit: Option<&Path>,
+    parse: fn(Vec<u8>) -> Result<ManifestDocument, ManifestErrors>,
+) -> Result<ManifestDocument, InputError> {
     let path = explicit.map_or_else(|| workspace.path(workspace::MANIFEST), Path::to_owned);
     let bytes = workspace::read(&path)?;
-    ManifestDocument::parse(bytes).map_err(|source| InputError::Manifest { path, source })
+    parse(bytes).map_err(|source| InputError::Manifest { path, source })
 }
 
 /// Reads the workload owner's key. `None` if no file was asked for and the default one does not exist.

@@ -9,11 +9,12 @@ mod tests;
 use std::{borrow::Cow, collections::BTreeSet, fmt, io, path::PathBuf};
 
 use contrast_manifest::Manifest;
+use contrast_resources::ReadError;
 use sha2::{Digest, Sha256};
 
 pub(crate) use annotation::{AnnotationError, is_initdata};
 
-use crate::failure::Advice;
+use crate::{failure::Advice, output, workspace::WorkspaceError};
 
 /// A pod, or what makes pods, with the policy in its annotations.
 #[derive(Clone, Debug)]
@@ -39,8 +40,17 @@ pub(crate) enum PoliciesError {
     /// A path cannot be read.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// A resource file cannot be read.
+    #[error(transparent)]
+    File(#[from] WorkspaceError),
+    /// A file is not what the API server reads.
+    #[error(transparent)]
+    Resources(#[from] ReadError),
+    /// Standard input cannot be read.
+    #[error("cannot read standard input")]
+    StandardInput(#[source] io::Error),
     /// There are no resource files.
-    #[error("there are no .yaml or .yml files at {}", list(paths))]
+    #[error("there are no .yaml, .yml or .json files at {}", list(paths))]
     NoFiles { paths: Vec<PathBuf> },
     /// A policy annotation is damaged.
     #[error("the policy of {workload} in {} cannot be read: {source}", file.display())]
@@ -54,6 +64,9 @@ impl Advice for PoliciesError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         Some(match self {
             Self::Read { .. } | Self::NoFiles { .. } => "give the files or folders of your resources".into(),
+            Self::File(error) => return error.advice(),
+            Self::Resources(_) => "correct the file, or leave it out".into(),
+            Self::StandardInput(_) => "give the files or folders of your resources".into(),
             Self::Annotation { .. } => "generate the resource's policy again".into(),
             Self::Mismatch(_) => {
                 "generate the policies again, and give every file that they were generated into".into()
@@ -83,16 +96,22 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Finds every workload with a policy in the resource files at `paths`, in the order of files and documents.
-/// Files that are no resources are skipped with a warning.
+/// Finds every workload with a policy in the resource files at `paths`, in the order of files and documents. `-` is
+/// standard input. Files of a folder that are no resources are skipped with a warning; one that was named is an error.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Workload>, PoliciesError> {
-    let files = files::resource_files(paths)?;
-    if files.is_empty() {
+    let inputs = files::inputs(paths)?;
+    if inputs.is_empty() {
         return Err(PoliciesError::NoFiles { paths: paths.to_vec() });
     }
     let mut workloads = Vec::new();
-    for file in files {
-        workloads.extend(resources::workloads(&file)?);
+    for input in inputs {
+        match input.read() {
+            Ok(file) => workloads.extend(resources::workloads(&file)?),
+            Err(PoliciesError::Resources(error)) if !input.is_named() => {
+                output::warning(&format!("{error} (this file is skipped)"));
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(workloads)
 }

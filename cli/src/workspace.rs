@@ -11,7 +11,7 @@ use std::{
 
 use crate::failure::Advice;
 
-pub(crate) use file::{read, remove_folder, remove_where, set_aside, write, write_all};
+pub(crate) use file::{read, read_bounded, remove_folder, remove_where, set_aside, write, write_all};
 pub(crate) use memory::Memory;
 
 pub(crate) const MANIFEST: &str = "manifest.json";
@@ -37,6 +37,12 @@ pub(crate) enum WorkspaceError {
     /// Reading failed.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// It is a folder, a device or a pipe.
+    #[error("{} is not a file, but a folder, a device or a pipe", path.display())]
+    NotAFile { path: PathBuf },
+    /// It is longer than such a file can be.
+    #[error("{} has more than the {longest} bytes that are read of such a file", path.display())]
+    TooLong { path: PathBuf, longest: usize },
     /// Writing failed; the file is as it was before.
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
@@ -53,6 +59,9 @@ impl Advice for WorkspaceError {
         match self {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("check the path; --workspace-dir names the folder of the default files".into())
+            }
+            Self::NotAFile { .. } | Self::TooLong { .. } => {
+                Some("check the path, or copy what is meant into a file of its own".into())
             }
             Self::Read { .. } | Self::Write { .. } | Self::Remove { .. } => None,
             Self::NoTransition { path } => Some(

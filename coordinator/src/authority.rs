@@ -1,7 +1,8 @@
 //! The single writer of a deployment's history.
 //!
-//! Every change goes decide → append → apply → publish, one at a time. Readers take the published
-//! snapshot and never wait for a writer.
+//! Every change goes decide → apply → append → publish, one at a time: what follows from the events is made before they
+//! are durable, so that nothing is stored that cannot be served. Readers take the published snapshot and never wait for
+//! a writer.
 
 use std::{
     sync::{
@@ -273,6 +274,8 @@ impl Authority {
         let command = Command::SetManifest(Box::new(set));
         let events = decide(standing, &command, &means(now, &keys, &ca, &lasting))?;
         let Command::SetManifest(set) = command else { return Err(Refusal::Interrupted) };
+        apply_all(&mut state, &events, 0)?;
+        let verifiers = self.verifiers(&set.manifest);
         let log = match std::mem::replace(writer, Writer::Moving) {
             Writer::Empty(log) => log,
             other => return Err(self.unexpected(writer, other)),
@@ -293,10 +296,9 @@ impl Authority {
         };
         let history = log.reader();
         *writer = Writer::Open(log);
-        apply_all(&mut state, &events, 0)?;
         Ok(self.publish(Active {
             state,
-            verifiers: self.verifiers(&set.manifest),
+            verifiers,
             manifest: set.manifest,
             seed,
             ca: Arc::new(ca),
@@ -328,12 +330,16 @@ impl Authority {
             return Ok(Arc::clone(active));
         }
         let Command::SetManifest(set) = command else { return Err(Refusal::Interrupted) };
+        let changes_manifest = events.iter().any(|event| matches!(event.kind, EventKind::ManifestSet(_)));
+        // What can fail comes before the append.
+        let verifiers =
+            if changes_manifest { self.verifiers(&set.manifest) } else { Arc::clone(&active.verifiers) };
         let state = extend(log, active, &events, append(&events, &set))?;
-        if !events.iter().any(|event| matches!(event.kind, EventKind::ManifestSet(_))) {
+        if !changes_manifest {
             return Ok(self.publish(active.with(state, log.reader())));
         }
         Ok(self.publish(Active {
-            verifiers: self.verifiers(&set.manifest),
+            verifiers,
             manifest: set.manifest,
             ca: Arc::new(ca),
             ..active.with(state, log.reader())
@@ -377,12 +383,12 @@ impl Authority {
         let ca = MeshCa::generate(&keys, now)?;
         let standing = Standing { state: &state, manifest: Some(&manifest), initial_owners: None };
         let events = decide(standing, &Command::Recover { caller }, &means(now, &keys, &ca, &lasting))?;
-        let position = log.reader().head().events;
+        apply_all(&mut state, &events, log.reader().head().events)?;
+        let verifiers = self.verifiers(&manifest);
         log.append(Append { events: events.iter().map(Event::encode).collect(), blobs: Vec::new() })?;
-        apply_all(&mut state, &events, position)?;
         Ok(self.publish(Active {
             state,
-            verifiers: self.verifiers(&manifest),
+            verifiers,
             manifest,
             seed,
             ca: Arc::new(ca),
@@ -394,15 +400,16 @@ impl Authority {
         }))
     }
 
-    /// Judges of pods by this manifest; what they need of vendors is kept fresh from now on.
+    /// Judges of pods by this manifest.
     fn verifiers(&self, manifest: &ManifestDocument) -> Arc<[Box<dyn Verifier>]> {
-        let manifest = manifest.manifest();
-        self.collaterals.keep_fresh(manifest.needed_collateral());
         let source: Arc<dyn CollateralSource> = Arc::new(self.collaterals.clone());
-        manifest.verifiers_with(Audience::AnyPod, &source)
+        manifest.manifest().verifiers_with(Audience::AnyPod, &source)
     }
 
+    /// Serves a state from now on, and keeps fresh what its verifiers need of vendors. All that can fail, or that takes
+    /// memory, was done before the events were appended: what is durable comes back with every recovery.
     fn publish(&self, active: Active) -> Arc<Active> {
+        self.collaterals.keep_fresh(active.manifest.manifest().needed_collateral());
         let active = Arc::new(active);
         self.published.send_replace(Phase::Active(Arc::clone(&active)));
         active
@@ -434,17 +441,16 @@ fn append<'a>(events: &[Event], set: &'a SetManifest) -> Append<'a> {
     }
 }
 
-/// Appends `events` to the log of `active`, and says what they lead to.
+/// Says what `events` lead to, and appends them to the log of `active`.
 fn extend(
     log: &mut SealedLog,
     active: &Active,
     events: &[Event],
     append: Append<'_>,
 ) -> Result<State, Refusal> {
-    let position = active.history.head().events;
-    log.append(append)?;
     let mut state = active.state.clone();
-    apply_all(&mut state, events, position)?;
+    apply_all(&mut state, events, active.history.head().events)?;
+    log.append(append)?;
     Ok(state)
 }
 

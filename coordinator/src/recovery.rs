@@ -98,7 +98,7 @@ fn load_current(log: &SealedLog, state: State, seed: &Seed) -> Result<Replayed, 
         return Err(Refusal::BadEvent { position: last, reason: Inconsistency::LastingCertificates.into() });
     };
     check_signature(latest, keys.transition.verifying_key())?;
-    let manifest = ManifestDocument::parse(reader.blob(&latest.manifest)?)
+    let manifest = ManifestDocument::parse_stored(reader.blob(&latest.manifest)?)
         .map_err(|errors| Refusal::BadEvent { position: last, reason: EventFault::Manifest(errors) })?;
     // Pods will be judged by these policies' digests, and auditors ask for their texts.
     for policy in &latest.policies {

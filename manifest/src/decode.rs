@@ -1,4 +1,4 @@
-//! From a JSON tree to a [`Manifest`]: every part is read even where an earlier one is wrong, so that
+//! From JSON to a [`Manifest`]: every part is read even where an earlier one is wrong, so that
 //! all faults are reported at once.
 
 mod at;
@@ -7,7 +7,10 @@ mod policies;
 mod snp;
 mod tdx;
 
-use crate::{JsonPath, Manifest, ManifestErrors, Problem, ReferenceValues, error::Faults, json::Json};
+use crate::{
+    JsonPath, Limit, Manifest, ManifestErrors, Problem, ReferenceValues, error::Faults, json::Json,
+    limits::Purpose,
+};
 use at::{At, Members};
 
 const TOP: &[&str] = &[
@@ -20,9 +23,9 @@ const TOP: &[&str] = &[
 ];
 
 /// Reads and validates a whole manifest.
-pub(crate) fn manifest(tree: &Json) -> Result<Manifest, ManifestErrors> {
-    let mut faults = Faults::default();
-    let manifest = read(&At::top(tree), &mut faults);
+pub(crate) fn manifest(top: Json<'_>, purpose: Purpose) -> Result<Manifest, ManifestErrors> {
+    let mut faults = Faults::new(purpose);
+    let manifest = read(&At::top(top), &mut faults);
     faults.into_result()?;
     // A reader that gives nothing has added a fault; the type system does not know that.
     manifest.ok_or(ManifestErrors::Invalid { faults: Vec::new(), omitted: 1 })
@@ -59,9 +62,10 @@ fn reference_values(top: &Members<'_>, faults: &mut Faults) -> Option<ReferenceV
     } else if hardware > 0 && count(&simulated) > 0 {
         faults.add(&path, Problem::SimulatedBesideHardware);
     }
-    let snp = at::list(snp, faults, snp::hardware_entry);
-    let tdx = at::list(tdx, faults, tdx::entry);
-    let simulated = at::list(simulated, faults, snp::simulated_entry);
+    faults.check(&path, Limit::Entries, hardware + count(&simulated))?;
+    let snp = at::list(snp, Limit::Entries, faults, snp::hardware_entry);
+    let tdx = at::list(tdx, Limit::Entries, faults, tdx::entry);
+    let simulated = at::list(simulated, Limit::Entries, faults, snp::simulated_entry);
     Some(ReferenceValues { snp: snp?, tdx: tdx?, simulated: simulated? })
 }
 

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use crate::{JsonPath, MAX_MANIFEST_LEN, OwnerKeyFault};
+use crate::{JsonPath, Limit, MAX_NESTING, OwnerKeyFault, Place, limits::Purpose};
 
 /// Faults that one report lists at most; more are only counted.
 const MOST_FAULTS: usize = 1000;
+/// Bytes of paths that one report has at most.
+const MOST_PATH_BYTES: usize = 64 * 1024;
 
 /// Why some bytes are not a valid manifest.
 #[derive(thiserror::Error, Debug)]
@@ -13,11 +15,31 @@ pub enum ManifestErrors {
     /// There are no bytes.
     #[error("the manifest is empty (0 bytes); was the file written completely?")]
     Empty,
-    /// There are more than [`MAX_MANIFEST_LEN`] bytes.
-    #[error("the manifest has {length} bytes, more than the {MAX_MANIFEST_LEN} that are allowed")]
+    /// There are too many bytes.
+    #[error(
+        "the manifest has {length} bytes, more than the {longest} that are allowed; divide the deployment into several, \
+         each with a Coordinator of its own"
+    )]
     TooLong {
         /// How many there are.
         length: usize,
+        /// How many there may be.
+        longest: usize,
+    },
+    /// Lists and objects are inside of each other more than [`MAX_NESTING`] times.
+    #[error(
+        "the manifest nests lists and objects deeper than {MAX_NESTING} levels ({place}); docs/manifest.md says what \
+         belongs into one"
+    )]
+    TooDeep {
+        /// The first bracket that goes deeper.
+        place: Place,
+    },
+    /// The bytes are no text.
+    #[error("the manifest is not UTF-8 text ({place}); save it in this encoding")]
+    NotUtf8 {
+        /// The first byte that does not belong there.
+        place: Place,
     },
     /// The bytes are no JSON text (RFC 8259).
     #[error("the manifest is not JSON")]
@@ -76,6 +98,19 @@ impl fmt::Display for Fault {
 /// What can be wrong with one value.
 #[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
 pub enum Problem {
+    /// There is more of something than may be.
+    #[error("has {found} {}, more than the {} that are allowed; {}", limit.noun(), limit.maximum(), limit.remedy())]
+    TooMuch {
+        /// What there is too much of.
+        limit: Limit,
+        /// How much there is.
+        found: usize,
+    },
+    /// The text, or the name of a member, has an escape that stands for no character.
+    #[error(
+        "has an escape that stands for no character (half of a surrogate pair); write the character itself"
+    )]
+    NoText,
     /// The value has another JSON type.
     #[error("must be {expected}, but is {found}")]
     WrongType {
@@ -181,19 +216,39 @@ pub enum Problem {
 }
 
 /// Collects faults while a manifest is read.
-#[derive(Default)]
 pub(crate) struct Faults {
+    purpose: Purpose,
     listed: Vec<Fault>,
+    path_bytes: usize,
     omitted: usize,
 }
 
 impl Faults {
+    /// What the manifest is read for decides what is a fault.
+    pub(crate) fn new(purpose: Purpose) -> Self {
+        Self { purpose, listed: Vec::new(), path_bytes: 0, omitted: 0 }
+    }
+
     pub(crate) fn add(&mut self, path: &JsonPath, problem: impl Into<Problem>) {
-        if self.listed.len() < MOST_FAULTS {
+        if self.listed.len() < MOST_FAULTS && self.path_bytes < MOST_PATH_BYTES {
+            self.path_bytes += path.as_str().len();
             self.listed.push(Fault { path: path.clone(), problem: problem.into() });
         } else {
             self.omitted += 1;
         }
+    }
+
+    /// How many parts of a value need to be looked at.
+    pub(crate) fn maximum(&self, limit: Limit) -> usize {
+        self.purpose.maximum(limit)
+    }
+
+    /// Adds a fault, and gives nothing, if there are more than may be.
+    pub(crate) fn check(&mut self, path: &JsonPath, limit: Limit, found: usize) -> Option<()> {
+        if found <= self.maximum(limit) {
+            return Some(());
+        }
+        self.none(path, Problem::TooMuch { limit, found })
     }
 
     /// Adds a fault and gives nothing, for `?` and tail positions of readers.

@@ -13,6 +13,7 @@ mod document;
 mod error;
 mod json;
 mod keys;
+mod limits;
 mod owners;
 mod schema;
 mod seed_access;
@@ -22,10 +23,15 @@ mod subject;
 mod transition;
 mod verifiers;
 
-pub use document::{MAX_MANIFEST_LEN, ManifestDocument};
+pub use document::ManifestDocument;
 pub use error::{Fault, ManifestErrors, Problem};
-pub use json::JsonPath;
+pub use json::{JsonPath, Place};
 pub use keys::{KeyFileError, SeedShareOwnerKey, WorkloadOwnerKey};
+pub use limits::{
+    Limit, MAX_ENTRIES, MAX_MACHINES, MAX_MANIFEST_LEN, MAX_MEMBERS, MAX_NESTING, MAX_PLATFORM_LEN,
+    MAX_POLICIES, MAX_SAN_LEN, MAX_SANS, MAX_SANS_LEN, MAX_SECRET_ID_LEN, MAX_SEEDSHARE_OWNERS,
+    MAX_STORED_MANIFEST_LEN, MAX_WORKLOAD_OWNERS,
+};
 pub use owners::{OwnerKeyFault, SeedShareOwner, WorkloadOwner, WorkloadOwners};
 pub use schema::{Manifest, PolicyEntry, ReferenceValues, Role, SimulatedEntry, SnpEntry, TdxEntry};
 pub use seed_access::{ConsentFault, SeedAccess, SeedGrounds};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use contrast_attestation::{
-    CollateralSource, NoCollateral, Verifier,
+    CollateralSource, HostDataSet, NoCollateral, Verifier,
     snp::{Product, ReferenceValues, SnpVerifier, TrustAnchor},
     tdx::{self, TdxVerifier},
 };
@@ -36,7 +36,7 @@ impl Manifest {
         audience: Audience,
         collateral: &Arc<dyn CollateralSource>,
     ) -> Arc<[Box<dyn Verifier>]> {
-        let host_data: Vec<[u8; 32]> = match audience {
+        let host_data: HostDataSet = match audience {
             Audience::AnyPod => self.policies.keys().copied().collect(),
             Audience::Coordinator => self.coordinator_policies().collect(),
         };
@@ -63,7 +63,7 @@ impl Manifest {
     }
 }
 
-fn tdx_reference_values(entry: &TdxEntry, allowed_host_data: Vec<[u8; 32]>) -> tdx::ReferenceValues {
+fn tdx_reference_values(entry: &TdxEntry, allowed_host_data: HostDataSet) -> tdx::ReferenceValues {
     let TdxEntry {
         platform: _,
         minimum_tcb_evaluation_data_number,

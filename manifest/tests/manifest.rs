@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use contrast_attestation::{Evidence, EvidenceType, ReportData};
 use contrast_manifest::{
-    Audience, MAX_MANIFEST_LEN, ManifestDocument, ManifestErrors, Problem, Role, SeedShareOwnerKey,
+    Audience, Limit, MAX_MANIFEST_LEN, ManifestDocument, ManifestErrors, Problem, Role, SeedShareOwnerKey,
     WorkloadOwnerKey,
 };
 use proptest::prelude::*;
@@ -160,7 +160,7 @@ fn an_empty_manifest_and_a_too_long_one_are_told_apart() {
     assert!(matches!(ManifestDocument::parse(Vec::new()), Err(ManifestErrors::Empty)));
     let length = 10 * 1024 * 1024;
     let error = ManifestDocument::parse(vec![b' '; length]).unwrap_err();
-    assert!(matches!(error, ManifestErrors::TooLong { length: found } if found == length));
+    assert!(matches!(error, ManifestErrors::TooLong { length: found, .. } if found == length));
     let padded = [serde_json::to_vec(&valid()).unwrap(), vec![b' '; MAX_MANIFEST_LEN]].concat();
     assert!(ManifestDocument::parse(&padded[..MAX_MANIFEST_LEN]).is_ok());
     assert!(ManifestDocument::parse(&padded[..=MAX_MANIFEST_LEN]).is_err());
@@ -168,11 +168,13 @@ fn an_empty_manifest_and_a_too_long_one_are_told_apart() {
 
 #[test]
 fn what_is_not_json_says_where_it_stops_being_json() {
-    for text in [&b"{\"Policies\": "[..], b"\xff\xfe{}", b"{} {}", b"nonsense"] {
+    for text in [&b"{\"Policies\": "[..], b"{} {}", b"nonsense"] {
         let error = ManifestDocument::parse(text).unwrap_err();
         let ManifestErrors::NotJson(cause) = error else { panic!("{error:?}") };
         assert!(cause.to_string().contains("line 1 column"), "{cause}");
     }
+    let error = ManifestDocument::parse(b"{\n\"\xff\xfe\"}".as_slice()).unwrap_err();
+    assert!(error.to_string().contains("not UTF-8 text (line 2 column 2)"), "{error}");
 }
 
 #[test]
@@ -424,9 +426,68 @@ fn the_api_version_is_a_v_and_a_number() {
 
 #[test]
 fn a_flood_of_faults_is_cut_off_and_counted() {
-    let error = parse(&json!({ "Policies": [], "SeedshareOwnerPubKeys": vec![0; 5000] })).unwrap_err();
+    let mut manifest = valid();
+    manifest["ReferenceValues"]["simulated"][0]["AllowedChipIDs"] = json!(vec![0; 2000]);
+    let error = parse(&manifest).unwrap_err();
     assert_eq!(error.faults().len(), 1000);
     assert!(error.to_string().contains("more"), "{error}");
+}
+
+#[test]
+fn what_is_beyond_a_limit_is_refused_with_limit_number_and_remedy_but_stays_readable_in_a_history() {
+    let many = |count: u32| -> serde_json::Map<String, Value> {
+        let policy = |n| (format!("{n:064x}"), json!({ "SANs": ["x"], "Role": "coordinator" }));
+        (0..count).map(policy).collect()
+    };
+    let cases: [(&str, &dyn Fn(&mut Value)); 6] = [
+        (
+            "Policies: has 4097 policies, more than the 4096 that are allowed; divide the deployment",
+            &|manifest| {
+                manifest["Policies"] = many(4097).into();
+            },
+        ),
+        ("ReferenceValues: has 513 entries in all its lists, more than the 512", &|manifest| {
+            manifest["ReferenceValues"]["simulated"] = vec![simulated_entry(); 513].into();
+        }),
+        ("SANs: has 129 names, more than the 128", &|manifest| {
+            manifest["Policies"][SHOP]["SANs"] = vec!["a"; 129].into();
+        }),
+        ("SANs: has 16640 bytes in all its names, more than the 16384", &|manifest| {
+            manifest["Policies"][SHOP]["SANs"] = vec!["a".repeat(130); 128].into();
+        }),
+        ("WorkloadSecretID: has 1025 bytes, more than the 1024", &|manifest| {
+            manifest["Policies"][SHOP]["WorkloadSecretID"] = "a".repeat(1025).into();
+        }),
+        ("WorkloadOwnerPubKeys: has 65 workload owners by key and digest, more than the 64", &|manifest| {
+            manifest["WorkloadOwnerKeyDigests"] = vec!["00".repeat(32); 65].into();
+        }),
+    ];
+    for (expected, change) in cases {
+        let mut manifest = valid();
+        change(&mut manifest);
+        let found = faults(&manifest);
+        assert!(found.len() == 1 && found[0].contains(expected), "{expected}: {found:?}");
+        ManifestDocument::parse_stored(serde_json::to_vec(&manifest).unwrap()).unwrap();
+    }
+    let mut at_the_limits = valid();
+    at_the_limits["Policies"] = many(4096).into();
+    at_the_limits["ReferenceValues"]["simulated"] = vec![simulated_entry(); 512].into();
+    parse(&at_the_limits).unwrap();
+}
+
+#[test]
+fn nesting_without_end_is_refused_where_it_begins_to_be_too_deep() {
+    let error = ManifestDocument::parse(vec![b'['; MAX_MANIFEST_LEN]).unwrap_err();
+    assert!(error.to_string().contains("deeper than 16 levels (line 1 column 17)"), "{error}");
+}
+
+#[test]
+fn every_limit_is_in_the_documentation() {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/manifest.md")).unwrap();
+    for limit in Limit::ALL {
+        let number = limit.maximum().to_string();
+        assert!(docs.lines().any(|line| line.contains(&format!("| {number} |"))), "{limit:?}");
+    }
 }
 
 proptest! {

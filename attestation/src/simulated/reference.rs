@@ -19,7 +19,7 @@ impl Processor {
             platform_info: Some(self.platform_info()),
             minimum_mitigation_vector: 0,
             allowed_chip_ids: Vec::new(),
-            allowed_host_data: Vec::new(),
+            allowed_host_data: Default::default(),
         }
     }
 

@@ -18,7 +18,7 @@ fn a_processor_is_the_same_after_it_is_opened_again() {
     assert_eq!(made.trust_anchor(), opened.trust_anchor());
 
     let host_data = [7; 32];
-    let reference = ReferenceValues { allowed_host_data: vec![host_data], ..made.reference_values() };
+    let reference = ReferenceValues { allowed_host_data: [host_data].into(), ..made.reference_values() };
     let verifier = SnpVerifier::new("simulated-0", reference, made.trust_anchor());
     let evidence = opened.attester(host_data).attest(&ReportData([1; 64])).unwrap();
     let claims = verifier.appraise(&evidence, &ReportData([1; 64]), SystemTime::now()).unwrap();

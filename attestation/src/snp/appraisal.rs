@@ -102,8 +102,8 @@ impl Judge<'_> {
             &facts.report.report_data,
         );
         if !reference.allowed_host_data.contains(&facts.report.host_data) {
-            let (found, allowed) = (&facts.report.host_data, &reference.allowed_host_data);
-            let expected = nearest::one_of(found, allowed, "policy hashes");
+            let found = &facts.report.host_data;
+            let expected = reference.allowed_host_data.expected(found);
             self.0.add(Cause::HostData, "report field HOST_DATA", expected, Hex(found));
         }
         if facts.report.vmpl != 0 {

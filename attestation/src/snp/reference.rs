@@ -1,6 +1,7 @@
 //! What a manifest entry allows.
 
 use super::{GuestPolicy, PlatformInfo, Product, TcbParts};
+use crate::HostDataSet;
 
 /// One entry of `ReferenceValues.snp` or `ReferenceValues.simulated`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +23,6 @@ pub struct ReferenceValues {
     pub minimum_mitigation_vector: u64,
     /// Chips that the guest may run on; any chip if empty.
     pub allowed_chip_ids: Vec<[u8; 64]>,
-    /// Host data must be one of these; an empty list allows none.
-    pub allowed_host_data: Vec<[u8; 32]>,
+    /// Host data must be one of these; an empty set allows none.
+    pub allowed_host_data: HostDataSet,
 }

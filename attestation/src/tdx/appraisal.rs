@@ -63,7 +63,7 @@ impl Judge<'_> {
             None => false,
         };
         if !allowed {
-            let digest = nearest::one_of(&body.mr_config_id, &reference.allowed_host_data, "policy hashes");
+            let digest = reference.allowed_host_data.expected(&body.mr_config_id);
             let expected = format_args!("{digest}, then 16 zero bytes");
             self.0.add(Cause::HostData, "quote field MR_CONFIG_ID", expected, Hex(&body.mr_config_id));
         }
@@ -205,7 +205,7 @@ mod tests {
             memory_integrity: false,
             smt_disabled: false,
             static_platform: false,
-            allowed_host_data: Vec::new(),
+            allowed_host_data: Default::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a manifest entry allows.
 
+use crate::HostDataSet;
+
 /// One entry of `ReferenceValues.tdx`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ReferenceValues {
@@ -21,6 +23,6 @@ pub struct ReferenceValues {
     pub smt_disabled: bool,
     /// It must not be possible to add processors to the platform.
     pub static_platform: bool,
-    /// Host data, the first 32 bytes of `MRCONFIGID`, must be one of these; an empty list allows none.
-    pub allowed_host_data: Vec<[u8; 32]>,
+    /// Host data, the first 32 bytes of `MRCONFIGID`, must be one of these; an empty set allows none.
+    pub allowed_host_data: HostDataSet,
 }

@@ -71,7 +71,7 @@ fn verifiers_of(host_data: [u8; 32]) -> Verifiers {
 
 fn verifier(number: usize, host_data: [u8; 32]) -> Box<dyn Verifier> {
     let mut values = processor().reference_values();
-    values.allowed_host_data = vec![host_data];
+    values.allowed_host_data = [host_data].into();
     Box::new(SnpVerifier::new(format!("simulated-{number}"), values, processor().trust_anchor()))
 }
 

@@ -18,7 +18,7 @@ fn of_line(product: Product) -> Processor {
 }
 
 fn reference_of(processor: &Processor) -> ReferenceValues {
-    ReferenceValues { allowed_host_data: vec![HOST_DATA], ..processor.reference_values() }
+    ReferenceValues { allowed_host_data: [HOST_DATA].into(), ..processor.reference_values() }
 }
 
 fn verifier_of(processor: &Processor) -> SnpVerifier {

@@ -329,7 +329,7 @@ fn reference() -> ReferenceValues {
         memory_integrity: true,
         smt_disabled: true,
         static_platform: true,
-        allowed_host_data: vec![HOST_DATA],
+        allowed_host_data: [HOST_DATA].into(),
     }
 }
 

@@ -26,7 +26,7 @@ fn bare_evidence() -> Evidence {
 }
 
 fn appraise(collaterals: &Collaterals) -> Vec<Finding> {
-    let reference = ReferenceValues { allowed_host_data: vec![HOST_DATA], ..PROCESSOR.reference_values() };
+    let reference = ReferenceValues { allowed_host_data: [HOST_DATA].into(), ..PROCESSOR.reference_values() };
     let verifier = SnpVerifier::new("simulated-0", reference, PROCESSOR.trust_anchor())
         .with_revocation(Revocation::Required)
         .with_collateral(Arc::new(collaterals.clone()));

@@ -28,7 +28,7 @@ pub(crate) static PROCESSOR: LazyLock<Processor> = LazyLock::new(|| Processor::n
 
 /// What the processor's evidence is expected to be.
 pub(crate) fn reference() -> ReferenceValues {
-    ReferenceValues { allowed_host_data: vec![HOST_DATA], ..PROCESSOR.reference_values() }
+    ReferenceValues { allowed_host_data: [HOST_DATA].into(), ..PROCESSOR.reference_values() }
 }
 
 pub(crate) fn verifier(reference: ReferenceValues) -> SnpVerifier {

@@ -53,7 +53,7 @@ pub(crate) async fn history(workspace: &Workspace, options: HistoryOptions) -> R
     known.refuse_other(&history, &checked)?;
     if offline {
         let current = history.contents.get(&checked.current_manifest).map_or(&[][..], Vec::as_slice);
-        if let Ok(document) = ManifestDocument::parse(current) {
+        if let Ok(document) = ManifestDocument::parse_stored(current) {
             output::warn_of_simulated_manifest(document.manifest());
         }
         // Whoever changed the folder may have changed what the workspace remembers too.

@@ -27,7 +27,7 @@ use crate::{
 
 /// Checks everything that can be checked here, then gives manifest and policies to the Coordinator.
 pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<(), Failure> {
-    let document = inputs::manifest(workspace, options.target.manifest.as_deref())?;
+    let document = inputs::new_manifest(workspace, options.target.manifest.as_deref())?;
     let key = inputs::workload_owner_key(workspace, options.workload_owner_key.as_deref())?;
     warn_of_lockout(&document, key.as_ref());
     let workloads = policies::find(&options.paths)?;

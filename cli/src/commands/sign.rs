@@ -36,7 +36,7 @@ impl Advice for SignError {
 
 /// Signs the transition to the manifest, or writes down what has to be signed.
 pub(crate) fn sign(workspace: &Workspace, options: &SignOptions) -> Result<(), Failure> {
-    let document = inputs::manifest(workspace, options.manifest.as_deref())?;
+    let document = inputs::new_manifest(workspace, options.manifest.as_deref())?;
     output::warn_of_simulated_manifest(document.manifest());
     let remembered = workspace.latest_transition()?;
     let previous = given_or_remembered(options.latest_transition, remembered);

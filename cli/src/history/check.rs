@@ -138,7 +138,7 @@ impl Run<'_> {
     /// The signature covers the manifest, and only the manifest says which policies belong to it.
     fn policies_of_manifest(&mut self, position: u64, set: &ManifestSet) -> Result<(), HistoryError> {
         let bytes = self.history.contents.get(&set.manifest).map_or(&[][..], Vec::as_slice);
-        let document = ManifestDocument::parse(bytes)
+        let document = ManifestDocument::parse_stored(bytes)
             .map_err(|source| HistoryError::Manifest { position, source: Box::new(source) })?;
         let listed: BTreeSet<_> = set.policies.iter().collect();
         if !document.manifest().policies.keys().eq(listed) {

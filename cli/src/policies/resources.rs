@@ -1,75 +1,47 @@
-//! Kubernetes resources, as far as they can make pods.
+//! Kubernetes resources, as far as they make pods that have a policy.
 
-use std::{fs, path::Path};
+use contrast_resources::{Document, File, Object, WorkloadKind, objects};
+use serde_json::Value;
 
-use serde::Deserialize;
-use serde_yaml_ng::Value;
-
-use super::{AnnotationError, PoliciesError, Workload, annotation};
+use super::{PoliciesError, Workload, annotation};
 use crate::output;
 
-/// The way to the metadata of the pods that a resource makes.
-fn pod_metadata<'a>(kind: &str, resource: &'a Value) -> Option<&'a Value> {
-    let way: &[&str] = match kind {
-        "Pod" => &["metadata"],
-        "CronJob" => &["spec", "jobTemplate", "spec", "template", "metadata"],
-        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job" | "ReplicationController" => {
-            &["spec", "template", "metadata"]
-        }
-        _ => return None,
-    };
-    way.iter().try_fold(resource, |value, name| value.get(name))
-}
-
 /// The workloads with a policy in one file.
-pub(super) fn workloads(file: &Path) -> Result<Vec<Workload>, PoliciesError> {
-    let text = fs::read(file).map_err(|source| PoliciesError::Read { path: file.to_owned(), source })?;
+pub(super) fn workloads(file: &File) -> Result<Vec<Workload>, PoliciesError> {
+    let values: Vec<Value> = file.documents().iter().map(Document::value).cloned().collect();
     let mut workloads = Vec::new();
-    for document in serde_yaml_ng::Deserializer::from_slice(&text) {
-        match Value::deserialize(document) {
-            Ok(resource) => collect(&resource, file, &mut workloads)?,
-            Err(error) => {
-                output::warning(&format!(
-                    "{} is skipped from here on: it is not YAML: {error}",
-                    file.display()
-                ));
-                break;
-            }
-        }
+    for object in objects(&values) {
+        workloads.extend(workload(file, &object)?);
     }
     Ok(workloads)
 }
 
-fn collect(resource: &Value, file: &Path, workloads: &mut Vec<Workload>) -> Result<(), PoliciesError> {
-    let kind = resource.get("kind").and_then(Value::as_str).unwrap_or_default();
-    if kind == "List" {
-        let items = resource.get("items").and_then(Value::as_sequence);
-        return items.into_iter().flatten().try_for_each(|item| collect(item, file, workloads));
+fn workload(file: &File, object: &Object<'_>) -> Result<Option<Workload>, PoliciesError> {
+    let Some(kind) = WorkloadKind::of(object) else { return Ok(None) };
+    let (_, kind_name) = kind.type_meta();
+    let name = if object.name().is_empty() { "(no name)" } else { object.name() };
+    let name = format!("{kind_name}/{name}");
+    // Where there are both forms, the newer one is what the pod is launched with.
+    let forms: [(_, fn(&str) -> _); 2] =
+        [(annotation::INITDATA, annotation::initdata), (annotation::REGO, annotation::rego)];
+    for (key, read) in forms {
+        match kind.annotation(object.value, key) {
+            Some(found) if found.on_template => {
+                let policy = read(found.value).map_err(|source| PoliciesError::Annotation {
+                    workload: name.clone(),
+                    file: file.name().into(),
+                    source,
+                })?;
+                return Ok(Some(Workload { name, file: file.name().into(), policy }));
+            }
+            Some(_) => output::warning(&format!(
+                "{name} in {} has the annotation {key} on itself, where it has no effect: it belongs to its pod \
+                 template ({}.metadata.annotations).",
+                file.name(),
+                kind.template_path().join(".")
+            )),
+            None => {}
+        }
     }
-    let Some(annotations) = pod_metadata(kind, resource).and_then(|metadata| metadata.get("annotations"))
-    else {
-        return Ok(());
-    };
-    let metadata = resource.get("metadata");
-    let name =
-        metadata.and_then(|metadata| metadata.get("name")).and_then(Value::as_str).unwrap_or("(no name)");
-    let workload = format!("{kind}/{name}");
-    let found = policy(annotations).transpose();
-    let found = found.map_err(|source| PoliciesError::Annotation {
-        workload: workload.clone(),
-        file: file.to_owned(),
-        source,
-    })?;
-    if let Some(policy) = found {
-        workloads.push(Workload { name: workload, file: file.to_owned(), policy });
-    }
-    Ok(())
-}
-
-/// The policy in a pod's annotations. Where there are both forms, the newer one is what the pod is launched with.
-fn policy(annotations: &Value) -> Option<Result<Vec<u8>, AnnotationError>> {
-    let value = |key| annotations.get(key).and_then(Value::as_str);
-    value(annotation::INITDATA)
-        .map(annotation::initdata)
-        .or_else(|| value(annotation::REGO).map(annotation::rego))
+    Ok(None)
 }

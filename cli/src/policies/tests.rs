@@ -74,11 +74,79 @@ fn items_of_a_list_are_found() {
 }
 
 #[test]
-fn a_file_that_is_not_yaml_is_skipped() {
+fn a_file_that_is_not_yaml_is_skipped_in_a_folder_and_an_error_if_named() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("a.yaml"), "a: b: c: [\n").unwrap();
     fs::write(dir.path().join("b.yaml"), deployment("b", &rego("b"))).unwrap();
     assert_eq!(found(dir.path()).len(), 1);
+    let error = find(&[dir.path().join("a.yaml")]).unwrap_err().to_string();
+    assert!(error.contains("a.yaml:1:"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_named_is_read_whatever_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("web.YML");
+    fs::write(&file, deployment("b", &rego("b"))).unwrap();
+    assert!(matches!(find(&[dir.path().to_owned()]), Err(PoliciesError::NoFiles { .. })));
+    assert_eq!(find(&[file]).unwrap().len(), 1);
+}
+
+#[test]
+fn json_is_read_as_kubectl_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = annotation::REGO;
+    let pod = |name: &str| {
+        let policy = BASE64_STANDARD.encode(name);
+        json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "annotations": { key: policy } } })
+    };
+    fs::write(dir.path().join("all.json"), format!("{}\n{}", pod("one"), pod("two"))).unwrap();
+    assert_eq!(found(dir.path()), [pair("Pod/one", "one"), pair("Pod/two", "two")]);
+}
+
+#[test]
+fn a_policy_on_the_object_instead_of_its_pod_template_has_no_effect() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(
+        "kind: Deployment\nmetadata: {{ name: web, {} }}\nspec: {{ template: {{ metadata: {{}} }} }}\n",
+        rego("web")
+    );
+    fs::write(dir.path().join("a.yaml"), text).unwrap();
+    assert_eq!(found(dir.path()), []);
+}
+
+#[test]
+fn aliases_that_stand_for_very_much_are_refused_before_they_are_resolved() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("bomb.yaml");
+    // Each level ten times the one before: 10^9 values.
+    let levels: String = (1..9)
+        .map(|level| format!("l{level}: &l{level} [{}]\n", vec![format!("*l{}", level - 1); 10].join(",")))
+        .collect();
+    let nested = format!("l0: &l0 [x]\n{levels}");
+    // One long list, again and again.
+    let wide = format!("a: &a [{}]\nb: [{}]\n", vec!["x"; 50_000].join(","), vec!["*a"; 50_000].join(","));
+    // The same, a little of it in each of many documents.
+    let documents = format!("a: &a [{}]\nb: [{}]\n", vec!["x"; 1000].join(","), vec!["*a"; 1000].join(","));
+    let many = vec![documents; 100].join("---\n");
+    for text in [nested, wide, many] {
+        fs::write(&file, format!("{}---\n{text}", deployment("web", &rego("web")))).unwrap();
+        let error = find(std::slice::from_ref(&file)).unwrap_err().to_string();
+        assert!(error.contains("bomb.yaml:") && error.contains("with its aliases written out"), "{error}");
+    }
+}
+
+#[test]
+fn anchors_and_merge_keys_are_resolved_and_the_last_of_repeated_keys_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let policy = BASE64_STANDARD.encode("merged");
+    let text = format!(
+        "\u{feff}---\nkind: Deployment\nmetadata:\n  name: other\n  name: web\n  annotations: &common\n    {}: {policy}\n\
+         spec:\n  template:\n    metadata:\n      annotations:\n        <<: *common\n        team: shop\n",
+        annotation::REGO
+    );
+    fs::write(dir.path().join("a.yaml"), text).unwrap();
+    assert_eq!(found(dir.path()), [pair("Deployment/web", "merged")]);
 }
 
 #[test]

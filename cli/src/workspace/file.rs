@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
 use super::WorkspaceError;
@@ -15,9 +16,32 @@ use super::WorkspaceError;
 /// Mode of files that hold no secret; the process's umask still applies.
 const PUBLIC: u32 = 0o644;
 
+/// Longest file that is read, in bytes, where nothing else is said.
+const MAX_FILE_LEN: usize = 16 * 1024 * 1024;
+
 /// The content of a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, WorkspaceError> {
-    fs::read(path).map_err(|source| WorkspaceError::Read { path: path.to_owned(), source })
+    read_bounded(path, MAX_FILE_LEN)
+}
+
+/// The content of a file of at most `longest` bytes. What is no file (a folder, a device, a pipe) is not waited for.
+pub(crate) fn read_bounded(path: &Path, longest: usize) -> Result<Vec<u8>, WorkspaceError> {
+    let failed = |source| WorkspaceError::Read { path: path.to_owned(), source };
+    // A pipe without a writer would be waited for when it is opened.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(WorkspaceError::NotAFile { path: path.to_owned() });
+    }
+    let mut content = Vec::new();
+    file.take(longest as u64 + 1).read_to_end(&mut content).map_err(failed)?;
+    if content.len() > longest {
+        return Err(WorkspaceError::TooLong { path: path.to_owned(), longest });
+    }
+    Ok(content)
 }
 
 /// Replaces a file that holds no secret, and makes the folder that it stands in. Whatever happens, the file
@@ -153,6 +177,21 @@ mod tests {
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o111, 0);
+    }
+
+    #[test]
+    fn what_is_no_file_or_has_no_end_is_an_error_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        for path in [Path::new("/dev/zero"), dir.path(), &pipe] {
+            let error = read(path).unwrap_err();
+            assert!(matches!(error, WorkspaceError::NotAFile { .. }), "{error}");
+        }
+        let long = dir.path().join("long");
+        write(&long, b"12345").unwrap();
+        assert_eq!(read_bounded(&long, 5).unwrap(), b"12345");
+        assert!(matches!(read_bounded(&long, 4), Err(WorkspaceError::TooLong { longest: 4, .. })));
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Coordinator {
 async fn serve(listener: TcpListener, processor: Processor, script: Arc<Script>) {
     let acceptor = Acceptor::new(Arc::new(processor.attester([0; 32])), Duration::from_secs(20));
     let mut values = processor.reference_values();
-    values.allowed_host_data = vec![Sha256::digest(b"policy").into()];
+    values.allowed_host_data = [Sha256::digest(b"policy").into()].into();
     let verifier = SnpVerifier::new("simulated-0", values, processor.trust_anchor());
     let verifiers: Arc<[Box<dyn Verifier>]> = Arc::new([Box::new(verifier)]);
 

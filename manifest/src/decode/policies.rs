@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::at::{At, Members, list};
-use crate::{JsonPath, PolicyEntry, Problem, Role, SubjectAltName, error::Faults};
+use crate::{JsonPath, Limit, PolicyEntry, Problem, Role, SubjectAltName, error::Faults};
 
 pub(super) fn read(top: &Members<'_>, faults: &mut Faults) -> Option<BTreeMap<[u8; 32], PolicyEntry>> {
     let path = JsonPath::default().field("Policies");
     let Some(at) = top.get("Policies") else { return faults.none(&path, Problem::NoCoordinator) };
     let mut complete = true;
     let mut policies = BTreeMap::new();
-    for (key, at) in at.entries(faults)? {
-        let digest = digest(key, &at.path, faults);
+    for (key, at) in at.entries(Limit::Policies, faults)? {
+        let digest = digest(&key, &at.path, faults);
         let entry = entry(&at, faults);
         match (digest, entry) {
             (Some(digest), Some(entry)) => drop(policies.insert(digest, entry)),
@@ -38,15 +38,10 @@ fn digest(key: &str, path: &JsonPath, faults: &mut Faults) -> Option<[u8; 32]> {
 fn entry(at: &At<'_>, faults: &mut Faults) -> Option<PolicyEntry> {
     let members = at.object(&["SANs", "WorkloadSecretID", "Role"], faults)?;
     let role = role(&members, faults);
-    let sans = list(members.get("SANs"), faults, |at, faults| {
-        let text = at.text(faults)?;
-        match SubjectAltName::parse(text) {
-            Some(_) => Some(text.to_owned()),
-            None => faults.none(&at.path, Problem::BadSubjectAltName),
-        }
-    });
-    let workload_secret_id = members.optional_text("WorkloadSecretID", faults);
+    let sans = list(members.get("SANs"), Limit::Names, faults, name);
+    let workload_secret_id = members.optional_text("WorkloadSecretID", Limit::SecretIdLen, faults);
     let (role, sans) = (role?, sans?);
+    faults.check(&members.path.field("SANs"), Limit::NamesLen, sans.iter().map(String::len).sum())?;
     let named = sans.iter().any(|san| matches!(SubjectAltName::parse(san), Some(SubjectAltName::Dns(_))));
     if role == Role::Workload && !named {
         return faults.none(&members.path.field("SANs"), Problem::NoDnsName);
@@ -54,9 +49,18 @@ fn entry(at: &At<'_>, faults: &mut Faults) -> Option<PolicyEntry> {
     Some(PolicyEntry { sans, workload_secret_id: workload_secret_id?, role })
 }
 
+fn name(at: &At<'_>, faults: &mut Faults) -> Option<String> {
+    let text = at.text(faults)?;
+    faults.check(&at.path, Limit::NameLen, text.len())?;
+    match SubjectAltName::parse(&text) {
+        Some(_) => Some(text.into_owned()),
+        None => faults.none(&at.path, Problem::BadSubjectAltName),
+    }
+}
+
 fn role(members: &Members<'_>, faults: &mut Faults) -> Option<Role> {
     let Some(at) = members.get("Role") else { return Some(Role::Workload) };
-    match at.text(faults)? {
+    match at.text(faults)?.as_ref() {
         "" => Some(Role::Workload),
         "coordinator" => Some(Role::Coordinator),
         _ => faults.none(&at.path, Problem::UnknownRole),

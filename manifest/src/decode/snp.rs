@@ -4,7 +4,7 @@
 use contrast_attestation::snp::{GuestPolicy, PlatformInfo, Product, ReferenceValues, TcbParts};
 
 use super::at::{At, Members, list};
-use crate::{Problem, SimulatedEntry, SnpEntry, error::Faults};
+use crate::{Limit, Problem, SimulatedEntry, SnpEntry, error::Faults};
 
 const HARDWARE_MEMBERS: &[&str] = &[
     "Platform",
@@ -33,7 +33,7 @@ const SIMULATED_MEMBERS: &[&str] = &[
 
 pub(super) fn hardware_entry(at: &At<'_>, faults: &mut Faults) -> Option<SnpEntry> {
     let members = at.object(HARDWARE_MEMBERS, faults)?;
-    let platform = members.optional_text("Platform", faults);
+    let platform = members.optional_text("Platform", Limit::PlatformLen, faults);
     let values = values(&members, faults);
     Some(SnpEntry { platform: platform?, values: values? })
 }
@@ -62,7 +62,8 @@ fn values(members: &Members<'_>, faults: &mut Faults) -> Option<ReferenceValues>
     let platform_info = platform_info(members, faults);
     let mitigations =
         members.get("MinimumMitigationVector").map_or(Some(0), |at| at.integer(u64::MAX, faults));
-    let allowed_chip_ids = list(members.get("AllowedChipIDs"), faults, |at, faults| at.hex_array(faults));
+    let allowed_chip_ids =
+        list(members.get("AllowedChipIDs"), Limit::Machines, faults, |at, faults| at.hex_array(faults));
     Some(ReferenceValues {
         product: product?,
         measurement: measurement?,
@@ -72,13 +73,13 @@ fn values(members: &Members<'_>, faults: &mut Faults) -> Option<ReferenceValues>
         platform_info: platform_info?,
         minimum_mitigation_vector: mitigations?,
         allowed_chip_ids: allowed_chip_ids?,
-        allowed_host_data: Vec::new(),
+        allowed_host_data: Default::default(),
     })
 }
 
 fn product(members: &Members<'_>, faults: &mut Faults) -> Option<Product> {
     let at = members.required("ProductName", faults)?;
-    match at.text(faults)? {
+    match at.text(faults)?.as_ref() {
         "Milan" => Some(Product::Milan),
         "Genoa" => Some(Product::Genoa),
         "Turin" => Some(Product::Turin),

@@ -3,7 +3,7 @@
 use contrast_attestation::tdx::XFAM;
 
 use super::at::{At, Members, list};
-use crate::{JsonPath, Problem, TdxEntry, error::Faults, json::Json};
+use crate::{JsonPath, Limit, Problem, TdxEntry, error::Faults};
 
 const MEMBERS: &[&str] = &[
     "Platform",
@@ -20,13 +20,14 @@ const MEMBERS: &[&str] = &[
 
 pub(super) fn entry(at: &At<'_>, faults: &mut Faults) -> Option<TdxEntry> {
     let members = at.object(MEMBERS, faults)?;
-    let platform = members.optional_text("Platform", faults);
+    let platform = members.optional_text("Platform", Limit::PlatformLen, faults);
     let number = evaluation_data_number(&members, faults);
     let mr_td = members.required("MrTd", faults).and_then(|at| at.hex_array(faults));
     let mr_seam = mr_seam(&members, faults);
     let rtmrs = rtmrs(&members, faults);
     let xfam = xfam(&members, faults);
-    let allowed_piids = list(members.get("AllowedPIIDs"), faults, |at, faults| at.hex_array(faults));
+    let allowed_piids =
+        list(members.get("AllowedPIIDs"), Limit::Machines, faults, |at, faults| at.hex_array(faults));
     let memory_integrity = members.flag("MemoryIntegrity", faults);
     let smt_disabled = members.flag("SMTDisabled", faults);
     let static_platform = members.flag("StaticPlatform", faults);
@@ -68,12 +69,11 @@ fn mr_seam(members: &Members<'_>, faults: &mut Faults) -> Option<[u8; 48]> {
 
 fn rtmrs(members: &Members<'_>, faults: &mut Faults) -> Option<[[u8; 48]; 4]> {
     let at = members.required("Rtmrs", faults)?;
-    let found = at.len();
-    if matches!(at.value, Json::Array(_)) && found != 4 {
+    if let Some(found) = at.count().filter(|found| *found != 4) {
         return faults.none(&at.path, Problem::WrongCount { expected: 4, found });
     }
     let mut number = 0;
-    let registers = list(Some(at), faults, |element, faults| {
+    let registers = list(Some(at), Limit::Machines, faults, |element, faults| {
         number += 1;
         register(element, &members.path, number, faults)
     })?;

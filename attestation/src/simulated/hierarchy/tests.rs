@@ -20,7 +20,7 @@ const USAGE_CRL_SIGN: &[u8] = &[0x03, 0x02, 0x01, 0x02];
 /// Why evidence with this signing key certificate, endorsement certificate and revocation list is refused.
 fn findings(ask: Option<Vec<u8>>, vcek: Option<Vec<u8>>, list: Option<Vec<u8>>) -> Vec<Finding> {
     let (host_data, report_data) = ([7; 32], ReportData([8; 64]));
-    let reference = ReferenceValues { allowed_host_data: vec![host_data], ..PROCESSOR.reference_values() };
+    let reference = ReferenceValues { allowed_host_data: [host_data].into(), ..PROCESSOR.reference_values() };
     let mut verifier = SnpVerifier::new("simulated-0", reference, PROCESSOR.trust_anchor());
     if list.is_some() {
         verifier = verifier.with_revocation(Revocation::Required);

@@ -249,7 +249,7 @@ mod tests {
             platform_info: None,
             minimum_mitigation_vector: 0,
             allowed_chip_ids: Vec::new(),
-            allowed_host_data: Vec::new(),
+            allowed_host_data: Default::default(),
         };
         let always = ["AUTHOR_KEY_DIGEST", "GUEST_SVN", "REPORT_ID and REPORT_ID_MA"];
         let optional = ["PLATFORM_INFO", "LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR", "which chip it is"];

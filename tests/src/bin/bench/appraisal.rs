@@ -42,7 +42,7 @@ fn snp() -> Row {
     let hour = Duration::from_secs(3600);
     let list = hierarchy.revocation_list(&[], now - hour, now + hour).expect("it can be signed");
     let processor = Processor::new(&hierarchy).expect("keys can be made");
-    let reference = ReferenceValues { allowed_host_data: vec![HOST_DATA], ..processor.reference_values() };
+    let reference = ReferenceValues { allowed_host_data: [HOST_DATA].into(), ..processor.reference_values() };
     let verifier = SnpVerifier::new("simulated-0", reference, processor.trust_anchor())
         .with_revocation(Revocation::Required);
     let evidence: Vec<(Evidence, ReportData)> = (0..=u8::MAX)
@@ -100,7 +100,7 @@ fn tdx() -> Option<Row> {
         memory_integrity: false,
         smt_disabled: false,
         static_platform: false,
-        allowed_host_data: vec![[0; 32]],
+        allowed_host_data: [[0; 32]].into(),
     };
     let verifier = TdxVerifier::new("tdx-0", reference, Arc::new(source));
     let report_data = ReportData(body.report_data);

@@ -17,7 +17,7 @@ pub(super) static GENOA: LazyLock<Hierarchy> = LazyLock::new(|| Hierarchy::gener
 pub(super) static PROCESSOR: LazyLock<Processor> = LazyLock::new(|| Processor::new(&GENOA).unwrap());
 
 pub(super) fn reference() -> ReferenceValues {
-    ReferenceValues { allowed_host_data: vec![HOST_DATA], ..PROCESSOR.reference_values() }
+    ReferenceValues { allowed_host_data: [HOST_DATA].into(), ..PROCESSOR.reference_values() }
 }
 
 pub(super) fn honest() -> ReportBuilder<'static> {

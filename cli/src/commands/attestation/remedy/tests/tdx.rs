@@ -68,7 +68,7 @@ impl Capture {
             memory_integrity: false,
             smt_disabled: false,
             static_platform: false,
-            allowed_host_data: vec![[0; 32]],
+            allowed_host_data: [[0; 32]].into(),
         }
     }
 
@@ -215,7 +215,7 @@ fn a_pck_chain_under_another_root_is_told_from_a_broken_one() {
 fn a_list_of_policies_is_counted_and_the_nearest_one_named() {
     let Some(capture) = Capture::open() else { return };
     let meant: [u8; 32] = std::array::from_fn(|place| if place < 16 { 7 } else { 8 });
-    let reference = ReferenceValues { allowed_host_data: vec![[9; 32], meant], ..capture.reference() };
+    let reference = ReferenceValues { allowed_host_data: [[9; 32], meant].into(), ..capture.reference() };
     let verifier = TdxVerifier::new("tdx-3", reference, capture.collateral());
     let rejection = capture.rejection(&verifier, |quote| quote.body.mr_config_id[..32].fill(7));
     let mut findings = rejection.findings.iter();
