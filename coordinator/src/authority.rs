@@ -358,7 +358,8 @@ impl Authority {
             self.broken.store(true, Ordering::Release);
             return Err(Refusal::Broken);
         };
-        let standing = Standing { state: &active.state, manifest: Some(&active.manifest) };
+        let standing =
+            Standing { state: &active.state, manifest: Some(&active.manifest), initial_owners: None };
         let events =
             decide(standing, command, &means(SystemTime::now(), &active.keys, &active.ca, &active.lasting))?;
         if events.is_empty() {

@@ -243,6 +243,11 @@ impl Faults {
         self.purpose.maximum(limit)
     }
 
+    /// Whether the manifest is to be set: what a history has by now is not refused for what could only be useless.
+    pub(crate) fn is_to_be_set(&self) -> bool {
+        self.purpose == Purpose::Set
+    }
+
     /// Adds a fault, and gives nothing, if there are more than may be.
     pub(crate) fn check(&mut self, path: &JsonPath, limit: Limit, found: usize) -> Option<()> {
         if found <= self.maximum(limit) {

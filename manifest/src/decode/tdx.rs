@@ -56,7 +56,11 @@ fn xfam(members: &Members<'_>, faults: &mut Faults) -> Option<[u8; 8]> {
     let at = members.required("Xfam", faults)?;
     let bytes = at.hex_array(faults)?;
     let reserved = XFAM.iter().fold(u64::from_le_bytes(bytes), |bits, (_, named)| bits & !named);
-    if reserved == 0 { Some(bytes) } else { faults.none(&at.path, Problem::ReservedBits { reserved }) }
+    if reserved == 0 || !faults.is_to_be_set() {
+        Some(bytes)
+    } else {
+        faults.none(&at.path, Problem::ReservedBits { reserved })
+    }
 }
 
 /// Nobody but the owner of the hardware knows it, so a wrong length means "not filled in yet".

@@ -15,8 +15,9 @@ use contrast_attestation::{
     simulated::Processor,
 };
 use contrast_proto::userapi::{
-    GetHistoryRequest, GetManifestsRequest, GetManifestsResponse, GetSeedSharesRequest, HistoryItem,
-    RecoverRequest, RecoverResponse, SeedShareDocument, SetManifestRequest, SetManifestResponse,
+    GetHistoryRequest, GetManifestsRequest, GetManifestsResponse, GetSeedSharesRequest,
+    GiveSeedConsentRequest, GiveSeedConsentResponse, HistoryItem, RecoverRequest, RecoverResponse,
+    SeedShareDocument, SetManifestRequest, SetManifestResponse,
     user_api_client::UserApiClient,
     user_api_server::{UserApi, UserApiServer},
 };
@@ -115,6 +116,13 @@ impl UserApi for Service {
         &self,
         _: Request<GetSeedSharesRequest>,
     ) -> Result<Response<SeedShareDocument>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn give_seed_consent(
+        &self,
+        _: Request<GiveSeedConsentRequest>,
+    ) -> Result<Response<GiveSeedConsentResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 }
