@@ -138,13 +138,14 @@ impl Authority {
     /// Makes a manifest the current one. Blocks until the events are durable.
     ///
     /// # Errors
-    /// A refusal; nothing has changed then. After a failed append the store says whether it goes on.
+    /// A refusal; nothing has changed then, except after [`Refusal::Broken`], where only a restart tells.
     pub fn set_manifest(&self, set: SetManifest) -> Result<Arc<Active>, Refusal> {
         // Nobody has to wait for a long recovery to hear this.
         if let Phase::Locked(_) = self.phase() {
             return Err(Refusal::Locked);
         }
         let mut writer = self.writer();
+        self.refuse_if_broken()?;
         match self.phase() {
             Phase::Locked(_) => Err(Refusal::Locked),
             Phase::Uninitialised => self.set_first(&mut writer, set),
@@ -158,6 +159,7 @@ impl Authority {
     /// A refusal; the Coordinator stays locked then.
     pub fn recover(&self, request: RecoveryRequest) -> Result<Arc<Active>, Refusal> {
         let mut writer = self.writer();
+        self.refuse_if_broken()?;
         let shares = match self.phase() {
             Phase::Uninitialised => return Err(recovery::nothing_to_recover(request.expected_transition)),
             Phase::Active(_) => return Err(Refusal::AlreadyActive),
@@ -182,6 +184,10 @@ impl Authority {
             Err(_) => Writer::Locked(log.lock()),
         };
         result
+    }
+
+    fn refuse_if_broken(&self) -> Result<(), Refusal> {
+        if self.is_broken() { Err(Refusal::Broken) } else { Ok(()) }
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -262,7 +268,7 @@ impl Authority {
         }
         let Command::SetManifest(set) = command else { return Err(Refusal::Interrupted) };
         let position = active.history.head().events;
-        log.append(append(&events, &set))?;
+        self.append(log, append(&events, &set))?;
         let mut state = active.state.clone();
         apply_all(&mut state, &events, position)?;
         Ok(self.publish(Active {
@@ -293,7 +299,7 @@ impl Authority {
         let standing = Standing { state: &state, manifest: Some(&manifest) };
         let events = decide(standing, &Command::Recover { caller }, &means(now, &keys, &ca, &lasting))?;
         let position = log.reader().head().events;
-        log.append(Append { events: events.iter().map(Event::encode).collect(), blobs: Vec::new() })?;
+        self.append(log, Append { events: events.iter().map(Event::encode).collect(), blobs: Vec::new() })?;
         apply_all(&mut state, &events, position)?;
         Ok(self.publish(Active {
             state,
@@ -307,6 +313,33 @@ impl Authority {
             history: log.reader(),
             keys,
         }))
+    }
+
+    /// Appends. Where that leaves doubt, the log is opened anew, which shows whether the events are there: then nothing
+    /// has failed. If it cannot be opened, or holds anything but what it held, nothing can be done without a restart.
+    fn append(&self, log: &mut SealedLog, append: Append<'_>) -> Result<(), Refusal> {
+        let before = log.reader().head();
+        let error = match log.append(append) {
+            Err(StoreError::Backend(error)) if error.leaves_doubt() => error,
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(()),
+        };
+        tracing::error!(%error, "it is not known whether the events were stored; the store is opened anew");
+        match log.reopen() {
+            Ok(head) if head == before => {
+                tracing::warn!("the events were not stored; the store goes on without them");
+                Err(Refusal::NotStored(error))
+            }
+            Ok(_) => {
+                tracing::warn!("the events were stored; the store goes on with them");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store could not be opened anew");
+                self.broken.store(true, Ordering::Release);
+                Err(Refusal::Broken)
+            }
+        }
     }
 
     /// Judges of pods by this manifest; what they need of vendors is kept fresh from now on.
