@@ -8,6 +8,7 @@ mod accidents;
 mod clients;
 mod evidence;
 mod life;
+mod memory;
 mod refusals;
 mod stores;
 mod wire;
