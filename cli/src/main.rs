@@ -15,13 +15,18 @@ mod policies;
 mod process;
 mod workspace;
 
-use std::process::ExitCode;
+use std::{alloc::System, process::ExitCode};
 
 use clap::Parser;
+use zeroizing_alloc::ZeroAlloc;
 
 use arguments::{Arguments, Command};
 use failure::Failure;
 use workspace::Workspace;
+
+/// Wipes memory when it is given back: the seed leaves copies in buffers of gRPC, HTTP/2 and TLS.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// What a shell expects of a program that was interrupted: 128 and the number of SIGINT.
 const INTERRUPTED: u8 = 130;

@@ -170,10 +170,11 @@ impl Authority {
     /// Makes a manifest the current one. Blocks until the events are durable.
     ///
     /// # Errors
-    /// A refusal; nothing has changed then. After a failed append the store says whether it goes on.
+    /// A refusal; nothing has changed then, except after [`Refusal::Broken`], where only a restart tells.
     pub fn set_manifest(&self, set: SetManifest) -> Result<Arc<Active>, Refusal> {
         self.refuse_while_locked()?;
         let mut writer = self.writer();
+        self.refuse_if_broken()?;
         match self.phase() {
             Phase::Locked(_) => Err(Refusal::Locked),
             Phase::Uninitialised => self.set_first(&mut writer, set),
@@ -187,6 +188,7 @@ impl Authority {
     /// A refusal; the Coordinator stays locked then.
     pub fn recover(&self, request: RecoveryRequest) -> Result<Arc<Active>, Refusal> {
         let mut writer = self.writer();
+        self.refuse_if_broken()?;
         let shares = match self.phase() {
             Phase::Uninitialised => return Err(recovery::nothing_to_recover(request.expected_transition)),
             Phase::Active(_) => return Err(Refusal::AlreadyActive),
@@ -248,6 +250,10 @@ impl Authority {
     /// A refusal; nothing has changed then.
     pub fn give_seed_consent(&self, consent: SeedConsent) -> Result<Arc<Active>, Refusal> {
         self.add(&Command::GiveSeedConsent(consent), || Ok(()))
+    }
+
+    fn refuse_if_broken(&self) -> Result<(), Refusal> {
+        if self.is_broken() { Err(Refusal::Broken) } else { Ok(()) }
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -334,7 +340,7 @@ impl Authority {
         // What can fail comes before the append.
         let verifiers =
             if changes_manifest { self.verifiers(&set.manifest) } else { Arc::clone(&active.verifiers) };
-        let state = extend(log, active, &events, append(&events, &set))?;
+        let state = self.extend(log, active, &events, append(&events, &set))?;
         if !changes_manifest {
             return Ok(self.publish(active.with(state, log.reader())));
         }
@@ -353,6 +359,7 @@ impl Authority {
         admit: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<Arc<Active>, Refusal> {
         let mut writer = self.writer();
+        self.refuse_if_broken()?;
         let active = self.active()?;
         let Writer::Open(log) = &mut *writer else {
             self.broken.store(true, Ordering::Release);
@@ -367,7 +374,7 @@ impl Authority {
         }
         admit()?;
         let only_events = Append { events: events.iter().map(Event::encode).collect(), blobs: Vec::new() };
-        let state = extend(log, &active, &events, only_events)?;
+        let state = self.extend(log, &active, &events, only_events)?;
         Ok(self.publish(active.with(state, log.reader())))
     }
 
@@ -386,7 +393,7 @@ impl Authority {
         let events = decide(standing, &Command::Recover { caller }, &means(now, &keys, &ca, &lasting))?;
         apply_all(&mut state, &events, log.reader().head().events)?;
         let verifiers = self.verifiers(&manifest);
-        log.append(Append { events: events.iter().map(Event::encode).collect(), blobs: Vec::new() })?;
+        self.append(log, Append { events: events.iter().map(Event::encode).collect(), blobs: Vec::new() })?;
         Ok(self.publish(Active {
             state,
             verifiers,
@@ -399,6 +406,47 @@ impl Authority {
             history: log.reader(),
             keys,
         }))
+    }
+
+    /// Says what `events` lead to, and appends them to the log of `active`.
+    fn extend(
+        &self,
+        log: &mut SealedLog,
+        active: &Active,
+        events: &[Event],
+        append: Append<'_>,
+    ) -> Result<State, Refusal> {
+        let mut state = active.state.clone();
+        apply_all(&mut state, events, active.history.head().events)?;
+        self.append(log, append)?;
+        Ok(state)
+    }
+
+    /// Appends. Where that leaves doubt, the log is opened anew, which shows whether the events are there: then nothing
+    /// has failed. If it cannot be opened, or holds anything but what it held, nothing can be done without a restart.
+    fn append(&self, log: &mut SealedLog, append: Append<'_>) -> Result<(), Refusal> {
+        let before = log.reader().head();
+        let error = match log.append(append) {
+            Err(StoreError::Backend(error)) if error.leaves_doubt() => error,
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(()),
+        };
+        tracing::error!(%error, "it is not known whether the events were stored; the store is opened anew");
+        match log.reopen() {
+            Ok(head) if head == before => {
+                tracing::warn!("the events were not stored; the store goes on without them");
+                Err(Refusal::NotStored(error))
+            }
+            Ok(_) => {
+                tracing::warn!("the events were stored; the store goes on with them");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store could not be opened anew");
+                self.broken.store(true, Ordering::Release);
+                Err(Refusal::Broken)
+            }
+        }
     }
 
     /// Judges of pods by this manifest.
@@ -440,19 +488,6 @@ fn append<'a>(events: &[Event], set: &'a SetManifest) -> Append<'a> {
         events: events.iter().map(Event::encode).collect(),
         blobs: std::iter::once(&**set.manifest.bytes()).chain(policies).collect(),
     }
-}
-
-/// Says what `events` lead to, and appends them to the log of `active`.
-fn extend(
-    log: &mut SealedLog,
-    active: &Active,
-    events: &[Event],
-    append: Append<'_>,
-) -> Result<State, Refusal> {
-    let mut state = active.state.clone();
-    apply_all(&mut state, events, active.history.head().events)?;
-    log.append(append)?;
-    Ok(state)
 }
 
 fn apply_all(state: &mut State, events: &[Event], first_position: u64) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 //! The program `coordinator`.
 
-use std::{error::Error, process::ExitCode};
+use std::{alloc::System, error::Error, process::ExitCode};
 
 use clap::Parser;
 use contrast_coordinator::{
@@ -9,6 +9,11 @@ use contrast_coordinator::{
     store_check,
 };
 use tracing_subscriber::filter::LevelFilter;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes memory when it is given back: whoever sends the seed leaves copies of it in buffers of TLS, HTTP/2 and gRPC.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let options = Options::parse();

@@ -74,16 +74,17 @@ async fn started() -> &'static str {
     "the user API and the mesh API are listening\n"
 }
 
+/// Kubernetes restarts what is not alive.
+const BROKEN: (StatusCode, &str) =
+    (StatusCode::SERVICE_UNAVAILABLE, "the store failed and could not be opened anew; a restart is needed\n");
+
 async fn alive(State(ops): State<Ops>) -> (StatusCode, &'static str) {
-    if ops.authority.is_broken() {
-        (StatusCode::SERVICE_UNAVAILABLE, "a command broke off in the middle; a restart is needed\n")
-    } else {
-        (StatusCode::OK, "alive\n")
-    }
+    if ops.authority.is_broken() { BROKEN } else { (StatusCode::OK, "alive\n") }
 }
 
 async fn ready(State(ops): State<Ops>) -> (StatusCode, &'static str) {
     match ops.authority.phase() {
+        _ if ops.authority.is_broken() => BROKEN,
         Phase::Active(_) => (StatusCode::OK, "serving\n"),
         Phase::Uninitialised => {
             (StatusCode::SERVICE_UNAVAILABLE, "no manifest was set yet: run `contrast set`\n")

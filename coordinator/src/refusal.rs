@@ -2,7 +2,7 @@
 
 use contrast_attestation::Refusal as EvidenceRefusal;
 use contrast_manifest::{ConsentFault, ManifestErrors, SeedShareError};
-use contrast_store::{StoreError, UnlockError};
+use contrast_store::{BackendError, StoreError, UnlockError};
 use tonic::{Code, Status};
 
 use crate::{
@@ -175,6 +175,9 @@ pub enum Refusal {
         "an earlier command failed in a way that leaves open what was stored; restart the Coordinator, and if it is locked then, run `contrast recover`"
     )]
     Broken,
+    /// A write failed; the store was opened anew, and what was to be written is not in it.
+    #[error("the disk failed and nothing was changed ({0}); check the Coordinator's volume, and try again")]
+    NotStored(#[source] BackendError),
     /// Too many clients read the history at this moment.
     #[error("too many clients are reading the history; try again in a moment")]
     Busy,
@@ -324,6 +327,7 @@ impl Refusal {
             | Self::Certificate(_)
             | Self::SigningFailed
             | Self::Broken
+            | Self::NotStored(_)
             | Self::Interrupted => Code::Internal,
         }
     }

@@ -13,11 +13,16 @@ mod options;
 mod process;
 mod run;
 
-use std::process::ExitCode;
+use std::{alloc::System, process::ExitCode};
 
 use clap::Parser as _;
+use zeroizing_alloc::ZeroAlloc;
 
 use crate::options::Options;
+
+/// Wipes memory when it is given back: the workload secret leaves copies in buffers of TLS, HTTP/2 and gRPC.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let options = Options::parse();

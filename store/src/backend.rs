@@ -95,6 +95,13 @@ pub trait Backend: Send + Sync + 'static {
     /// refused with [`BackendError::Poisoned`], whoever asks.
     fn append(&self, batch: &Batch) -> Result<(), BackendError>;
 
+    /// Closes the engine and opens it anew, after an append that left doubt: from then on it holds what the disk has,
+    /// and takes appends again. Readers wait meanwhile.
+    ///
+    /// # Errors
+    /// [`BackendError`] as at the first opening. Nothing can be read or appended then, but this can be tried again.
+    fn reopen(&self) -> Result<(), BackendError>;
+
     /// Records from position `from`, in order: about `budget` bytes of them, at least one unless `from` is the head.
     /// An engine that keeps together what was appended together may read that to its end.
     ///

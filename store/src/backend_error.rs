@@ -112,6 +112,28 @@ pub enum Damage {
     /// A file of the store is not there.
     #[error("its file {0} is missing")]
     FileMissing(PathBuf),
+    /// A name does not stand for the plain file or directory that this program made.
+    #[error("{path} is {found}, and nothing of that kind is ever opened there")]
+    NotPlain {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A file has another name elsewhere, so that writing into it would change that one.
+    #[error("its file {0} has a second name outside of the directory")]
+    SharedFile(PathBuf),
+    /// Something that this program never makes, and the engine would open.
+    #[error("{0} does not belong there")]
+    Unexpected(PathBuf),
+    /// A file of the engine has the right checksums and says what the engine cannot have written.
+    #[error("its file {path} says at byte {offset} what no intact store says")]
+    Unsound {
+        /// Which file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+    },
     /// The engine's settings are not the ones that this program writes.
     #[error("its file {0} does not have the content that this program writes")]
     Settings(PathBuf),

@@ -49,6 +49,11 @@ pub enum StoreError {
         /// Number of records.
         found: u64,
     },
+    /// The engine was opened anew, and holds something else than before.
+    #[error(
+        "the store was opened anew after a failed write, and does not hold what it held before; restart, and restore it from a copy if that does not help"
+    )]
+    Diverged,
     /// No such blob.
     #[error("there is no blob with SHA-256 {}; the store is incomplete, restore it from a copy", Hex(.digest))]
     BlobMissing {

@@ -56,6 +56,7 @@ struct Disk {
     content: Content,
     operations: u64,
     faults: BTreeMap<u64, Fault>,
+    next_append: Option<Fault>,
 }
 
 impl Medium {
@@ -81,6 +82,11 @@ impl Medium {
     /// [`Medium::operations`]. Every call of [`Backend`] counts, except `watch` and `layout_version`.
     pub fn inject(&self, operation: u64, fault: Fault) {
         self.disk().faults.insert(operation, fault);
+    }
+
+    /// Lets the next append go wrong, whichever operation that is.
+    pub fn fail_next_append(&self, fault: Fault) {
+        self.disk().next_append = Some(fault);
     }
 
     /// How many operations there were so far.
@@ -133,6 +139,7 @@ impl MemoryBackend {
 
     fn write(&self, batch: &Batch) -> Result<(), BackendError> {
         let fault = self.medium.next_operation();
+        let fault = self.medium.disk().next_append.take().or(fault);
         let mut content = self.believed();
         let head = head(&content);
         if batch.at != head || batch.header.is_some() != content.header.is_none() {
@@ -173,6 +180,13 @@ impl Backend for MemoryBackend {
     fn append(&self, batch: &Batch) -> Result<(), BackendError> {
         let begun = self.believed().header.is_some();
         if begun { self.poison.guard(|| self.write(batch)) } else { self.write(batch) }
+    }
+
+    fn reopen(&self) -> Result<(), BackendError> {
+        drop(self.reading()?);
+        *self.believed() = self.medium.content();
+        self.poison.clear();
+        Ok(())
     }
 
     fn read(&self, from: u64, budget: usize) -> Result<RecordBatch, BackendError> {

@@ -23,6 +23,16 @@ impl Poison {
         }
         outcome
     }
+
+    /// Whether an append has left doubt that was not cleared up.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// The engine has been opened anew, so that it holds what the disk has.
+    pub(crate) fn clear(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 #[cfg(test)]
@@ -42,6 +52,8 @@ mod tests {
             ran = true;
             Ok(())
         });
-        assert!(matches!(refused, Err(BackendError::Poisoned)) && !ran);
+        assert!(matches!(refused, Err(BackendError::Poisoned)) && !ran && poison.is_set());
+        poison.clear();
+        poison.guard(|| Ok(())).unwrap();
     }
 }

@@ -15,7 +15,9 @@ mod disk;
 mod engine;
 mod eviction;
 mod guard;
+mod judge;
 mod layout;
+mod names;
 
 use crate::backend::{Address, Backend, Batch, RecordBatch};
 use crate::backend_error::{BackendError, Damage};
@@ -25,13 +27,13 @@ use directory::Directory;
 pub(crate) use directory::SharedLock;
 use engine::Engine;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// A log in a directory of the local file system.
 pub struct SledBackend {
-    /// Set when the log exists. Before `directory`, so that the lock outlives the database.
-    engine: OnceLock<Engine>,
+    /// There when the log exists. Before `directory`, so that the lock outlives the database.
+    engine: RwLock<Option<Engine>>,
     head: Mutex<u64>,
     grown: Condvar,
     /// One writer at a time.
@@ -49,7 +51,7 @@ impl SledBackend {
         let directory = Directory::lock(directory.as_ref())?;
         directory.remove_unfinished()?;
         let backend = Self {
-            engine: OnceLock::new(),
+            engine: RwLock::default(),
             head: Mutex::new(0),
             grown: Condvar::new(),
             writing: Mutex::new(()),
@@ -65,10 +67,25 @@ impl SledBackend {
     }
 
     /// Opens the database and takes over its head.
-    fn open_engine(&self) -> Result<&Engine, BackendError> {
+    fn open_engine(&self) -> Result<(), BackendError> {
         let (engine, head) = Engine::open(&self.directory)?;
+        *self.engine.write().unwrap_or_else(PoisonError::into_inner) = Some(engine);
         self.publish(head);
-        Ok(self.engine.get_or_init(|| engine))
+        Ok(())
+    }
+
+    /// Asks the engine; `absent` is the answer where there is no log yet.
+    fn ask<T>(
+        &self,
+        absent: T,
+        question: impl FnOnce(&Engine) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        match self.engine.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(engine) => question(engine),
+            // It could not be opened anew.
+            None if self.poison.is_set() => Err(BackendError::Poisoned),
+            None => Ok(absent),
+        }
     }
 
     /// Makes the database with the first batch in it.
@@ -84,7 +101,8 @@ impl SledBackend {
         }
         self.directory.remove_unfinished()?;
         Engine::create(&self.directory, batch)?;
-        self.open_engine()?.acknowledge_durably(&self.directory, self.present_head())
+        self.open_engine()?;
+        self.ask((), |engine| engine.acknowledge_durably(&self.directory, self.present_head()))
     }
 
     fn publish(&self, head: u64) {
@@ -103,7 +121,7 @@ impl Backend for SledBackend {
     }
 
     fn header(&self) -> Result<Option<Vec<u8>>, BackendError> {
-        self.engine.get().map(Engine::header).transpose()
+        self.ask(None, |engine| engine.header().map(Some))
     }
 
     fn head(&self) -> Result<u64, BackendError> {
@@ -112,40 +130,50 @@ impl Backend for SledBackend {
 
     fn append(&self, batch: &Batch) -> Result<(), BackendError> {
         let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(engine) = self.engine.get() else {
+        if !self.ask(false, |_| Ok(true))? {
             // A failed beginning leaves no doubt: another attempt starts afresh, or finds a whole log.
             return self.create(batch);
-        };
+        }
         self.poison.guard(|| {
             let head = self.present_head();
             if batch.at != head || batch.header.is_some() {
                 return Err(BackendError::PositionTaken { at: batch.at, head });
             }
-            engine.append(batch)?;
             let head = head.saturating_add(batch.records.len() as u64);
-            engine.acknowledge(head);
+            self.ask((), |engine| {
+                engine.append(batch)?;
+                engine.acknowledge(head);
+                Ok(())
+            })?;
             self.publish(head);
             Ok(())
         })
     }
 
+    fn reopen(&self) -> Result<(), BackendError> {
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Sled lets a database be opened once. Without one, nobody may take the log for an empty one.
+        let _ = self.poison.guard(|| Err(BackendError::Poisoned));
+        drop(self.engine.write().unwrap_or_else(PoisonError::into_inner).take());
+        self.open_engine()?;
+        self.poison.clear();
+        Ok(())
+    }
+
     fn read(&self, from: u64, budget: usize) -> Result<RecordBatch, BackendError> {
-        match self.engine.get() {
-            Some(engine) => engine.read(from, self.present_head(), budget),
-            None => Ok(RecordBatch::default()),
-        }
+        self.ask(RecordBatch::default(), |engine| engine.read(from, self.present_head(), budget))
     }
 
     fn blob(&self, address: &Address) -> Result<Option<Vec<u8>>, BackendError> {
-        self.engine.get().map_or(Ok(None), |engine| engine.blob(address))
+        self.ask(None, |engine| engine.blob(address))
     }
 
     fn has_blob(&self, address: &Address) -> Result<bool, BackendError> {
-        self.engine.get().map_or(Ok(false), |engine| engine.has_blob(address))
+        self.ask(false, |engine| engine.has_blob(address))
     }
 
     fn next_blob(&self, after: Option<&Address>) -> Result<Option<Address>, BackendError> {
-        self.engine.get().map_or(Ok(None), |engine| engine.next_blob(after))
+        self.ask(None, |engine| engine.next_blob(after))
     }
 
     fn watch(&self, seen: u64, timeout: Duration) -> Result<u64, BackendError> {

@@ -89,6 +89,56 @@ fn after_a_failed_write_nothing_is_appended_until_the_log_is_opened_again() {
 }
 
 #[test]
+fn opened_anew_after_a_failed_write_the_log_goes_on_with_or_without_the_append() {
+    for (fault, survives) in [(Fault::Fail, false), (Fault::FailAfterwards, true)] {
+        let medium = Medium::new();
+        let mut log = common::log_with(medium.open(), 2);
+        let (before, reader) = (log.reader().head(), log.reader());
+        let stored = blob(2, 20);
+        // The operation before asks for the blob.
+        medium.inject(medium.operations() + 1, fault);
+        log.append(Append { events: vec![event(2, 40), event(3, 40)], blobs: vec![&stored] }).unwrap_err();
+        log.append(Append::event(event(9, 40))).unwrap_err();
+        let head = log.reopen().unwrap();
+        assert_eq!(head.events, if survives { 4 } else { 2 }, "{fault:?}");
+        assert_eq!(head == before, !survives);
+        assert_eq!(reader.head(), head, "readers go on, too");
+        assert_eq!(reader.read(0..9).filter_map(Result::ok).count() as u64, head.events);
+        let next = event(usize::try_from(head.events).unwrap(), 40);
+        log.append(Append::event(next)).unwrap();
+        assert_eq!(unlock(medium.open(), &SEED).unwrap().1.len() as u64, head.events + 1);
+    }
+}
+
+#[test]
+fn a_medium_that_holds_anything_else_when_opened_anew_is_refused() {
+    type Change = fn(&mut contrast_store::faults::Content);
+    let changes: [(&str, Change); 5] = [
+        ("an earlier record", |content| content.records.get_mut(&0).unwrap()[5] ^= 1),
+        ("a record less", |content| drop(content.records.pop_last())),
+        ("another record than the one in doubt", |content| {
+            content.records.insert(2, vec![7; 90]);
+        }),
+        ("more than the one in doubt", |content| {
+            content.records.insert(3, vec![7; 90]);
+        }),
+        ("another header", |content| *content.header.as_mut().unwrap().last_mut().unwrap() ^= 1),
+    ];
+    for (what, change) in changes {
+        let medium = Medium::new();
+        let mut log = common::log_with(medium.open(), 2);
+        medium.inject(medium.operations(), Fault::FailAfterwards);
+        log.append(Append::event(event(2, 40))).unwrap_err();
+        if what == "a record less" {
+            medium.edit(change);
+        }
+        medium.edit(change);
+        let error = log.reopen().unwrap_err();
+        assert!(matches!(error, StoreError::Diverged), "{what}: {error}");
+    }
+}
+
+#[test]
 fn locking_and_unlocking_twice_after_a_doubtful_append_lets_nothing_be_appended() {
     for fault in [Fault::Fail, Fault::FailAfterwards] {
         let medium = Medium::new();
@@ -152,6 +202,9 @@ impl<B: contrast_store::Backend> contrast_store::Backend for Shared<B> {
     }
     fn append(&self, batch: &contrast_store::Batch) -> Result<(), BackendError> {
         self.0.append(batch)
+    }
+    fn reopen(&self) -> Result<(), BackendError> {
+        self.0.reopen()
     }
     fn read(&self, from: u64, budget: usize) -> Result<contrast_store::RecordBatch, BackendError> {
         self.0.read(from, budget)

@@ -167,3 +167,26 @@ fn a_log_cannot_begin_without_an_event() {
     assert!(matches!(error, StoreError::NoEvents), "{error:?}");
     assert!(empty.initialize(&SEED, SALT, vec![], Append::event(vec![1])).is_ok());
 }
+
+#[test]
+fn a_log_that_is_opened_anew_goes_on_with_its_readers() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = common::log_with(SledBackend::open(dir.path()).unwrap(), 5);
+    let reader = log.reader();
+    for events in 5..8 {
+        let head = log.reopen().unwrap();
+        assert_eq!(head.events, events as u64);
+        assert_eq!(reader.head(), head);
+        assert_eq!(reader.read(0..99).filter_map(Result::ok).count(), events);
+        log.append(Append::event(common::event(events, 40))).unwrap();
+    }
+    // The disk has changed meanwhile: the log is not taken for an empty one, and nothing is appended.
+    let db = dir.path().join("log/db");
+    std::fs::rename(&db, dir.path().join("log/elsewhere")).unwrap();
+    log.reopen().unwrap_err();
+    assert!(log.append(Append::event(common::event(8, 40))).is_err());
+    assert!(reader.read(0..1).next().is_none_or(|read| read.is_err()));
+    std::fs::rename(dir.path().join("log/elsewhere"), &db).unwrap();
+    assert_eq!(log.reopen().unwrap().events, 8);
+    log.append(Append::event(common::event(8, 40))).unwrap();
+}

@@ -119,6 +119,15 @@ impl Coordinator {
         self.process.id()
     }
 
+    /// How many times `secret` stands in its memory.
+    ///
+    /// # Panics
+    /// When the kernel does not show the memory; it takes the same user, and for a process without core dumps root.
+    #[must_use]
+    pub fn copies_in_memory(&self, secret: &[u8]) -> usize {
+        crate::memory::copies(self.process.id(), secret)
+    }
+
     /// Bytes of memory that it has resident.
     ///
     /// # Panics

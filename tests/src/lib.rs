@@ -15,6 +15,7 @@ mod client;
 mod coordinator;
 mod deployment;
 mod manifest;
+mod memory;
 mod pod;
 mod programs;
 mod table;

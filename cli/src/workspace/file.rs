@@ -142,8 +142,14 @@ fn folder_of(path: &Path) -> &Path {
 fn put(path: &Path, content: &[u8], durable: Durable) -> io::Result<()> {
     let folder = folder_of(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let draft = Draft(folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id())));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(PUBLIC).open(&draft.0)?;
+    let draft = folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
+    // One that a killed run has left, or a link that somebody else has put there: neither is written through.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(PUBLIC).open(&draft)?;
+    let draft = Draft(draft);
     file.write_all(content)?;
     if durable == Durable::Later {
         return fs::rename(&draft.0, path);
@@ -204,6 +210,19 @@ mod tests {
         let kept = set_aside(&path, b"new").unwrap().unwrap();
         assert_eq!(read(&kept).unwrap(), b"old");
         assert_eq!(kept.file_name().unwrap(), "seed-shares.cba06b5736fa.old");
+    }
+
+    #[test]
+    fn neither_a_draft_nor_a_file_that_is_a_link_is_written_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, foreign) = (dir.path().join("file"), dir.path().join("foreign"));
+        fs::write(&foreign, "foreign").unwrap();
+        let draft = dir.path().join(format!(".file.{}.new", std::process::id()));
+        std::os::unix::fs::symlink(&foreign, draft).unwrap();
+        std::os::unix::fs::symlink(&foreign, &path).unwrap();
+        write(&path, b"own").unwrap();
+        assert_eq!(read(&foreign).unwrap(), b"foreign");
+        assert_eq!((read(&path).unwrap(), fs::read_dir(dir.path()).unwrap().count()), (b"own".to_vec(), 2));
     }
 
     #[test]

@@ -74,6 +74,61 @@ fn set_or_first(
 }
 
 #[test]
+fn after_a_write_that_failed_the_next_one_succeeds_and_the_history_has_what_was_stored() {
+    for (fault, stored) in [(Fault::Fail, false), (Fault::FailAfterwards, true)] {
+        for recovering in [false, true] {
+            let context = format!("{fault:?}, recovering: {recovering}");
+            let medium = Medium::new();
+            let mut authority = start(&medium).unwrap();
+            authority.set_manifest(first_set(manifest("a"))).unwrap();
+            if recovering {
+                authority = start(&medium).unwrap();
+            }
+            let attempt = |authority: &contrast_coordinator::authority::Authority| match recovering {
+                true => authority.recover(recovery(authority)),
+                false => authority.set_manifest(set(manifest("b"), authority)),
+            };
+            medium.fail_next_append(fault);
+            let outcome = attempt(&authority);
+            assert_eq!(outcome.is_ok(), stored, "{context}: {:?}", outcome.err());
+            assert!(!authority.is_broken(), "{context}");
+            if !stored {
+                attempt(&authority).expect(&context);
+            }
+            let active = authority.set_manifest(set(manifest("c"), &authority)).expect(&context);
+            assert_eq!(active.state.manifests, if recovering { 2 } else { 3 }, "{context}");
+            let before = (active.state.manifests, active.state.latest_transition());
+            let restarted = start(&medium).unwrap();
+            let active = restarted.recover(recovery(&restarted)).expect(&context);
+            assert_eq!((active.state.manifests, active.state.latest_transition()), before, "{context}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_anew_is_told_by_liveness_and_readiness() {
+    use contrast_coordinator::{ops_api, refusal::Refusal};
+    use tower::ServiceExt;
+    let medium = Medium::new();
+    let authority = start(&medium).unwrap();
+    authority.set_manifest(first_set(manifest("a"))).unwrap();
+    let ops = ops_api::router(ops_api::Ops { authority: authority.clone(), metrics: None });
+    let probe = async |path: &str| {
+        let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+        ops.clone().oneshot(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!((probe("/probe/liveness").await, probe("/probe/readiness").await), (200, 200));
+    // Somebody else's record is where the doubtful one would be.
+    medium.edit(|content| content.records.insert(2, vec![7; 90]));
+    medium.fail_next_append(Fault::Fail);
+    let outcome = authority.set_manifest(set(manifest("b"), &authority));
+    assert!(matches!(outcome, Err(Refusal::Broken)));
+    assert_eq!((probe("/probe/liveness").await, probe("/probe/readiness").await), (503, 503));
+    let again = authority.set_manifest(set(manifest("b"), &authority));
+    assert!(matches!(again, Err(Refusal::Broken)));
+}
+
+#[test]
 fn a_medium_that_forgets_an_update_is_found_out_by_who_remembers_it() {
     let medium = Medium::new();
     let authority = start(&medium).unwrap();

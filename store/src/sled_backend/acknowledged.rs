@@ -5,8 +5,10 @@
 //! synced: what it says is true at any time, it is only not always the latest. It is no protection against a host,
 //! which can replace it together with the log.
 
+use super::names;
+use crate::backend_error::BackendError;
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -19,13 +21,13 @@ pub(super) struct Acknowledged(File);
 
 impl Acknowledged {
     /// Opens the file for writing, making it if needed.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        OpenOptions::new().write(true).create(true).truncate(false).open(path).map(Self)
+    pub(super) fn open(path: &Path) -> Result<Self, BackendError> {
+        names::open_or_make_file(path).map(Self)
     }
 
     /// The number in the file, or `None` if there is no file or nothing usable in it.
     pub(super) fn count(path: &Path) -> Option<u64> {
-        let bytes = std::fs::read(path).ok()?;
+        let bytes = names::read_at_most(names::open_file(path).ok()?, LEN as u64).ok()??;
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
         let (count, _) = rest.split_first_chunk::<8>()?;
         let count = u64::from_le_bytes(*count);

@@ -1,8 +1,9 @@
 //! The state directory: its lock, and what belongs into it.
 
+use super::names::{self, Expected};
 use crate::backend_error::BackendError;
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -30,16 +31,12 @@ impl Directory {
             Err(_) if path.is_dir() => {}
             Err(error) => return Err(BackendError::opening(path, error)),
         }
+        check_names(path)?;
         refuse_foreign(path)?;
-        let file = path.join(LOCK);
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&file)
-            .map_err(|error| BackendError::opening(&file, error))?;
+        let lock = names::open_or_make_file(&path.join(LOCK))?;
         lock.try_lock().map_err(|error| refused_lock(path, error))?;
+        // Whoever had the lock until now may have left something else.
+        check_names(path)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -56,8 +53,7 @@ impl Directory {
     }
 
     pub(super) fn has_log(&self) -> Result<bool, BackendError> {
-        let log = self.log();
-        log.try_exists().map_err(|error| BackendError::opening(log, error))
+        names::check_if_there(&self.log(), Expected::Directory)
     }
 
     /// Removes what an interrupted start of a log has left; nothing in it was ever acknowledged.
@@ -90,15 +86,14 @@ pub(crate) struct SharedLock(
 impl SharedLock {
     /// Takes the lock without writing to the directory. A directory without a lock file is in nobody's use.
     pub(crate) fn take(directory: &Path) -> Result<Self, BackendError> {
+        check_names(directory)?;
         let path = directory.join(LOCK);
-        match File::open(&path) {
-            Ok(file) => {
-                file.try_lock_shared().map_err(|error| refused_lock(directory, error))?;
-                Ok(Self(Some(file)))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self(None)),
-            Err(error) => Err(BackendError::opening(path, error)),
+        if !names::check_if_there(&path, Expected::File)? {
+            return Ok(Self(None));
         }
+        let file = names::open_file(&path)?;
+        file.try_lock_shared().map_err(|error| refused_lock(directory, error))?;
+        Ok(Self(Some(file)))
     }
 }
 
@@ -110,6 +105,17 @@ pub(super) fn sync(path: &Path) -> Result<(), BackendError> {
 fn sync_parent(path: &Path) -> Result<(), BackendError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     sync(parent.unwrap_or(Path::new(".")))
+}
+
+/// Refuses links and the like under the names of a store, and as the directory itself. What other names there are is
+/// nobody's concern: they are never opened.
+fn check_names(path: &Path) -> Result<(), BackendError> {
+    names::check_if_there(path, Expected::Directory)?;
+    names::check_all(path, |name| match name {
+        name if name == LOG.as_bytes() || name == UNFINISHED.as_bytes() => Some(Expected::Directory),
+        name if name == LOCK.as_bytes() || name == ACKNOWLEDGED.as_bytes() => Some(Expected::File),
+        _ => None,
+    })
 }
 
 /// A directory without a log must not hold anything that this program did not put there.

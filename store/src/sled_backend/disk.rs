@@ -1,7 +1,8 @@
 //! Starting, writing and stopping sled so that what was acknowledged survives a power cut.
 
-use super::directory;
 use super::guard::guarded;
+use super::names::{self, Expected};
+use super::{directory, judge};
 use crate::backend_error::{BackendError, Damage, EngineFailure};
 use ::sled::Db;
 use std::fs::{self, File};
@@ -17,6 +18,7 @@ const SETTINGS: &[u8] = b"segment_size: 524288\nuse_compression: false\nversion:
 
 const SNAPSHOT: &str = "snap.";
 const KEPT: &str = "kept.";
+const HALF_WRITTEN: &str = ".generating";
 
 /// How long a database of this very process may take to close.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -53,10 +55,7 @@ pub(super) fn make(path: &Path) -> Result<Database, BackendError> {
 /// Starts sled on an existing database.
 pub(super) fn start(path: &Path) -> Result<Database, BackendError> {
     let file = path.join("db");
-    let lock = File::open(&file).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Damage::FileMissing(file.clone()).into(),
-        _ => BackendError::opening(&file, error),
-    })?;
+    let lock = names::open_file(&file)?;
     // A killed process may have left writes that only the page cache knows. Sled is about to write a synced
     // snapshot that builds on them.
     lock.sync_all().map_err(|error| BackendError::opening(&file, error))?;
@@ -68,6 +67,7 @@ pub(super) fn start(path: &Path) -> Result<Database, BackendError> {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    judge::judge(path, &snapshots(path)?)?;
     drop(lock);
     make(path)
 }
@@ -79,16 +79,59 @@ fn not_opened(path: &Path, failure: EngineFailure) -> BackendError {
     }
 }
 
+/// Refuses a database that lacks a file, or has a name that sled would open and that is not one of its files.
+pub(super) fn check_names(path: &Path) -> Result<(), BackendError> {
+    names::check_all(path, |name| match name {
+        b"blobs" => Some(Expected::Directory),
+        b"db" | b"conf" => Some(Expected::File),
+        name if [SNAPSHOT, KEPT].iter().any(|prefix| name.starts_with(prefix.as_bytes())) => {
+            Some(Expected::File)
+        }
+        _ => None,
+    })?;
+    for file in ["db", "conf"].map(|name| path.join(name)) {
+        if !names::check_if_there(&file, Expected::File)? {
+            return Err(Damage::FileMissing(file).into());
+        }
+    }
+    for entry in entries(path)? {
+        let name = entry.file_name();
+        let known = name.to_str().is_some_and(|name| {
+            let number = name.strip_prefix(SNAPSHOT).or(name.strip_prefix(KEPT));
+            number.is_none_or(|number| is_number(number.strip_suffix(HALF_WRITTEN).unwrap_or(number)))
+        });
+        if !known {
+            return Err(Damage::Unexpected(entry.path()).into());
+        }
+    }
+    let blobs = path.join("blobs");
+    if names::check_if_there(&blobs, Expected::Directory)?
+        && let Some(blob) = entries(&blobs)?.first()
+    {
+        return Err(Damage::Unexpected(blob.path()).into());
+    }
+    Ok(())
+}
+
+/// As sled writes the number of a snapshot.
+fn is_number(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|digit| digit.is_ascii_digit() || (b'A'..=b'F').contains(&digit))
+}
+
 /// Sled checks the CRC of its settings but goes on when it is wrong.
 pub(super) fn check_settings(path: &Path) -> Result<(), BackendError> {
-    match fs::read(path) {
-        Ok(found) if found == SETTINGS => Ok(()),
-        Ok(_) => Err(Damage::Settings(path.to_owned()).into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(Damage::FileMissing(path.to_owned()).into())
-        }
-        Err(error) => Err(BackendError::opening(path, error)),
+    let found = names::read_at_most(names::open_file(path)?, SETTINGS.len() as u64)
+        .map_err(|error| BackendError::opening(path, error))?;
+    if found.is_some_and(|found| found == SETTINGS) {
+        Ok(())
+    } else {
+        Err(Damage::Settings(path.to_owned()).into())
     }
+}
+
+/// The names of the snapshots that sled would read.
+fn snapshots(path: &Path) -> Result<Vec<String>, BackendError> {
+    Ok(names(path)?.into_iter().filter(|name| name.starts_with(SNAPSHOT)).collect())
 }
 
 /// Prepares the snapshots for an opening that may be interrupted.
@@ -99,11 +142,11 @@ pub(super) fn check_settings(path: &Path) -> Result<(), BackendError> {
 pub(super) fn keep_snapshots(path: &Path) -> Result<(), BackendError> {
     let opening = |error| BackendError::opening(path, error);
     let names = names(path)?;
-    for half_written in names.iter().filter(|name| name.ends_with(".generating")) {
+    for half_written in names.iter().filter(|name| name.ends_with(HALF_WRITTEN)) {
         fs::remove_file(path.join(half_written)).map_err(opening)?;
     }
     let with = |prefix: &str| -> Vec<String> {
-        let whole = names.iter().filter(|name| !name.ends_with(".generating"));
+        let whole = names.iter().filter(|name| !name.ends_with(HALF_WRITTEN));
         whole.filter_map(|name| name.strip_prefix(prefix).map(str::to_owned)).collect()
     };
     let (snapshots, kept) = (with(SNAPSHOT), with(KEPT));
@@ -131,9 +174,12 @@ pub(super) fn forget_kept_snapshots(path: &Path) -> Result<(), BackendError> {
 }
 
 fn names(path: &Path) -> Result<Vec<String>, BackendError> {
+    Ok(entries(path)?.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+fn entries(path: &Path) -> Result<Vec<fs::DirEntry>, BackendError> {
     let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let entries = entries.map_err(|error| BackendError::opening(path, error))?;
-    Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    entries.map_err(|error| BackendError::opening(path, error))
 }
 
 /// Syncs what sled does not: its settings, and the names of its files.

@@ -7,6 +7,7 @@ use super::disk::{self, Database};
 use super::eviction::Eviction;
 use super::guard::{guarded, reading};
 use super::layout::{self, Assembly};
+use super::names;
 use crate::backend::{Address, Batch, RecordBatch};
 use crate::backend_error::{BackendError, Damage};
 use ::sled::Tree;
@@ -28,15 +29,14 @@ impl Engine {
     /// Opens an existing database, brings it to the present layout, and counts its records.
     pub(super) fn open(directory: &Directory) -> Result<(Self, u64), BackendError> {
         let path = directory.log();
+        disk::check_names(&path)?;
         disk::check_settings(&path.join("conf"))?;
         disk::keep_snapshots(&path)?;
         let db = disk::start(&path)?;
         let acknowledged_path = directory.acknowledged();
         let known = Acknowledged::count(&acknowledged_path).unwrap_or(0);
-        let acknowledged = Acknowledged::open(&acknowledged_path)
-            .map_err(|error| BackendError::opening(acknowledged_path, error))?;
-        let file =
-            File::open(path.join("db")).map_err(|error| BackendError::opening(path.join("db"), error))?;
+        let acknowledged = Acknowledged::open(&acknowledged_path)?;
+        let file = names::open_file(&path.join("db"))?;
         let engine = Self { db, path, file, acknowledged };
 
         engine.migrate()?;
@@ -57,8 +57,7 @@ impl Engine {
         let changes = Changes::of(batch)?;
         {
             let db = disk::make(&path)?;
-            let file =
-                File::open(path.join("db")).map_err(|error| BackendError::opening(path.join("db"), error))?;
+            let file = names::open_file(&path.join("db"))?;
             disk::require_space(&file, batch.bytes())?;
             changes.write(db.get()?, &file, &path)?;
         }

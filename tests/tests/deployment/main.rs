@@ -11,6 +11,7 @@ mod evidence;
 mod first;
 mod hand_over;
 mod life;
+mod memory;
 mod reference;
 mod refusals;
 mod stores;

@@ -17,7 +17,7 @@ fn set_up() -> (Deployment, Coordinator) {
 }
 
 /// The same after a restart: locked.
-fn set_up_and_locked() -> (Deployment, Coordinator) {
+pub(crate) fn set_up_and_locked() -> (Deployment, Coordinator) {
     let (deployment, coordinator) = set_up();
     coordinator.kill();
     let coordinator = deployment.start();
@@ -25,7 +25,7 @@ fn set_up_and_locked() -> (Deployment, Coordinator) {
 }
 
 /// The seed and salt of a deployment, as its seed share owner gets to know them.
-fn seed_of(deployment: &Deployment, coordinator: &Coordinator) -> RecoverRequest {
+pub(crate) fn seed_of(deployment: &Deployment, coordinator: &Coordinator) -> RecoverRequest {
     let shares = Client::connect(coordinator.user_api, Identity::Fresh).seed_shares().unwrap();
     let json = fs::read(deployment.workspace.join("seed-shares.json")).unwrap();
     let file = contrast_manifest::SeedShares::from_json(&json).unwrap();
