@@ -72,6 +72,14 @@ pub struct Active {
     keys: DerivedKeys,
 }
 
+impl Active {
+    /// Whether this is the SHA-256 of a workload owner's key, by the current manifest.
+    #[must_use]
+    pub fn is_workload_owner(&self, key: &Digest) -> bool {
+        self.manifest.manifest().workload_owners.iter().any(|owner| owner.digest() == *key)
+    }
+}
+
 /// The log in one of its forms. It is `Moving` while the writer works on it, and afterwards only if that went wrong
 /// in a way that leaves open what is on the disk.
 enum Writer {

@@ -57,6 +57,11 @@ pub enum ClientPolicy {
     Appraise(Arc<[Box<dyn Verifier>]>),
 }
 
+/// A connection whose client has said what it wants, and to whom nothing was said yet.
+pub struct Greeted<IO> {
+    hello: StartHandshake<IO>,
+}
+
 /// A connection after its handshake.
 pub struct Accepted<IO> {
     /// What the client says.
@@ -87,8 +92,7 @@ impl Acceptor {
         }
     }
 
-    /// Does the server's side of a handshake over `io`. Evidence is made on threads that may block if the attester
-    /// waits for something. The appraisal is arithmetic, like the rest of the handshake, and takes about as long.
+    /// Does the server's side of a handshake over `io`: [`Self::greet`] and [`Self::answer`], in one time limit.
     ///
     /// # Errors
     /// See [`HandshakeError`]. The client has been sent an alert where it still listens.
@@ -96,17 +100,53 @@ impl Acceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        tokio::time::timeout(self.timeout, self.handshake(io, clients))
-            .await
-            .unwrap_or(Err(HandshakeError::TimedOut(self.timeout)))
+        let both = async { self.handshake(Self::hello(io).await?, clients).await };
+        in_time(self.timeout, both).await
     }
 
-    async fn handshake<IO>(&self, io: IO, clients: ClientPolicy) -> Result<Accepted<IO>, HandshakeError>
+    /// Waits for a ClientHello. Nothing was computed before it is there, and it is due at once: `timeout` may be short.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`].
+    pub async fn greet<IO>(&self, io: IO, timeout: Duration) -> Result<Greeted<IO>, HandshakeError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let hello =
-            LazyConfigAcceptor::new(Hello::default(), io).await.map_err(HandshakeError::from_stream)?;
+        in_time(timeout, Self::hello(io)).await
+    }
+
+    /// Does the rest of a handshake. Evidence is made on threads that may block if the attester waits for something.
+    /// The appraisal is arithmetic, like the rest of the handshake, and takes about as long.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`]. The client has been sent an alert where it still listens.
+    pub async fn answer<IO>(
+        &self,
+        greeted: Greeted<IO>,
+        clients: ClientPolicy,
+    ) -> Result<Accepted<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        in_time(self.timeout, self.handshake(greeted, clients)).await
+    }
+
+    async fn hello<IO>(io: IO) -> Result<Greeted<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let hello = LazyConfigAcceptor::new(Hello::default(), io).await;
+        hello.map(|hello| Greeted { hello }).map_err(HandshakeError::from_stream)
+    }
+
+    async fn handshake<IO>(
+        &self,
+        Greeted { hello }: Greeted<IO>,
+        clients: ClientPolicy,
+    ) -> Result<Accepted<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
         let presented = match client_nonce(&hello.client_hello()) {
             Ok(nonce) => self.present(nonce).await,
             Err(error) => Err(error),
@@ -152,6 +192,13 @@ impl Acceptor {
         });
         Ok(presented.await.map_err(|_| HandshakeError::Abandoned)??)
     }
+}
+
+async fn in_time<T>(
+    timeout: Duration,
+    work: impl Future<Output = Result<T, HandshakeError>>,
+) -> Result<T, HandshakeError> {
+    tokio::time::timeout(timeout, work).await.unwrap_or(Err(HandshakeError::TimedOut(timeout)))
 }
 
 fn client_nonce(hello: &ClientHello<'_>) -> Result<Nonce, HandshakeError> {

@@ -10,4 +10,5 @@ mod evidence;
 mod life;
 mod refusals;
 mod stores;
+mod strangers;
 mod wire;
