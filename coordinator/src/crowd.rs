@@ -290,6 +290,7 @@ mod tests {
         let [first, second, third] = [(); 3].map(|()| from(1));
         first.has_shown(true);
         second.has_shown(true);
+        third.has_shown(true);
         let leaving = crowd.admit_after(respite, &first).await;
         let _place = crowd.admit_after(respite, &second).await;
         let waiting = tokio::spawn({
