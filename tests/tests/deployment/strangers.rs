@@ -188,12 +188,10 @@ fn readers_who_take_nothing_keep_nobody_from_reading() {
     let runtime = Runtime::new().unwrap();
     let answers: Vec<_> = (0..20)
         .map(|_| {
-            runtime.block_on(async {
-                let mut channel = connect(coordinator.user_api).await;
-                let empty = http_body_util::Full::new(Bytes::from_static(&[0; 5]));
-                let request = http::Request::post(GET_HISTORY).header("content-type", "application/grpc");
-                tokio::spawn(channel.call(request.body(Body::new(empty)).unwrap()))
-            })
+            let mut channel = runtime.block_on(connect(coordinator.user_api));
+            let empty = http_body_util::Full::new(Bytes::from_static(&[0; 5]));
+            let request = http::Request::post(GET_HISTORY).header("content-type", "application/grpc");
+            runtime.spawn(channel.call(request.body(Body::new(empty)).unwrap()))
         })
         .collect();
     serves_honest_clients(&deployment, &coordinator);
