@@ -126,8 +126,7 @@ impl Coordinator {
     /// `UserAPI.GiveSeedConsent`.
     pub(crate) async fn give_seed_consent(&mut self, consent: SeedConsent) -> Result<(), CoordinatorError> {
         let request = GiveSeedConsentRequest { consent: Some(wire_consent(consent)) };
-        let answer = self.api.give_seed_consent(request).await;
-        self.read(answer).map(drop)
+        within(ANSWER, &self.address, self.api.give_seed_consent(request)).await.map(drop)
     }
 
     async fn attempt(address: &Address) -> Result<Self, CoordinatorError> {

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::{
     ca::{self, MeshCa},
-    command::{Command, Means, SeedRequest, SetManifest, Standing, decide},
+    command::{Caller, Command, Means, SeedRequest, SetManifest, Standing, decide},
     event::{Digest, Event, EventKind, LastingCertificates},
     initial_owners::InitialOwners,
     pace::Pace,
@@ -77,6 +77,14 @@ pub struct Active {
     /// Number of events that this state is made of.
     pub events: u64,
     keys: DerivedKeys,
+}
+
+impl Active {
+    /// Whether this is the SHA-256 of a workload owner's key, by the current manifest.
+    #[must_use]
+    pub fn is_workload_owner(&self, key: &Digest) -> bool {
+        self.manifest.manifest().workload_owners.iter().any(|owner| owner.digest() == *key)
+    }
 }
 
 /// The log in one of its forms. It is `Moving` while the writer works on it, and afterwards only if that went wrong
@@ -165,6 +173,24 @@ impl Authority {
             Phase::Active(active) => active.state.latest_transition().unwrap_or_default(),
             Phase::Uninitialised | Phase::Locked(_) => Digest::default(),
         }
+    }
+
+    /// Whether the key is one of those whose turn it may be: to set the next manifest, or to recover.
+    #[must_use]
+    pub fn is_owner(&self, key: &Caller) -> bool {
+        match self.phase() {
+            Phase::Uninitialised => {
+                self.initial_owners.as_ref().is_some_and(|owners| owners.contains(&key.spki_digest))
+            }
+            Phase::Locked(shares) => seed_shares::has_owner(&shares, &key.digest),
+            Phase::Active(active) => active.is_workload_owner(&key.digest),
+        }
+    }
+
+    /// Whether anybody may set the next manifest, which is the first.
+    #[must_use]
+    pub fn takes_anybody(&self) -> bool {
+        self.initial_owners.is_none() && matches!(self.phase(), Phase::Uninitialised)
     }
 
     /// Makes a manifest the current one. Blocks until the events are durable.

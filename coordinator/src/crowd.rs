@@ -1,141 +1,318 @@
-//! Bounds the number of open connections by cutting the oldest one when another comes.
+//! Bounds the number of connections by cutting one when another comes.
 //!
 //! Refusing the newest would let whoever holds many connections keep everybody else out. Honest clients need
-//! a connection for some milliseconds, so the oldest ones are the last to be missed.
+//! a connection for some milliseconds, so the oldest ones are the last to be missed: first those that have shown
+//! nothing, and of these first those of an address that has more than its share. Behind a load balancer everybody has
+//! one address; then only age counts.
 
 use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    future::Future,
-    io,
-    pin::Pin,
-    sync::{Mutex, PoisonError},
-    task::{Context, Poll},
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::oneshot,
-};
-use tonic::transport::server::Connected;
+use tokio::sync::Notify;
 
-/// The open connections of one API, oldest first.
-pub struct Crowd {
-    most: usize,
-    /// Dropping one cuts its connection.
-    members: Mutex<VecDeque<oneshot::Sender<Infallible>>>,
+use crate::limits::SHARES;
+
+/// Where a connection comes from. Who has one IPv6 address has all that share its first 64 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Address(u128);
+
+impl From<IpAddr> for Address {
+    fn from(ip: IpAddr) -> Self {
+        match ip.to_canonical() {
+            IpAddr::V4(ip) => Self(ip.to_bits().into()),
+            IpAddr::V6(ip) => Self(ip.to_bits() >> 64 << 64),
+        }
+    }
 }
 
-/// A stream that ends when it is the oldest of too many, and what is known about its other end.
-pub struct Member<IO, Info> {
-    stream: IO,
-    info: Info,
-    cut: oneshot::Receiver<Infallible>,
+/// One connection, from its first packet to its last.
+#[derive(Debug)]
+pub struct Visitor {
+    /// Where it comes from.
+    pub address: Address,
+    since: Instant,
+    shown: AtomicBool,
+    calls: AtomicUsize,
+    cut: Notify,
+}
+
+/// A call of a visitor is being worked on, until this is dropped.
+#[derive(Debug)]
+pub struct Busy(Arc<Visitor>);
+
+impl Visitor {
+    /// Somebody who has just come, and has shown nothing.
+    #[must_use]
+    pub fn new(ip: IpAddr) -> Arc<Self> {
+        Arc::new(Self {
+            address: ip.into(),
+            since: Instant::now(),
+            shown: AtomicBool::new(false),
+            calls: AtomicUsize::new(0),
+            cut: Notify::new(),
+        })
+    }
+
+    /// Notes whether it has shown what the present stage of its connection asks for.
+    pub fn has_shown(&self, something: bool) {
+        self.shown.store(something, Ordering::Relaxed);
+    }
+
+    /// Notes that a call of it is being worked on.
+    #[must_use]
+    pub fn begin_work(self: &Arc<Self>) -> Busy {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    /// Ends its connection.
+    pub fn cut(&self) {
+        self.cut.notify_one();
+    }
+
+    /// Waits until the connection has to end. For the one who serves it.
+    pub async fn is_cut(&self) {
+        self.cut.notified().await;
+    }
+
+    /// How long ago it came.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    fn is_busy(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) > 0
+    }
+
+    /// Those with the least go first.
+    fn rank(&self) -> u8 {
+        if self.is_busy() { 2 } else { u8::from(self.shown.load(Ordering::Relaxed)) }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The connections at one stage, oldest first.
+#[derive(Debug)]
+pub struct Crowd {
+    most: usize,
+    members: Mutex<Members>,
+    left: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    next: u64,
+    visitors: BTreeMap<u64, Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    visitor: Arc<Visitor>,
+    admitted: Instant,
+}
+
+/// A place in a crowd, until this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    crowd: Arc<Crowd>,
+    number: u64,
 }
 
 impl Crowd {
-    /// A crowd of `most` connections at most.
+    /// A crowd of `most` at most.
     #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self { most, members: Mutex::default() }
+    pub fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, members: Mutex::default(), left: Notify::new() })
     }
 
-    /// Takes a connection in; if that makes one too many, the oldest is cut.
-    pub fn admit<IO, Info>(&self, stream: IO, info: Info) -> Member<IO, Info> {
-        let (keep, cut) = oneshot::channel();
-        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        members.push_back(keep);
-        if members.len() > self.most {
-            members.retain(|member| !member.is_closed());
+    /// Takes somebody in; if that makes one too many, another one is cut.
+    #[must_use]
+    pub fn admit(self: &Arc<Self>, visitor: &Arc<Visitor>) -> Place {
+        let mut members = self.members();
+        if members.visitors.len() >= self.most
+            && let Some(first) = members.first_to_go(self.most / SHARES)
+        {
+            members.cut(first);
         }
-        if members.len() > self.most {
-            members.pop_front();
+        self.insert(&mut members, visitor)
+    }
+
+    /// Like [`Self::admit`], but leaves at least `respite` to those who have shown something, and waits for that. Only who
+    /// takes more than a share gets none, if the newcomer is somebody else. So a rush of honest clients of one address is
+    /// served one after the other.
+    pub async fn admit_after(self: &Arc<Self>, respite: Duration, visitor: &Arc<Visitor>) -> Place {
+        loop {
+            let left = {
+                let mut members = self.members();
+                let first = members.first_to_go(self.most / SHARES);
+                match first.filter(|_| members.visitors.len() >= self.most) {
+                    None => return self.insert(&mut members, visitor),
+                    Some(first) => {
+                        let Some(member) = members.visitors.get(&first) else { continue };
+                        let age = member.admitted.elapsed();
+                        let is_other = member.visitor.address != visitor.address
+                            && members.has_enough(&member.visitor, self.most / SHARES);
+                        if is_other || age >= respite || member.visitor.rank() == 0 {
+                            members.cut(first);
+                            return self.insert(&mut members, visitor);
+                        }
+                        respite.saturating_sub(age)
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(left, self.left.notified()).await;
         }
-        Member { stream, info, cut }
+    }
+
+    fn insert(self: &Arc<Self>, members: &mut Members, visitor: &Arc<Visitor>) -> Place {
+        let number = members.next;
+        members.next += 1;
+        members.visitors.insert(number, Member { visitor: Arc::clone(visitor), admitted: Instant::now() });
+        Place { crowd: Arc::clone(self), number }
+    }
+
+    /// Cuts those who came longer ago than `age`, and those for whom nothing is being done from the age `idle` on.
+    pub fn cut_old(&self, idle: Duration, age: Duration) {
+        for Member { visitor, .. } in self.members().visitors.values() {
+            if visitor.age() > age || (visitor.age() > idle && !visitor.is_busy()) {
+                visitor.cut();
+            }
+        }
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// RPC handlers get what is known about the other end.
-impl<IO, Info: Clone + Send + Sync + 'static> Connected for Member<IO, Info> {
-    type ConnectInfo = Info;
-
-    fn connect_info(&self) -> Info {
-        self.info.clone()
-    }
-}
-
-impl<IO: AsyncRead + Unpin, Info: Unpin> AsyncRead for Member<IO, Info> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if Pin::new(&mut self.cut).poll(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+impl Members {
+    fn cut(&mut self, number: u64) {
+        if let Some(member) = self.visitors.remove(&number) {
+            member.visitor.cut();
         }
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+
+    fn has_enough(&self, one: &Visitor, share: usize) -> bool {
+        self.visitors.values().filter(|member| member.visitor.address == one.address).count() > share
+    }
+
+    fn first_to_go(&self, share: usize) -> Option<u64> {
+        let mut of_address = HashMap::<Address, usize>::new();
+        for Member { visitor, .. } in self.visitors.values() {
+            *of_address.entry(visitor.address).or_default() += 1;
+        }
+        let has_enough =
+            |visitor: &Visitor| of_address.get(&visitor.address).is_some_and(|number| *number > share);
+        let first = self
+            .visitors
+            .iter()
+            .min_by_key(|(number, Member { visitor, .. })| (visitor.rank(), !has_enough(visitor), **number));
+        first.map(|(number, _)| *number)
     }
 }
 
-impl<IO: AsyncWrite + Unpin, Info: Unpin> AsyncWrite for Member<IO, Info> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.crowd.members().visitors.remove(&self.number);
+        self.crowd.left.notify_one();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
 
-    #[tokio::test]
-    async fn the_oldest_open_connection_is_cut_and_no_other() {
-        let crowd = Crowd::new(2);
-        let (mut remote, local) = duplex(8);
-        let mut first = crowd.admit(local, ());
-        let closed = crowd.admit(duplex(8).0, ());
-        drop(closed);
-        let mut second = crowd.admit(duplex(8).0, ());
-        remote.write_all(b"a").await.unwrap();
-        assert_eq!(first.read_u8().await.unwrap(), b'a', "the closed one does not count");
-        let (mut remote, local) = duplex(8);
-        let mut third = crowd.admit(local, ());
-        assert_eq!(first.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
-        remote.write_all(b"b").await.unwrap();
-        assert_eq!(third.read_u8().await.unwrap(), b'b');
-        let _newer = crowd.admit(duplex(8).0, ());
-        assert_eq!(second.read_u8().await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+    fn from(host: u8) -> Arc<Visitor> {
+        Visitor::new(Ipv4Addr::new(192, 0, 2, host).into())
+    }
+
+    async fn is_cut(visitor: &Visitor) -> bool {
+        tokio::time::timeout(Duration::ZERO, visitor.is_cut()).await.is_ok()
     }
 
     #[tokio::test]
-    async fn a_connection_that_waits_is_woken_up_to_be_cut() {
-        let crowd = Crowd::new(1);
-        let (_remote, local) = duplex(8);
-        let mut waiting = crowd.admit(local, ());
-        let reading = tokio::spawn(async move { waiting.read_u8().await });
+    async fn the_oldest_is_cut_and_no_other() {
+        let crowd = Crowd::new(2);
+        let [gone, first, second, third] = [(); 4].map(|()| from(1));
+        drop(crowd.admit(&gone));
+        let _places = [&first, &second, &third].map(|visitor| crowd.admit(visitor));
+        assert!(is_cut(&first).await);
+        assert!(!is_cut(&second).await && !is_cut(&third).await);
+        assert!(!is_cut(&gone).await, "who has left does not count");
+    }
+
+    #[tokio::test]
+    async fn who_has_shown_something_or_is_being_served_stays_longer() {
+        let crowd = Crowd::new(3);
+        let [served, owner, stranger, newest] = [(); 4].map(|()| from(1));
+        let busy = served.begin_work();
+        owner.has_shown(true);
+        let mut places = Vec::from([&served, &owner, &stranger, &newest].map(|visitor| crowd.admit(visitor)));
+        assert!(is_cut(&stranger).await);
+        newest.has_shown(true);
+        places.push(crowd.admit(&from(1)));
+        assert!(is_cut(&owner).await, "the next is the older of those who have");
+        drop(busy);
+        places.push(crowd.admit(&from(1)));
+        assert!(!is_cut(&newest).await);
+    }
+
+    #[tokio::test]
+    async fn an_address_with_more_than_its_share_gives_way_first() {
+        let crowd = Crowd::new(8);
+        let alone = from(1);
+        let many: Vec<_> = (0..20).map(|_| from(2)).collect();
+        let mut places = vec![crowd.admit(&alone)];
+        places.extend(many.iter().map(|visitor| crowd.admit(visitor)));
+        assert!(!is_cut(&alone).await);
+        assert!(is_cut(&many[12]).await && !is_cut(&many[13]).await, "and keeps what nobody else needs");
+    }
+
+    #[tokio::test]
+    async fn who_has_just_come_has_time_for_what_it_came_for() {
+        let respite = Duration::from_secs(3600);
+        let crowd = Crowd::new(2);
+        let [first, second, third] = [(); 3].map(|()| from(1));
+        first.has_shown(true);
+        second.has_shown(true);
+        third.has_shown(true);
+        let leaving = crowd.admit_after(respite, &first).await;
+        let _place = crowd.admit_after(respite, &second).await;
+        let waiting = tokio::spawn({
+            let (crowd, third) = (Arc::clone(&crowd), Arc::clone(&third));
+            async move { crowd.admit_after(respite, &third).await }
+        });
         tokio::task::yield_now().await;
-        let _newer = crowd.admit(duplex(8).0, ());
-        assert_eq!(reading.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+        assert!(!waiting.is_finished());
+        drop(leaving);
+        let _third = waiting.await.unwrap();
+        assert!(!is_cut(&first).await && !is_cut(&second).await);
+        let _other = crowd.admit_after(respite, &from(2)).await;
+        assert!(is_cut(&second).await, "one address must not keep another one waiting");
+    }
+
+    #[test]
+    fn a_network_of_64_bits_is_one_address_and_so_are_both_forms_of_an_old_one() {
+        let address = |text: &str| Address::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:1"));
+        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
+        let old = Ipv4Addr::new(192, 0, 2, 1);
+        assert_eq!(Address::from(IpAddr::V6(old.to_ipv6_mapped())), Address::from(IpAddr::V4(old)));
+        assert_ne!(Address::from(IpAddr::V6(Ipv6Addr::LOCALHOST)), Address::from(IpAddr::V4(old)));
     }
 }

@@ -1,83 +1,71 @@
-//! One of the two APIs that speak gRPC over attested TLS, as each thread serves it.
+//! gRPC on one attested connection.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::watch;
 use tonic::{
     body::Body,
     codegen::http::{Request, Response},
-    server::NamedService,
-    transport::{self, Server},
 };
-use tower::{Service, limit::GlobalConcurrencyLimitLayer};
 
-use crate::listener::Entrance;
+use crate::{
+    limits,
+    listener::{ConnectionInfo, Stream},
+};
 
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Clients connect for one or two calls; whoever stays longer is asked to connect again.
-const MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
-/// After that the connection is cut, also in the middle of a call.
-const MAX_CONNECTION_AGE_GRACE: Duration = Duration::from_secs(300);
-/// Most requests in the making at one time, for each API: together with the largest size of one, a bound on memory.
-const MAX_REQUESTS: usize = 32;
-/// Longest time from the first byte of a request to the first of its answer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// Calls that a client took back before they were begun, and faults of its streams, until the connection is closed.
+const FAULTS: usize = 16;
 
-/// What tonic generates for a service.
-pub trait GrpcService:
-    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
-    + NamedService
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
+/// One of the two APIs. It sees a call before its body is read, and decides how much of that it wants to see. Cheap to
+/// clone.
+pub trait Api: Clone + Send + Sync + 'static {
+    /// Answers a call of the client that `info` describes.
+    fn call(
+        &self,
+        info: Arc<ConnectionInfo>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send;
 }
 
-impl<S> GrpcService for S where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
-        + NamedService
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
-
-/// An API for any number of threads. Cheap to clone; what it bounds, it bounds for all of them.
-#[derive(Clone)]
-pub struct GrpcApi<Service> {
-    entrance: Entrance,
-    service: Service,
-    requests: Arc<Semaphore>,
-}
-
-impl<S: GrpcService> GrpcApi<S> {
-    /// `service` for those who come in by `entrance`.
-    #[must_use]
-    pub fn new(entrance: Entrance, service: S) -> Self {
-        Self { entrance, service, requests: Arc::new(Semaphore::new(MAX_REQUESTS)) }
+/// Answers the calls on one connection until its client ends it, or it has to be cut, or until the last call has ended
+/// after the program was told to stop.
+pub async fn serve(
+    stream: Stream,
+    api: impl Api,
+    info: Arc<ConnectionInfo>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let visitor = Arc::clone(&info.visitor);
+    let calls = service_fn(move |request| {
+        let (api, info) = (api.clone(), Arc::clone(&info));
+        async move { Ok::<_, Infallible>(api.call(info, request).await) }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .max_concurrent_streams(limits::STREAMS)
+        .initial_connection_window_size(limits::WINDOW)
+        .initial_stream_window_size(limits::WINDOW)
+        .max_header_list_size(limits::HEADERS)
+        .max_send_buf_size(limits::SEND_BUFFER)
+        .max_pending_accept_reset_streams(FAULTS)
+        .max_local_error_reset_streams(FAULTS)
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), calls);
+    let mut connection = pin!(connection);
+    // How a connection ends is the client's affair, and nothing is lost that the calls have not told.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = visitor.is_cut() => return,
+        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
     }
-
-    /// Takes connections on this thread's runtime, and serves them until it is `stopped`.
-    ///
-    /// # Errors
-    /// When the operating system cannot watch one more socket; later, what the library says.
-    pub fn serve(
-        self,
-        stopped: impl Future<Output = ()>,
-    ) -> io::Result<impl Future<Output = Result<(), transport::Error>>> {
-        let connections = self.entrance.open()?;
-        Ok(Server::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .max_connection_age(MAX_CONNECTION_AGE)
-            .max_connection_age_grace(MAX_CONNECTION_AGE_GRACE)
-            .max_concurrent_streams(8)
-            .timeout(REQUEST_TIMEOUT)
-            .layer(GlobalConcurrencyLimitLayer::with_semaphore(self.requests))
-            .add_service(self.service)
-            .serve_with_incoming_shutdown(connections, stopped))
+    tokio::select! {
+        _ = connection => {}
+        () = visitor.is_cut() => {}
     }
 }

@@ -1,59 +1,27 @@
-//! The history as the user API hands it out: in one piece for present clients, in a stream for the rest.
+//! The history as the user API hands it out, step by step: no more of it is in memory than one step, however slowly its
+//! reader takes it.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use contrast_proto::{
     events::v1 as wire,
-    userapi::{GetHistoryRequest, HistoryAnchors, HistoryContent, HistoryRecord, history_item::Item},
+    userapi::{HistoryAnchors, HistoryContent, HistoryRecord, history_item::Item},
 };
+use contrast_store::Records;
 use prost::Message;
 
 use crate::{
     authority::Active,
     event::{Digest, Event, EventError, EventKind},
+    limits::{KEPT, SLICE},
     refusal::{EventFault, Refusal},
 };
 
-/// Most bytes of contents in one answer. Present clients take 4 MiB.
-const MAX_CONTENTS: usize = 16 * 1024 * 1024;
-/// Bytes of a content that travel in one message; well below what present clients take.
-const SLICE: usize = 1024 * 1024;
-
-/// What all events refer to.
-pub struct Contents {
-    /// All manifests, oldest first.
-    pub manifests: Vec<Vec<u8>>,
-    /// Every policy that any of them refers to, once each.
-    pub policies: Vec<Vec<u8>>,
-}
-
-/// Reads all manifests and policies of a state.
-///
-/// # Errors
-/// When the log does not verify, or the contents are too large for one answer.
-pub fn contents(active: &Active) -> Result<Contents, Refusal> {
-    let log = &active.history;
-    let mut left = MAX_CONTENTS;
-    let mut load = |digest: &Digest| {
-        let content = log.blob(digest)?;
-        left = left.checked_sub(content.len()).ok_or(Refusal::HistoryTooLarge { limit: MAX_CONTENTS })?;
-        Ok::<_, Refusal>(content)
-    };
-    let (mut manifests, mut policies, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    for record in log.read(0..active.events) {
-        let record = record?;
-        let event = Event::decode(&record.event).map_err(|error| bad_event(record.position, error))?;
-        if let EventKind::ManifestSet(set) = event.kind {
-            manifests.push(load(&set.manifest)?);
-            for policy in set.policies {
-                if seen.insert(policy) {
-                    policies.push(load(&policy)?);
-                }
-            }
-        }
-    }
-    Ok(Contents { manifests, policies })
-}
+/// Most events of one step; their number counts where they are small.
+const EVENTS: usize = 64;
 
 /// Whether a transition is anywhere in the history.
 ///
@@ -70,60 +38,188 @@ pub fn contains(active: &Active, transition: &Digest) -> Result<bool, Refusal> {
     Ok(false)
 }
 
-/// Sends the history of a state through `send`, until the end or until that returns false: nobody listens.
-///
-/// # Errors
-/// When the log does not verify.
-pub fn stream(
-    active: &Active,
-    request: &GetHistoryRequest,
-    send: impl Fn(Item) -> bool,
-) -> Result<(), Refusal> {
-    let (log, events) = (&active.history, active.events);
-    let anchors = HistoryAnchors {
+/// What a history is checked against.
+#[must_use]
+pub fn anchors(active: &Active) -> HistoryAnchors {
+    HistoryAnchors {
         root_ca: active.lasting.root_ca.clone().into_bytes(),
         transition_signer: active.lasting.transition_signer.clone().into_bytes(),
         mesh_ca: active.ca.certificates().mesh_ca.clone().into_bytes(),
-        events,
-    };
-    if !send(Item::Anchors(anchors)) {
-        return Ok(());
+        events: active.events,
     }
-    let mut sent = HashSet::new();
-    for record in log.read(request.from_position.min(events)..events) {
-        let record = record?;
-        let wire = wire::Event::decode(record.event.as_slice())
-            .map_err(|error| bad_event(record.position, EventError::NotProtobuf(error)))?;
-        let event = Event::try_from(wire.clone()).map_err(|error| bad_event(record.position, error))?;
-        if !request.events_only {
-            for digest in event.contents().filter(|digest| sent.insert(*digest)) {
-                if !send_content(digest, &log.blob(&digest)?, &send) {
-                    return Ok(());
-                }
-            }
-        }
-        let record =
-            HistoryRecord { position: record.position, digest: record.digest.to_vec(), event: Some(wire) };
-        if !send(Item::Record(record)) {
-            return Ok(());
-        }
-    }
-    Ok(())
 }
 
-fn send_content(digest: Digest, content: &[u8], send: &impl Fn(Item) -> bool) -> bool {
-    let mut rest = content;
-    loop {
-        let (data, after) = rest.split_at(rest.len().min(SLICE));
-        let last = after.is_empty();
-        let slice = HistoryContent { digest: digest.to_vec(), data: data.to_vec(), last };
-        if !send(Item::Content(slice)) {
-            return false;
+/// What a reader of the history gets to see of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum View {
+    /// Each content once and before the first event that refers to it, and all events.
+    Everything,
+    /// All events.
+    Events,
+    /// The manifest of each event that sets one, and each policy once; no events.
+    Contents,
+}
+
+/// A way through the history of a state, in steps.
+pub struct Walk {
+    active: Arc<Active>,
+    records: Records,
+    view: View,
+    /// Contents of the next event that are still to come. The first of an event that sets a manifest is the manifest.
+    contents: VecDeque<(Kind, Digest)>,
+    /// Bytes of the first of them that were met before.
+    at: usize,
+    /// The first of them, if it is small.
+    kept: Option<Vec<u8>>,
+    event: Option<HistoryRecord>,
+    met: HashSet<Digest>,
+}
+
+/// What is met on the way.
+pub enum Met {
+    /// A part of a content.
+    Slice(Slice),
+    /// An event.
+    Event(HistoryRecord),
+}
+
+/// Some consecutive bytes of a content.
+pub struct Slice {
+    /// What the content is.
+    pub kind: Kind,
+    /// Its SHA-256.
+    pub digest: Digest,
+    /// How many bytes it has altogether.
+    pub length: usize,
+    /// Position of the first of these.
+    pub at: usize,
+    /// The bytes.
+    pub data: Vec<u8>,
+}
+
+/// What a content is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A manifest.
+    Manifest,
+    /// A policy.
+    Policy,
+}
+
+impl Walk {
+    /// Begins with the event at `from`. Events before it, and what they refer to, are not met.
+    #[must_use]
+    pub fn new(active: Arc<Active>, view: View, from: u64) -> Self {
+        let records = active.history.read(from.min(active.events)..active.events);
+        Self {
+            active,
+            records,
+            view,
+            contents: VecDeque::new(),
+            at: 0,
+            kept: None,
+            event: None,
+            met: HashSet::new(),
         }
-        if last {
-            return true;
+    }
+
+    /// The next step: as much as fits into a [`SLICE`], but at least one thing; nothing at the end.
+    ///
+    /// # Errors
+    /// When the log does not verify.
+    pub fn step(&mut self) -> Result<Vec<Met>, Refusal> {
+        let (mut step, mut bytes) = (Vec::new(), 0_usize);
+        while bytes < SLICE && step.len() < EVENTS {
+            let Some(met) = self.meet(SLICE.saturating_sub(bytes))? else { break };
+            bytes = bytes.saturating_add(match &met {
+                Met::Slice(slice) => slice.data.len(),
+                Met::Event(record) => record.encoded_len(),
+            });
+            step.push(met);
         }
-        rest = after;
+        Ok(step)
+    }
+
+    /// Length of each content in [`View::Contents`], one after the other.
+    ///
+    /// # Errors
+    /// When the log does not verify.
+    pub fn measure(&mut self) -> Result<Option<usize>, Refusal> {
+        Ok(match self.meet(usize::MAX)? {
+            Some(Met::Slice(slice)) => Some(slice.length),
+            Some(Met::Event(_)) | None => None,
+        })
+    }
+
+    /// The next thing on the way; of a content at most so many bytes.
+    fn meet(&mut self, most: usize) -> Result<Option<Met>, Refusal> {
+        loop {
+            if let Some((kind, digest)) = self.contents.front().copied() {
+                return self.slice(kind, digest, most).map(|slice| Some(Met::Slice(slice)));
+            }
+            if let Some(event) = self.event.take() {
+                return Ok(Some(Met::Event(event)));
+            }
+            let Some(record) = self.records.next() else { return Ok(None) };
+            let record = record?;
+            let wire = wire::Event::decode(record.event.as_slice())
+                .map_err(|error| bad_event(record.position, EventError::NotProtobuf(error)))?;
+            if self.view != View::Events {
+                let event =
+                    Event::try_from(wire.clone()).map_err(|error| bad_event(record.position, error))?;
+                self.note_contents(&event);
+            }
+            if self.view != View::Contents {
+                let digest = record.digest.to_vec();
+                self.event = Some(HistoryRecord { position: record.position, digest, event: Some(wire) });
+            }
+        }
+    }
+
+    fn note_contents(&mut self, event: &Event) {
+        let kinds = std::iter::once(Kind::Manifest).chain(std::iter::repeat(Kind::Policy));
+        for (kind, digest) in kinds.zip(event.contents()) {
+            let is_new = self.met.insert(digest);
+            if is_new || (kind == Kind::Manifest && self.view == View::Contents) {
+                self.contents.push_back((kind, digest));
+            }
+        }
+    }
+
+    /// Reads a large content anew for each slice: to keep it for as long as a slow reader takes would cost more than time.
+    fn slice(&mut self, kind: Kind, digest: Digest, most: usize) -> Result<Slice, Refusal> {
+        let content = match self.kept.take() {
+            Some(content) => content,
+            None => self.active.history.blob(&digest)?,
+        };
+        let (at, length) = (self.at, content.len());
+        let end = at.saturating_add(most).min(length);
+        let is_whole = end - at == length;
+        let data = if is_whole {
+            content
+        } else {
+            let data = content.get(at..end).unwrap_or_default().to_vec();
+            self.kept = (end < length && length <= KEPT).then_some(content);
+            data
+        };
+        self.at = end;
+        if end == length {
+            self.contents.pop_front();
+            self.at = 0;
+        }
+        Ok(Slice { kind, digest, length, at, data })
+    }
+}
+
+impl From<Met> for Item {
+    fn from(met: Met) -> Self {
+        match met {
+            Met::Event(record) => Self::Record(record),
+            Met::Slice(Slice { digest, length, at, data, .. }) => {
+                let last = at.saturating_add(data.len()) == length;
+                Self::Content(HistoryContent { digest: digest.to_vec(), data, last })
+            }
+        }
     }
 }
 

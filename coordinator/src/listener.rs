@@ -1,35 +1,35 @@
-//! Accepts TCP connections, does the attested TLS handshake, and hands the result to gRPC.
+//! Accepts TCP connections, does the attested TLS handshake, and serves what comes of it.
 //!
-//! A connection that says nothing costs a file descriptor and a few KiB until the handshake times out.
-//! Connections in their handshake and established ones are bounded apart, so that thousands of either kind
-//! do not keep an honest client out.
+//! A connection goes through three crowds, each bounded for both APIs together: silent, in its handshake, established.
+//! So thousands at one stage keep nobody from passing through another, and each costs as little as its stage allows:
+//! nothing is set aside for a connection before its first byte, and nothing is computed before a whole ClientHello.
 
 use std::{
-    convert::Infallible,
     io,
     net::{SocketAddr, TcpListener as StdListener},
     sync::Arc,
     time::Duration,
 };
 
-use contrast_attestation::atls::{Accepted, Acceptor, ClientPolicy, Peer};
+use contrast_attestation::Attester;
+use contrast_attestation::atls::{
+    Accepted, Acceptor, ClientPolicy, HANDSHAKE_TIMEOUT, HandshakeError, Peer, PeerCertificate,
+};
+use sha2::{Digest as _, Sha256};
 use tokio::{
     io::BufWriter,
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::{mpsc, watch},
 };
 use tokio_rustls::server::TlsStream;
-use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
     authority::{Active, Authority, Phase},
-    crowd::{Crowd, Member},
+    command::Caller,
+    crowd::{Crowd, Place, Visitor},
+    grpc::{self, Api},
+    limits::{self, HELLO_TIMEOUT, RESPITE},
 };
-
-/// Most connections in their handshake, for each API.
-const MAX_HANDSHAKES: usize = 4096;
-/// Most connections after their handshake, for each API.
-const MAX_CONNECTIONS: usize = 1024;
 
 /// Whom an API lets in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,93 +40,167 @@ pub enum Clients {
     Pods,
 }
 
-/// What the RPC handlers learn about a connection. It is large, and every call gets it: hence [`Connection`] shares it.
+/// What the RPC handlers learn about a connection. It is large, and every call gets it: hence it is shared.
 pub struct ConnectionInfo {
-    /// What the handshake showed of the peer.
+    /// What the handshake showed of the peer. Only a pod whose evidence was accepted has its certificate kept.
     pub peer: Peer,
-    /// The state by which the peer was judged; all calls of the connection are answered from it.
+    /// The names of the client's public key, if it is of a kind that owners have. Only for [`Clients::Anybody`].
+    pub caller: Option<Caller>,
+    /// The state by which a pod was judged; all calls of the connection are answered from it.
     pub active: Option<Arc<Active>>,
+    /// The connection's place among others.
+    pub visitor: Arc<Visitor>,
 }
 
-/// An established connection.
-pub type Connection = Member<BufWriter<TlsStream<TcpStream>>, Arc<ConnectionInfo>>;
+/// What speaks TLS.
+pub type Stream = BufWriter<TlsStream<TcpStream>>;
+
+/// Those who are on their way in, or in, by any API. Cheap to clone.
+#[derive(Clone)]
+pub struct Crowds {
+    silent: Arc<Crowd>,
+    handshaking: Arc<Crowd>,
+    established: Arc<Crowd>,
+}
+
+impl Crowds {
+    /// Nobody yet; as many as [`limits`] says.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            silent: Crowd::new(limits::SILENT_CONNECTIONS),
+            handshaking: Crowd::new(limits::HANDSHAKES),
+            established: Crowd::new(limits::CONNECTIONS),
+        }
+    }
+
+    /// Cuts the connections that have been open for too long.
+    pub fn cut_old(&self) {
+        self.established.cut_old(limits::IDLE_CONNECTION_AGE, limits::CONNECTION_AGE);
+    }
+}
+
+impl Default for Crowds {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What every handshake needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Door {
+    acceptor: Arc<Acceptor>,
+    authority: Arc<Authority>,
+    crowds: Crowds,
+}
+
+impl Door {
+    /// Presents evidence of `attester`, and judges by what `authority` publishes.
+    #[must_use]
+    pub fn new(attester: Arc<dyn Attester>, authority: Arc<Authority>, crowds: Crowds) -> Self {
+        Self { acceptor: Arc::new(Acceptor::new(attester, HANDSHAKE_TIMEOUT)), authority, crowds }
+    }
+}
 
 /// The way in to one API, for any number of threads. Cheap to clone; what it bounds, it bounds for all of them.
 #[derive(Clone)]
-pub struct Entrance {
+pub struct Entrance<A> {
     tcp: Arc<StdListener>,
     door: Door,
-    handshakes: Arc<Semaphore>,
-}
-
-/// What every handshake needs.
-#[derive(Clone)]
-struct Door {
-    acceptor: Arc<Acceptor>,
-    authority: Arc<Authority>,
     clients: Clients,
-    crowd: Arc<Crowd>,
+    api: A,
 }
 
-impl Entrance {
-    /// The way in for `clients` that dial `tcp`.
+impl<A: Api> Entrance<A> {
+    /// The way in to `api` for `clients` that dial `tcp`.
     ///
     /// # Errors
     /// When the operating system does not let go of the socket.
-    pub fn new(
-        tcp: TcpListener,
-        acceptor: Arc<Acceptor>,
-        authority: Arc<Authority>,
-        clients: Clients,
-    ) -> io::Result<Self> {
-        let crowd = Arc::new(Crowd::new(MAX_CONNECTIONS));
-        Ok(Self {
-            tcp: Arc::new(tcp.into_std()?),
-            door: Door { acceptor, authority, clients, crowd },
-            handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)),
-        })
+    pub fn new(tcp: TcpListener, door: Door, clients: Clients, api: A) -> io::Result<Self> {
+        Ok(Self { tcp: Arc::new(tcp.into_std()?), door, clients, api })
     }
 
-    /// Accepts on this thread's runtime, until the receiver is dropped. Threads that do so share the work: whoever
-    /// has time takes the connections that wait. To take only one in a turn was measured to cost 5 % more for each.
+    /// Accepts and serves on this thread's runtime, until it is told to stop and the last call has ended. Threads that do
+    /// so share the work: whoever has time takes the connections that wait. To take only one in a turn was measured to
+    /// cost 5 % more for each.
     ///
     /// # Errors
     /// When the operating system cannot watch one more socket.
-    pub fn open(&self) -> io::Result<ReceiverStream<Result<Connection, Infallible>>> {
+    pub fn serve(self, mut stopping: watch::Receiver<bool>) -> io::Result<impl Future<Output = ()>> {
         let listener = TcpListener::from_std(self.tcp.try_clone()?)?;
-        let (established, receiver) = mpsc::channel(16);
-        tokio::spawn(accept_all(listener, self.clone(), established));
-        Ok(ReceiverStream::new(receiver))
+        Ok(async move {
+            let (open, mut all_closed) = mpsc::channel::<()>(1);
+            let guests = stopping.clone();
+            tokio::select! {
+                _ = stopping.wait_for(|stop| *stop) => {}
+                () = self.accept_all(listener, guests, open) => {}
+            }
+            drop(self);
+            all_closed.recv().await;
+        })
+    }
+
+    async fn accept_all(
+        &self,
+        listener: TcpListener,
+        stopping: watch::Receiver<bool>,
+        open: mpsc::Sender<()>,
+    ) {
+        loop {
+            match listener.accept().await {
+                Ok((tcp, remote)) => {
+                    let (entrance, stopping, open) = (self.clone(), stopping.clone(), open.clone());
+                    tokio::spawn(async move {
+                        let _open = open;
+                        entrance.receive(tcp, remote, stopping).await;
+                    });
+                }
+                Err(error) => pause_after(&error).await,
+            }
+        }
+    }
+
+    /// All of a connection's life.
+    async fn receive(self, tcp: TcpStream, remote: SocketAddr, stopping: watch::Receiver<bool>) {
+        let visitor = Visitor::new(remote.ip());
+        let crowds = &self.door.crowds;
+        let silent = crowds.silent.admit(&visitor);
+        let waited = until_cut(&visitor, async {
+            first_byte(&tcp).await?;
+            Ok(crowds.handshaking.admit_after(RESPITE, &visitor).await)
+        });
+        let waited = waited.await;
+        drop(silent);
+        // What is large has no room before it is needed: most of a flood ends above.
+        let met = match waited {
+            Ok(place) => {
+                Box::pin(until_cut(&visitor, self.door.meet(tcp, self.clients, &visitor, place))).await
+            }
+            Err(error) => Err(error),
+        };
+        match met {
+            Ok((stream, info, _place)) => {
+                Box::pin(grpc::serve(stream, self.api, Arc::new(info), stopping)).await;
+            }
+            Err(error) => tracing::info!(%remote, error = error.to_string(), "handshake failed"),
+        }
     }
 }
 
-type Established = mpsc::Sender<Result<Connection, Infallible>>;
-
-async fn accept_all(listener: TcpListener, entrance: Entrance, established: Established) {
-    while let Ok(handshaking) = Arc::clone(&entrance.handshakes).acquire_owned().await {
-        let (tcp, remote) = tokio::select! {
-            () = established.closed() => return,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    pause_after(&error).await;
-                    continue;
-                }
-            },
-        };
-        let (door, established) = (entrance.door.clone(), established.clone());
-        tokio::spawn(async move {
-            let _handshaking = handshaking;
-            if let Some(connection) = door.handshake(tcp, remote).await {
-                let _ = established.send(Ok(connection)).await;
-            }
-        });
+/// Waits for `work`, unless the connection is cut to make room before.
+async fn until_cut<T>(
+    visitor: &Visitor,
+    work: impl Future<Output = Result<T, HandshakeError>>,
+) -> Result<T, HandshakeError> {
+    tokio::select! {
+        result = work => result,
+        () = visitor.is_cut() => Err(HandshakeError::Connection(io::Error::other("too many others wait; try again"))),
     }
 }
 
 /// An accept fails when the peer is gone already, which is harmless, or when there are no more file
 /// descriptors, which only time can mend.
-async fn pause_after(error: &io::Error) {
+pub(crate) async fn pause_after(error: &io::Error) {
     if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
         tracing::warn!(%error, "cannot accept a connection; trying again in a moment");
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -134,29 +208,56 @@ async fn pause_after(error: &io::Error) {
 }
 
 impl Door {
-    /// What comes in, unless the handshake fails.
-    async fn handshake(&self, tcp: TcpStream, remote: SocketAddr) -> Option<Connection> {
+    /// The handshake, and what it tells.
+    async fn meet(
+        &self,
+        tcp: TcpStream,
+        clients: Clients,
+        visitor: &Arc<Visitor>,
+        place: Place,
+    ) -> Result<(Stream, ConnectionInfo, Place), HandshakeError> {
         let _ = tcp.set_nodelay(true);
+        let greeted = self.acceptor.greet(tcp, HELLO_TIMEOUT).await?;
+        visitor.has_shown(true);
         let active = match self.authority.phase() {
-            Phase::Active(active) if self.clients == Clients::Pods => Some(active),
+            Phase::Active(active) if clients == Clients::Pods => Some(active),
             _ => None,
         };
-        let policy = match (self.clients, &active) {
+        let policy = match (clients, &active) {
             (Clients::Anybody, _) => ClientPolicy::Optional,
             (Clients::Pods, Some(active)) => ClientPolicy::Appraise(Arc::clone(&active.verifiers)),
             // Nobody can be judged yet; the RPC handlers say so.
             (Clients::Pods, None) => ClientPolicy::Appraise(Arc::default()),
         };
-        match self.acceptor.accept(tcp, policy).await {
-            Ok(Accepted { stream, peer }) => {
-                // HTTP/2 writes frame by frame, and each write to TLS would be a record and a packet of its own.
-                let stream = BufWriter::new(stream);
-                Some(self.crowd.admit(stream, Arc::new(ConnectionInfo { peer, active })))
-            }
-            Err(error) => {
-                tracing::info!(%remote, error = error.to_string(), "handshake failed");
-                None
-            }
+        let Accepted { mut stream, mut peer } = self.acceptor.answer(greeted, policy).await?;
+
+        stream.get_mut().1.set_buffer_limit(Some(limits::SEND_BUFFER));
+        let caller = match clients {
+            Clients::Anybody => peer.certificate.take().as_ref().and_then(owner_key),
+            Clients::Pods => None,
+        };
+        let is_accepted = matches!(peer.appraisal, Some(Ok(_)));
+        if !is_accepted {
+            peer.certificate = None;
         }
+        visitor.has_shown(is_accepted || caller.is_some_and(|caller| self.authority.is_owner(&caller)));
+        // Who waits here keeps its place among the handshakes, so that no more are begun than there is room for.
+        let established = self.crowds.established.admit_after(RESPITE, visitor).await;
+        drop(place);
+        let info = ConnectionInfo { peer, caller, active, visitor: Arc::clone(visitor) };
+        // HTTP/2 writes frame by frame, and each write to TLS would be a record and a packet of its own.
+        Ok((BufWriter::new(stream), info, established))
     }
+}
+
+async fn first_byte(tcp: &TcpStream) -> Result<(), HandshakeError> {
+    let readable = tokio::time::timeout(HELLO_TIMEOUT, tcp.readable()).await;
+    readable.map_err(|_| HandshakeError::TimedOut(HELLO_TIMEOUT))?.map_err(HandshakeError::Connection)
+}
+
+fn owner_key(certificate: &PeerCertificate) -> Option<Caller> {
+    Some(Caller {
+        digest: Sha256::digest(certificate.owner_key_der()?).into(),
+        spki_digest: Sha256::digest(&certificate.spki_der).into(),
+    })
 }

@@ -1,25 +1,75 @@
 //! The mesh API: what a pod can ask for. Certificates come from the state that judged the peer; the seed is given only
 //! by the present state.
+//!
+//! A peer without accepted evidence is told so at once, and its request is not read. Requests are empty, and answers
+//! are computed where they are asked for; so nobody waits for anybody here, and no places are needed.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{future, sync::Arc, time::SystemTime};
 
 use contrast_attestation::{Claims, atls::PeerCertificate};
 use contrast_manifest::PolicyEntry;
 use contrast_proto::meshapi::{
-    NewMeshCertRequest, NewMeshCertResponse, RecoverRequest, RecoverResponse, mesh_api_server::MeshApi,
+    NewMeshCertRequest, NewMeshCertResponse, RecoverRequest, RecoverResponse,
+    mesh_api_server::{MeshApi, MeshApiServer},
 };
+use hyper::body::Incoming;
 use sha2::{Digest as _, Sha256};
 use tokio::{runtime::Handle, sync::Semaphore};
-use tonic::{Request, Response, Status};
+use tonic::{
+    Request, Response, Status,
+    body::Body,
+    codegen::{Service, http},
+};
 
 use crate::{
     authority::{Active, Authority},
     command::SeedRequest,
+    grpc::Api,
+    limits::{SMALL_REQUEST, SMALL_REQUEST_TIMEOUT},
     listener::ConnectionInfo,
     metrics::{Method, Metrics},
     refusal::Refusal,
     user_api::on_blocking_thread,
 };
+
+/// The mesh API as connections see it.
+#[derive(Clone)]
+pub struct MeshCalls {
+    service: Arc<MeshService>,
+    server: MeshApiServer<MeshService>,
+}
+
+impl MeshCalls {
+    /// Calls of `service`.
+    #[must_use]
+    pub fn new(service: MeshService) -> Self {
+        let service = Arc::new(service);
+        let server = MeshApiServer::from_arc(Arc::clone(&service)).max_decoding_message_size(SMALL_REQUEST);
+        Self { service, server }
+    }
+}
+
+impl Api for MeshCalls {
+    async fn call(
+        &self,
+        info: Arc<ConnectionInfo>,
+        mut request: http::Request<Incoming>,
+    ) -> http::Response<Body> {
+        if let Err(refusal) = self.service.appraised(&info) {
+            let name = request.uri().path().rsplit_once('/').map_or("", |(_, name)| name);
+            let method = method(if name == "Recover" { "Recover" } else { "NewMeshCert" });
+            let refused: Result<Response<()>, _> =
+                self.service.metrics.observe(method, future::ready(Err(refusal))).await;
+            return refused.map_or_else(Status::into_http, |_| http::Response::default());
+        }
+        request.extensions_mut().insert(info);
+        let answer = self.server.clone().call(request);
+        match tokio::time::timeout(SMALL_REQUEST_TIMEOUT, answer).await {
+            Ok(Ok(answer)) => answer,
+            Err(_) => Status::from(Refusal::TooSlow).into_http(),
+        }
+    }
+}
 
 /// Serves [`MeshApi`].
 pub struct MeshService {
@@ -55,12 +105,12 @@ impl MeshApi for MeshService {
         &self,
         request: Request<NewMeshCertRequest>,
     ) -> Result<Response<NewMeshCertResponse>, Status> {
-        self.metrics.observe(method("NewMeshCert"), async { self.issue(&request) }).await
+        self.metrics.observe(method("NewMeshCert"), async { self.issue(info(&request)?) }).await
     }
 
     async fn recover(&self, request: Request<RecoverRequest>) -> Result<Response<RecoverResponse>, Status> {
         self.metrics
-            .observe(method("Recover"), async { self.hand_over(self.seed_request(&request)?).await })
+            .observe(method("Recover"), async { self.hand_over(self.seed_request(info(&request)?)?).await })
             .await
     }
 }
@@ -73,8 +123,8 @@ struct Pod<'a> {
 }
 
 impl MeshService {
-    fn issue<T>(&self, request: &Request<T>) -> Result<NewMeshCertResponse, Refusal> {
-        let pod = self.appraised(request)?;
+    fn issue(&self, info: &ConnectionInfo) -> Result<NewMeshCertResponse, Refusal> {
+        let pod = self.appraised(info)?;
         let policy = pod.policy()?;
         let active = pod.active;
         let chain = active.ca.issue(&pod.certificate.spki_der, policy, pod.claims, SystemTime::now())?;
@@ -93,11 +143,11 @@ impl MeshService {
     }
 
     /// What an appraised pod asks for with the call.
-    fn seed_request<T>(&self, request: &Request<T>) -> Result<SeedRequest, Refusal> {
+    fn seed_request(&self, info: &ConnectionInfo) -> Result<SeedRequest, Refusal> {
         if !self.peer_recovery {
             return Err(Refusal::PeerRecoveryOff);
         }
-        let Pod { active, claims, certificate } = self.appraised(request)?;
+        let Pod { active, claims, certificate } = self.appraised(info)?;
         let no_evidence = || Refusal::Evidence(contrast_attestation::Refusal::NoEvidence);
         let evidence = certificate.evidence().ok_or_else(no_evidence)?;
         Ok(SeedRequest {
@@ -128,8 +178,7 @@ impl MeshService {
     }
 
     /// No handler gets past this without accepted evidence.
-    fn appraised<'a, T>(&self, request: &'a Request<T>) -> Result<Pod<'a>, Refusal> {
-        let info = request.extensions().get::<Arc<ConnectionInfo>>().ok_or(Refusal::Interrupted)?;
+    fn appraised<'a>(&self, info: &'a ConnectionInfo) -> Result<Pod<'a>, Refusal> {
         let Some(active) = &info.active else {
             self.authority.active()?;
             return Err(Refusal::ConnectAgain);
@@ -150,6 +199,10 @@ impl<'a> Pod<'a> {
         let host_data = self.claims.host_data;
         self.active.manifest.manifest().policies.get(&host_data).ok_or(Refusal::UnknownPolicy(host_data))
     }
+}
+
+fn info<T>(request: &Request<T>) -> Result<&ConnectionInfo, Refusal> {
+    Ok(request.extensions().get::<Arc<ConnectionInfo>>().ok_or(Refusal::Interrupted)?)
 }
 
 fn method(name: &'static str) -> Method {

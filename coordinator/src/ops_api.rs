@@ -2,7 +2,7 @@
 //!
 //! Everything that it says is public. A probe's body says in words what the status code means.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{pin::pin, sync::Arc};
 
 use axum::{
     Router,
@@ -10,18 +10,23 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::IntoResponse,
     routing::get,
-    serve::Listener,
 };
-use tokio::net::{TcpListener, TcpStream};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+use tonic::codegen::Service;
 
 use crate::{
     authority::{Authority, Phase},
-    crowd::{Crowd, Member},
+    crowd::{Crowd, Place, Visitor},
+    limits::{OPS_BUFFER, OPS_CONNECTIONS, OPS_HEADERS_TIMEOUT},
+    listener::pause_after,
     metrics::Metrics,
 };
-
-/// Most connections at one time. Kubernetes and Prometheus need one each.
-const MAX_CONNECTIONS: usize = 64;
 
 /// What the handlers look at. Cheap to clone.
 #[derive(Clone)]
@@ -42,31 +47,53 @@ pub fn router(ops: Ops) -> Router {
         .with_state(ops)
 }
 
-/// Accepts connections and bounds their number.
-pub struct OpsListener {
-    tcp: TcpListener,
-    crowd: Crowd,
+/// Accepts and serves until it is told to stop, and lets the requests end that were begun.
+pub async fn serve(tcp: TcpListener, router: Router, mut stopping: watch::Receiver<bool>) {
+    let crowd = Crowd::new(OPS_CONNECTIONS);
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = tcp.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+            _ = stopping.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((tcp, remote)) => {
+                let visitor = Visitor::new(remote.ip());
+                let place = crowd.admit(&visitor);
+                connections.spawn(converse(tcp, router.clone(), visitor, place, stopping.clone()));
+            }
+            Err(error) => pause_after(&error).await,
+        }
+    }
+    drop(tcp);
+    while connections.join_next().await.is_some() {}
 }
 
-impl OpsListener {
-    /// Accepts what comes in on `tcp`.
-    #[must_use]
-    pub fn new(tcp: TcpListener) -> Self {
-        Self { tcp, crowd: Crowd::new(MAX_CONNECTIONS) }
+/// Answers the requests on one connection.
+async fn converse(
+    tcp: TcpStream,
+    router: Router,
+    visitor: Arc<Visitor>,
+    _place: Place,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let requests = service_fn(move |request: hyper::Request<Incoming>| router.clone().call(request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(OPS_HEADERS_TIMEOUT)
+        .max_buf_size(OPS_BUFFER)
+        .serve_connection(TokioIo::new(tcp), requests);
+    let mut connection = pin!(connection);
+    // How a connection ends is the client's affair.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = visitor.is_cut() => return,
+        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
     }
-}
-
-impl Listener for OpsListener {
-    type Io = Member<TcpStream, ()>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, remote) = Listener::accept(&mut self.tcp).await;
-        (self.crowd.admit(stream, ()), remote)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.tcp.local_addr()
+    tokio::select! {
+        _ = connection => {}
+        () = visitor.is_cut() => {}
     }
 }
 

@@ -178,9 +178,20 @@ pub enum Refusal {
     /// A write failed; the store was opened anew, and what was to be written is not in it.
     #[error("the disk failed and nothing was changed ({0}); check the Coordinator's volume, and try again")]
     NotStored(#[source] BackendError),
-    /// Too many clients read the history at this moment.
-    #[error("too many clients are reading the history; try again in a moment")]
+    /// Too many clients ask for the same at this moment.
+    #[error("too many clients ask for this at the moment; try again in a while")]
     Busy,
+    /// The request has more bytes than this client may send in this call.
+    #[error(
+        "the request has more than {limit} bytes, which is all that this client may send here; for a large manifest, connect with the key of a workload owner (--workload-owner-key) instead of sending a signature alone"
+    )]
+    RequestTooLarge {
+        /// Bytes that it may have.
+        limit: usize,
+    },
+    /// The request did not come in.
+    #[error("the request came in too slowly, and others wait; try again over a faster connection")]
+    TooSlow,
     /// The transition could not be signed.
     #[error("the transition could not be signed; restart the Coordinator and recover it")]
     SigningFailed,
@@ -310,9 +321,11 @@ impl Refusal {
             | Self::PeerRecoveryOff
             | Self::ConsentNeeded(_)
             | Self::BadConsent => Code::PermissionDenied,
-            Self::HistoryTooLarge { .. } | Self::HandedOverTooOften { .. } | Self::Busy => {
-                Code::ResourceExhausted
-            }
+            Self::HistoryTooLarge { .. }
+            | Self::HandedOverTooOften { .. }
+            | Self::Busy
+            | Self::RequestTooLarge { .. }
+            | Self::TooSlow => Code::ResourceExhausted,
             Self::BadEvent { .. }
             | Self::BadSeedShares(_)
             | Self::BadTransition

@@ -10,11 +10,9 @@ use std::{
 
 use contrast_attestation::{
     AttestError, EvidenceType,
-    atls::Acceptor,
     collateral::{Collaterals, Sources, SourcesError},
     detect_with,
 };
-use contrast_proto::{meshapi::mesh_api_server::MeshApiServer, userapi::user_api_server::UserApiServer};
 use contrast_store::{SledBackend, StoreError};
 use tokio::{
     net::TcpListener,
@@ -24,25 +22,25 @@ use tokio::{
 };
 
 use crate::{
+    answers::Answers,
     authority::{Authority, Phase},
-    grpc::{GrpcApi, GrpcService},
+    grpc::Api,
     initial_owners::InitialOwners,
-    listener::{Clients, Entrance},
-    mesh_api::MeshService,
+    listener::{Clients, Crowds, Door, Entrance},
+    mesh_api::{MeshCalls, MeshService},
     metrics::Metrics,
-    ops_api::{self, Ops, OpsListener},
+    ops_api::{self, Ops},
     options::ServeOptions,
     process,
     refusal::Refusal,
     user_api::UserService,
+    user_calls::UserCalls,
     workers::{WorkerError, on_each_core},
 };
 
-/// Longest handshake; shorter than the clients' 30 s, so that they see our error and not their own.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(25);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
-/// Largest request; the limit that present clients have for manifests.
-const MAX_REQUEST: usize = 16 * 1024 * 1024;
+/// How often old connections are looked for.
+const ROUND: Duration = Duration::from_secs(5);
 
 /// Why the program stops.
 #[derive(Debug, thiserror::Error)]
@@ -85,14 +83,6 @@ pub enum ServeError {
     /// The metrics could not be registered.
     #[error("the metrics could not be registered: {0}")]
     Metrics(#[from] prometheus::Error),
-    /// A gRPC server ended.
-    #[error("the {api} ended unexpectedly ({source}); restart the Coordinator")]
-    Transport {
-        /// Name of the API.
-        api: &'static str,
-        /// What the library said.
-        source: tonic::transport::Error,
-    },
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -130,29 +120,35 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     log_start(&authority, &options.state_dir, [&user_tcp, &mesh_tcp, &ops_tcp]);
 
     let stopping = stop_signal()?;
-    let acceptor = Arc::new(Acceptor::new(attester, HANDSHAKE_TIMEOUT));
-    let entrance = |tcp, clients| {
-        Entrance::new(tcp, Arc::clone(&acceptor), Arc::clone(&authority), clients).map_err(unshared)
-    };
+    let (crowds, answers) = (Crowds::new(), Answers::new());
+    let door = Door::new(attester, Arc::clone(&authority), crowds.clone());
     let user_service = UserService::new(Arc::clone(&authority), Arc::clone(&metrics), Handle::current());
-    let user_service = UserApiServer::new(user_service).max_decoding_message_size(MAX_REQUEST);
-    let user_api = GrpcApi::new(entrance(user_tcp, Clients::Anybody)?, user_service);
+    let user_calls = UserCalls::new(user_service, Arc::clone(&answers));
+    let user_api = Entrance::new(user_tcp, door.clone(), Clients::Anybody, user_calls).map_err(unshared)?;
     let mesh_service = MeshService::new(
         Arc::clone(&authority),
         Arc::clone(&metrics),
         Handle::current(),
         options.peer_recovery,
     );
-    let mesh_api = GrpcApi::new(entrance(mesh_tcp, Clients::Pods)?, MeshApiServer::new(mesh_service));
+    let mesh_api =
+        Entrance::new(mesh_tcp, door, Clients::Pods, MeshCalls::new(mesh_service)).map_err(unshared)?;
     let serving = stopping.clone();
     let grpc = on_each_core(move || serve_grpc(user_api, mesh_api, serving));
     let ops = Ops {
         authority,
         metrics: (options.metrics || std::env::var_os("CONTRAST_METRICS").is_some()).then_some(metrics),
     };
-    let ops = axum::serve(OpsListener::new(ops_tcp), ops_api::router(ops))
-        .with_graceful_shutdown(stopped(&stopping));
-    let all = async { tokio::try_join!(grpc, async { ops.await.map_err(system("serve the ops API")) }) };
+    tokio::spawn(async move { answers.watch().await });
+    tokio::spawn(async move {
+        let mut rounds = tokio::time::interval(ROUND);
+        loop {
+            rounds.tick().await;
+            crowds.cut_old();
+        }
+    });
+    let ops = ops_api::serve(ops_tcp, ops_api::router(ops), stopping.clone());
+    let all = async { tokio::join!(grpc, ops).0 };
     let out_of_patience = async {
         stopped(&stopping).await;
         tokio::time::sleep(SHUTDOWN_GRACE).await;
@@ -166,17 +162,14 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
 }
 
 /// Serves both gRPC APIs on this thread, until it is to stop.
-async fn serve_grpc<U: GrpcService, M: GrpcService>(
-    user_api: GrpcApi<U>,
-    mesh_api: GrpcApi<M>,
+async fn serve_grpc<U: Api, M: Api>(
+    user_api: Entrance<U>,
+    mesh_api: Entrance<M>,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
-    let user = user_api.serve(stopped(&stopping)).map_err(unshared)?;
-    let mesh = mesh_api.serve(stopped(&stopping)).map_err(unshared)?;
-    tokio::try_join!(
-        async { user.await.map_err(|source| ServeError::Transport { api: "user API", source }) },
-        async { mesh.await.map_err(|source| ServeError::Transport { api: "mesh API", source }) },
-    )?;
+    let user = user_api.serve(stopping.clone()).map_err(unshared)?;
+    let mesh = mesh_api.serve(stopping).map_err(unshared)?;
+    tokio::join!(user, mesh);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The user API: what the CLI can ask for.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use contrast_manifest::{ManifestDocument, NO_TRANSITION, SeedConsent};
 use contrast_proto::{
@@ -8,44 +8,51 @@ use contrast_proto::{
     userapi::{
         GetHistoryRequest, GetManifestsRequest, GetManifestsResponse, GetSeedSharesRequest,
         GiveSeedConsentRequest, GiveSeedConsentResponse, HistoryItem, LatestTransition, RecoverRequest,
-        RecoverResponse, SeedShareDocument, SetManifestRequest, SetManifestResponse,
+        RecoverResponse, SeedShareDocument, SetManifestRequest, SetManifestResponse, history_item::Item,
         user_api_server::UserApi,
     },
 };
 use sha2::{Digest as _, Sha256};
-use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-};
+use tokio::{runtime::Handle, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, body::Body, codegen::http};
 use zeroize::Zeroizing;
 
 use crate::{
     authority::{Active, Authority, Phase},
     command::{Caller, SetManifest},
+    crowd::Address,
     event::{self, Digest, EventError},
-    history::{self, Contents},
+    history::{self, Met, View, Walk},
+    limits::{ANSWER_PATIENCE, READERS, REQUEST_PATIENCE, WAITING_ANSWERS, WAITING_REQUESTS},
     listener::ConnectionInfo,
+    manifests,
     metrics::{Method, Metrics},
     recovery::{self, RecoveryRequest},
     refusal::Refusal,
     seed::Seed,
+    turns::{Turn, Turns},
 };
 
-/// Readers of the whole history at one time; each costs memory and disk reads, and anybody may ask.
-const MAX_HISTORY_READERS: usize = 4;
-/// Longest wait for a place to read, and longest wait of a place for its reader.
-const READER_PATIENCE: Duration = Duration::from_secs(20);
+const SERVICE: &str = "edgelesssys.contrast.userapi.UserAPI";
+
+/// What was so when a request arrived, before it waited to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    /// The latest transition; zeros: none. An update by somebody else between then and its own turn refuses the request.
+    pub seen: Digest,
+}
 
 /// Serves [`UserApi`].
 pub struct UserService {
-    authority: Arc<Authority>,
+    /// What it serves.
+    pub authority: Arc<Authority>,
     /// Where commands are carried out: on the runtime that waits for them when the program stops.
     commands: Handle,
-    metrics: Arc<Metrics>,
-    history_readers: Arc<Semaphore>,
-    writers: Arc<Semaphore>,
+    /// Counts calls.
+    pub metrics: Arc<Metrics>,
+    readers: Arc<Turns>,
+    writers: Arc<Turns>,
 }
 
 impl UserService {
@@ -56,8 +63,9 @@ impl UserService {
             authority,
             commands,
             metrics,
-            history_readers: Arc::new(Semaphore::new(MAX_HISTORY_READERS)),
-            writers: Arc::new(Semaphore::new(1)),
+            readers: Turns::new(READERS, WAITING_ANSWERS, ANSWER_PATIENCE),
+            // One command at a time may take a thread: those that wait for the authority would take all others'.
+            writers: Turns::new(1, 2 * WAITING_REQUESTS, REQUEST_PATIENCE),
         }
     }
 }
@@ -70,40 +78,40 @@ impl UserApi for UserService {
         &self,
         request: Request<SetManifestRequest>,
     ) -> Result<Response<SetManifestResponse>, Status> {
-        self.metrics.observe(unary("SetManifest"), self.set(request)).await
+        self.metrics.observe(method("SetManifest"), self.set(request)).await
     }
 
+    /// Never asked: [`UserService::manifests_in_pieces`] answers, which needs no room for the whole answer.
     async fn get_manifests(
         &self,
         _: Request<GetManifestsRequest>,
     ) -> Result<Response<GetManifestsResponse>, Status> {
-        self.metrics.observe(unary("GetManifests"), self.manifests()).await
+        Err(Refusal::Interrupted.into())
     }
 
     async fn recover(&self, request: Request<RecoverRequest>) -> Result<Response<RecoverResponse>, Status> {
-        self.metrics.observe(unary("Recover"), self.unlock(request)).await
+        self.metrics.observe(method("Recover"), self.unlock(request)).await
     }
 
     async fn get_history(
         &self,
         request: Request<GetHistoryRequest>,
     ) -> Result<Response<Self::GetHistoryStream>, Status> {
-        let method = Method { kind: "server_stream", ..unary("GetHistory") };
-        self.metrics.observe(method, self.stream_history(request.into_inner())).await
+        self.metrics.observe(method("GetHistory"), self.stream_history(request)).await
     }
 
     async fn get_seed_shares(
         &self,
         _: Request<GetSeedSharesRequest>,
     ) -> Result<Response<SeedShareDocument>, Status> {
-        self.metrics.observe(unary("GetSeedShares"), async { self.seed_shares() }).await
+        self.metrics.observe(method("GetSeedShares"), async { self.seed_shares() }).await
     }
 
     async fn give_seed_consent(
         &self,
         request: Request<GiveSeedConsentRequest>,
     ) -> Result<Response<GiveSeedConsentResponse>, Status> {
-        self.metrics.observe(unary("GiveSeedConsent"), self.consent(request.into_inner())).await
+        self.metrics.observe(method("GiveSeedConsent"), self.consent(request)).await
     }
 }
 
@@ -111,16 +119,16 @@ impl UserService {
     async fn set(&self, request: Request<SetManifestRequest>) -> Result<SetManifestResponse, Refusal> {
         // Nobody has to wait for a long recovery to hear this: it has the turn to write.
         self.authority.refuse_while_locked()?;
-        let seen = self.authority.latest_transition();
-        let caller = caller(&request);
+        let &Arrival { seen } = request.extensions().get().ok_or(Refusal::Interrupted)?;
+        let (caller, address) = (caller(&request), address(&request)?);
         let request = request.into_inner();
         let expected_previous = optional_digest(&request.previous_transition_hash, "PreviousTransitionHash")?;
         let seed_consent = request.seed_consent.map(read_consent).transpose()?;
         let remembered = optional_digest(&request.remembered_transition, "remembered_transition")?;
         // Whoever wants to follow a transition has seen it, too.
-        let missing = self.missing([remembered, expected_previous]).await?;
+        let missing = self.missing([remembered, expected_previous], address).await?;
         let authority = Arc::clone(&self.authority);
-        let turn = self.turn_to_write().await?;
+        let turn = self.writers.take(address).await?;
         // Parsing, signing and syncing block; and a client that hangs up must not stop them half-way.
         let active = on_blocking_thread(&self.commands, move || {
             let _turn = turn;
@@ -148,14 +156,14 @@ impl UserService {
     ///
     /// No index of transitions is kept, since it would grow with the history. Who knows the latest state has its answer
     /// at once; whoever stayed away for longer makes the log be read, in a reader's place.
-    async fn missing(&self, known: [Option<Digest>; 2]) -> Result<Option<Digest>, Refusal> {
+    async fn missing(&self, known: [Option<Digest>; 2], address: Address) -> Result<Option<Digest>, Refusal> {
         for transition in known.into_iter().flatten().filter(|transition| *transition != NO_TRANSITION) {
             let contained = match self.authority.phase() {
                 Phase::Uninitialised => false,
                 Phase::Locked(_) => return Err(Refusal::Locked),
                 Phase::Active(active) => {
                     active.state.is_recent(&transition)
-                        || self.read_history(move |active| history::contains(active, &transition)).await?
+                        || self.read(address, move || history::contains(&active, &transition)).await?
                 }
             };
             if !contained {
@@ -165,18 +173,30 @@ impl UserService {
         Ok(None)
     }
 
-    async fn manifests(&self) -> Result<GetManifestsResponse, Refusal> {
-        self.read_history(|active| {
-            let Contents { manifests, policies } = history::contents(active)?;
-            Ok(GetManifestsResponse {
-                manifests,
-                policies,
-                root_ca: active.lasting.root_ca.clone().into_bytes(),
-                mesh_ca: active.ca.certificates().mesh_ca.clone().into_bytes(),
-                latest_transition: latest_transition(active),
-            })
-        })
-        .await
+    /// Answers GetManifests, as [`manifests`] says. The headers come when its length is known.
+    pub async fn manifests_in_pieces(&self, info: &ConnectionInfo) -> http::Response<Body> {
+        let address = info.visitor.address;
+        match self.metrics.observe(method("GetManifests"), self.stream_manifests(address)).await {
+            Ok(pieces) => manifests::response(pieces.into_inner()),
+            Err(status) => status.into_http(),
+        }
+    }
+
+    async fn stream_manifests(
+        &self,
+        address: Address,
+    ) -> Result<mpsc::Receiver<Result<Vec<u8>, Status>>, Refusal> {
+        let active = self.authority.active()?;
+        let rest = GetManifestsResponse {
+            root_ca: active.lasting.root_ca.clone().into_bytes(),
+            mesh_ca: active.ca.certificates().mesh_ca.clone().into_bytes(),
+            latest_transition: latest_transition(&active),
+            ..Default::default()
+        };
+        let walk = Walk::new(Arc::clone(&active), View::Contents, 0);
+        let frames = self.read(address, move || manifests::measure(&active, &rest)).await?;
+        let one = |step| std::iter::once(manifests::encode(step));
+        Ok(self.stream(address, walk, frames.first, one, Some(frames.last)))
     }
 
     async fn unlock(&self, request: Request<RecoverRequest>) -> Result<RecoverResponse, Refusal> {
@@ -187,11 +207,12 @@ impl UserService {
             Phase::Active(_) => return Err(Refusal::AlreadyActive),
             Phase::Locked(_) => {}
         }
-        let caller = caller(&request).ok_or(Refusal::NotASeedShareOwner)?.digest;
+        let (caller, address) =
+            (caller(&request).ok_or(Refusal::NotASeedShareOwner)?.digest, address(&request)?);
         let request = request.into_inner();
         let seed = Seed::from_parts(Zeroizing::new(request.seed), &request.salt)?;
         let authority = Arc::clone(&self.authority);
-        let turn = self.turn_to_write().await?;
+        let turn = self.writers.take(address).await?;
         let active = on_blocking_thread(&self.commands, move || {
             let _turn = turn;
             authority.recover(RecoveryRequest { seed, expected_transition, caller })
@@ -201,12 +222,16 @@ impl UserService {
         Ok(RecoverResponse { latest_transition: latest_transition(&active) })
     }
 
-    async fn consent(&self, request: GiveSeedConsentRequest) -> Result<GiveSeedConsentResponse, Refusal> {
+    async fn consent(
+        &self,
+        request: Request<GiveSeedConsentRequest>,
+    ) -> Result<GiveSeedConsentResponse, Refusal> {
         self.authority.refuse_while_locked()?;
+        let (address, request) = (address(&request)?, request.into_inner());
         let malformed = Refusal::ConsentForm(EventError::Malformed("Consent"));
         let consent = read_consent(request.consent.ok_or(malformed)?)?;
         let authority = Arc::clone(&self.authority);
-        let turn = self.turn_to_write().await?;
+        let turn = self.writers.take(address).await?;
         on_blocking_thread(&self.commands, move || {
             let _turn = turn;
             authority.give_seed_consent(consent)
@@ -217,50 +242,67 @@ impl UserService {
 
     async fn stream_history(
         &self,
-        request: GetHistoryRequest,
+        request: Request<GetHistoryRequest>,
     ) -> Result<ReceiverStream<Result<HistoryItem, Status>>, Refusal> {
-        let place = self.place_to_read().await?;
+        let address = address(&request)?;
+        let GetHistoryRequest { from_position, events_only } = *request.get_ref();
         let active = self.authority.active()?;
-        let (items, receiver) = mpsc::channel(8);
-        let runtime = Handle::current();
-        tokio::task::spawn_blocking(move || {
-            let _place = place;
-            // A reader that takes nothing for so long would keep others out.
-            let send = |item| runtime.block_on(items.send_timeout(item, READER_PATIENCE)).is_ok();
-            let streamed =
-                history::stream(&active, &request, |item| send(Ok(HistoryItem { item: Some(item) })));
-            if let Err(refusal) = streamed {
-                send(Err(refusal.into()));
+        let first = HistoryItem { item: Some(Item::Anchors(history::anchors(&active))) };
+        let view = if events_only { View::Events } else { View::Everything };
+        let items = |step: Vec<Met>| step.into_iter().map(|met| HistoryItem { item: Some(met.into()) });
+        let walk = Walk::new(active, view, from_position);
+        Ok(ReceiverStream::new(self.stream(address, walk, first, items, None)))
+    }
+
+    /// Sends what comes of a `walk` through the history, one step after the other, between `first` and `last`. A step is
+    /// not made before what came of the one before it is on its way: a slow reader costs no turn, and no more memory.
+    fn stream<T, Items>(
+        &self,
+        address: Address,
+        mut walk: Walk,
+        first: T,
+        items_of: impl Fn(Vec<Met>) -> Items + Send + 'static,
+        last: Option<T>,
+    ) -> mpsc::Receiver<Result<T, Status>>
+    where
+        T: Send + 'static,
+        Items: Iterator<Item = T> + Send,
+    {
+        let (items, receiver) = mpsc::channel(1);
+        let readers = Arc::clone(&self.readers);
+        // Ends when nobody listens any more.
+        tokio::spawn(async move {
+            let mut next = vec![first];
+            loop {
+                for item in next {
+                    items.send(Ok(item)).await.ok()?;
+                }
+                drop(items.reserve().await.ok()?);
+                let step = async {
+                    let turn = readers.take(address).await?;
+                    in_turn(turn, move || walk.step().map(|step| (walk, step))).await
+                };
+                match step.await {
+                    Ok((_, step)) if step.is_empty() => break,
+                    Ok((walked, step)) => (walk, next) = (walked, items_of(step).collect()),
+                    Err(refusal) => return items.send(Err(refusal.into())).await.ok(),
+                }
+            }
+            match last {
+                Some(last) => items.send(Ok(last)).await.ok(),
+                None => Some(()),
             }
         });
-        Ok(ReceiverStream::new(receiver))
+        receiver
     }
 
-    /// Reads the history of the present state. The work goes on, and its place stays taken, if the client hangs up.
-    async fn read_history<T: Send + 'static>(
+    /// Reads the history. The work goes on, and its turn stays taken, if the client hangs up.
+    async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Active) -> Result<T, Refusal> + Send + 'static,
+        address: Address,
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let place = self.place_to_read().await?;
-        let active = self.authority.active()?;
-        on_blocking_thread(&Handle::current(), move || {
-            let _place = place;
-            read(&active)
-        })
-        .await
-    }
-
-    async fn place_to_read(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let place = Arc::clone(&self.history_readers).acquire_owned();
-        tokio::time::timeout(READER_PATIENCE, place)
-            .await
-            .map_err(|_| Refusal::Busy)?
-            .map_err(|_| Refusal::Interrupted)
-    }
-
-    /// One command at a time may take a thread: those that wait for the authority would take all others'.
-    async fn turn_to_write(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        Arc::clone(&self.writers).acquire_owned().await.map_err(|_| Refusal::Interrupted)
+        in_turn(self.readers.take(address).await?, work).await
     }
 
     fn seed_shares(&self) -> Result<SeedShareDocument, Refusal> {
@@ -274,12 +316,12 @@ impl UserService {
 
 /// The names of the client's key, if it is of a kind that owners have.
 fn caller<T>(request: &Request<T>) -> Option<Caller> {
-    let info = request.extensions().get::<Arc<ConnectionInfo>>()?;
-    let certificate = info.peer.certificate.as_ref()?;
-    Some(Caller {
-        digest: Sha256::digest(certificate.owner_key_der()?).into(),
-        spki_digest: Sha256::digest(&certificate.spki_der).into(),
-    })
+    request.extensions().get::<Arc<ConnectionInfo>>()?.caller
+}
+
+fn address<T>(request: &Request<T>) -> Result<Address, Refusal> {
+    let info = request.extensions().get::<Arc<ConnectionInfo>>().ok_or(Refusal::Interrupted)?;
+    Ok(info.visitor.address)
 }
 
 fn by_digest(policies: Vec<Vec<u8>>) -> BTreeMap<Digest, Vec<u8>> {
@@ -307,6 +349,17 @@ fn latest_transition(active: &Active) -> Option<LatestTransition> {
     })
 }
 
+async fn in_turn<T: Send + 'static>(
+    turn: Turn,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    on_blocking_thread(&Handle::current(), move || {
+        let _turn = turn;
+        work()
+    })
+    .await
+}
+
 /// Does what blocks on a thread of `runtime` that may; it goes on if nobody waits for it any more.
 pub(crate) async fn on_blocking_thread<T: Send + 'static>(
     runtime: &Handle,
@@ -315,13 +368,19 @@ pub(crate) async fn on_blocking_thread<T: Send + 'static>(
     runtime.spawn_blocking(work).await.map_err(|_| Refusal::Interrupted)?
 }
 
-fn unary(name: &'static str) -> Method {
-    Method { service: "edgelesssys.contrast.userapi.UserAPI", name, kind: "unary" }
+/// The method with this name or path, as it is counted.
+pub(crate) fn method(path: &str) -> Method {
+    let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
+    let known = ["SetManifest", "GetManifests", "Recover", "GetHistory", "GetSeedShares", "GiveSeedConsent"];
+    let name = known.into_iter().find(|known| *known == name).unwrap_or("unknown");
+    let kind = if name == "GetHistory" { "server_stream" } else { "unary" };
+    Method { service: SERVICE, name, kind }
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
+        net::{IpAddr, Ipv4Addr},
         pin::pin,
         task::{Context, Poll, Waker},
     };
@@ -339,14 +398,14 @@ mod tests {
         };
         let content = contrast_store::Append { events: vec![b"event".to_vec()], blobs: Vec::new() };
         assert!(log.initialize(&[7; 64], [8; 32], Vec::new(), content).is_ok());
-        Authority::new(contrast_store::open(medium.open()).unwrap(), Collaterals::offline()).unwrap()
+        Authority::new(contrast_store::open(medium.open()).unwrap(), Collaterals::offline(), None).unwrap()
     }
 
     #[tokio::test]
     async fn a_set_hears_at_once_that_it_is_locked_while_a_recovery_has_the_turn() {
         let metrics = Arc::new(Metrics::new().unwrap());
         let service = UserService::new(locked(), metrics, Handle::current());
-        let _recovery = service.turn_to_write().await.unwrap();
+        let _recovery = service.writers.take(Address::from(IpAddr::from(Ipv4Addr::LOCALHOST))).await.unwrap();
         let mut set = pin!(service.set(Request::new(SetManifestRequest::default())));
         let heard = set.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(heard, Poll::Ready(Err(Refusal::Locked))));

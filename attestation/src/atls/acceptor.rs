@@ -47,6 +47,11 @@ pub enum ClientPolicy {
     Appraise(Arc<[Box<dyn Verifier>]>),
 }
 
+/// A connection whose client has said what it wants, and to whom nothing was said yet.
+pub struct Greeted<IO> {
+    hello: StartHandshake<IO>,
+}
+
 /// A connection after its handshake.
 pub struct Accepted<IO> {
     /// What the client says.
@@ -73,8 +78,7 @@ impl Acceptor {
         Self { desk: Desk::new(attester), timeout: handshake_timeout }
     }
 
-    /// Does the server's side of a handshake over `io`. Evidence is made on threads that may block if the attester
-    /// waits for something. The appraisal is arithmetic, like the rest of the handshake, and takes about as long.
+    /// Does the server's side of a handshake over `io`: [`Self::greet`] and [`Self::answer`], in one time limit.
     ///
     /// # Errors
     /// See [`HandshakeError`]. The client has been sent an alert where it still listens.
@@ -82,17 +86,53 @@ impl Acceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        tokio::time::timeout(self.timeout, self.handshake(io, clients))
-            .await
-            .unwrap_or(Err(HandshakeError::TimedOut(self.timeout)))
+        let both = async { self.handshake(Self::hello(io).await?, clients).await };
+        in_time(self.timeout, both).await
     }
 
-    async fn handshake<IO>(&self, io: IO, clients: ClientPolicy) -> Result<Accepted<IO>, HandshakeError>
+    /// Waits for a ClientHello. Nothing was computed before it is there, and it is due at once: `timeout` may be short.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`].
+    pub async fn greet<IO>(&self, io: IO, timeout: Duration) -> Result<Greeted<IO>, HandshakeError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let hello =
-            LazyConfigAcceptor::new(Hello::default(), io).await.map_err(HandshakeError::from_stream)?;
+        in_time(timeout, Self::hello(io)).await
+    }
+
+    /// Does the rest of a handshake. Evidence is made on threads that may block if the attester waits for something.
+    /// The appraisal is arithmetic, like the rest of the handshake, and takes about as long.
+    ///
+    /// # Errors
+    /// See [`HandshakeError`]. The client has been sent an alert where it still listens.
+    pub async fn answer<IO>(
+        &self,
+        greeted: Greeted<IO>,
+        clients: ClientPolicy,
+    ) -> Result<Accepted<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        in_time(self.timeout, self.handshake(greeted, clients)).await
+    }
+
+    async fn hello<IO>(io: IO) -> Result<Greeted<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let hello = LazyConfigAcceptor::new(Hello::default(), io).await;
+        hello.map(|hello| Greeted { hello }).map_err(HandshakeError::from_stream)
+    }
+
+    async fn handshake<IO>(
+        &self,
+        Greeted { hello }: Greeted<IO>,
+        clients: ClientPolicy,
+    ) -> Result<Accepted<IO>, HandshakeError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
         let presented = match client_nonce(&hello.client_hello()) {
             Ok(nonce) => self.desk.certificate(nonce).await,
             Err(error) => Err(error),
@@ -125,6 +165,13 @@ impl Acceptor {
         let appraisal = verdict(&clients, certificate.as_ref(), &nonce)?;
         Ok(Accepted { stream, peer: Peer { certificate, appraisal } })
     }
+}
+
+async fn in_time<T>(
+    timeout: Duration,
+    work: impl Future<Output = Result<T, HandshakeError>>,
+) -> Result<T, HandshakeError> {
+    tokio::time::timeout(timeout, work).await.unwrap_or(Err(HandshakeError::TimedOut(timeout)))
 }
 
 fn client_nonce(hello: &ClientHello<'_>) -> Result<Nonce, HandshakeError> {

@@ -30,7 +30,7 @@ mod outcome;
 mod provider;
 mod server_certificates;
 
-pub use acceptor::{Accepted, Acceptor, ClientPolicy, HANDSHAKE_TIMEOUT, Peer};
+pub use acceptor::{Accepted, Acceptor, ClientPolicy, Greeted, HANDSHAKE_TIMEOUT, Peer};
 pub use certificate::{CertificateFault, PeerCertificate, parse_peer_certificate};
 pub use connector::{CONNECT_TIMEOUT, Connected, Connector};
 pub use error::{HandshakeError, IssueError};

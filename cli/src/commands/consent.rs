@@ -60,7 +60,7 @@ pub(crate) async fn consent(workspace: &Workspace, options: ConsentOptions) -> R
             let history = coordinator.history(Extent::Everything).await?;
             let (history, checked) = check(history, Contents::Required).await?;
             known.refuse_other(&history, &checked)?;
-            refuse_other_manifest(&document, &checked, workspace.verify_dir())?;
+            refuse_other_manifest(&document, &checked, &workspace.verify_dir())?;
             coordinator.give_seed_consent(sign(checked.latest_transition)?).await?;
             output::success("The consent is part of the history.");
         }

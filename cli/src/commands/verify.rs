@@ -1,6 +1,10 @@
 //! `contrast verify`: what an outsider needs to trust a deployment.
 
-use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use contrast_attestation::atls::Identity;
 use contrast_manifest::ManifestDocument;
@@ -163,10 +167,10 @@ fn objection(
     unseen: &[Setting<'_>],
     folder: PathBuf,
 ) -> Option<VerifyError> {
-    let (found, local, latest) = (checked.current_manifest, local.digest(), checked.latest_transition);
-    if found != local {
-        return Some(VerifyError::OtherManifest { found, local, folder });
+    if let Err(objection) = refuse_other_manifest(local, checked, &folder) {
+        return Some(objection);
     }
+    let (local, latest) = (local.digest(), checked.latest_transition);
     if let Some(accepted) = accepted
         && accepted != latest
     {
@@ -174,6 +178,16 @@ fn objection(
     }
     let number = unseen.iter().filter(|setting| setting.set.manifest != local).count();
     (number > 0).then_some(VerifyError::Unseen { number, latest, folder })
+}
+
+/// Refuses a history whose current manifest is not the local one. `folder` is where the Coordinator's will be.
+pub(super) fn refuse_other_manifest(
+    local: &ManifestDocument,
+    checked: &Checked,
+    folder: &Path,
+) -> Result<(), VerifyError> {
+    let (found, local, folder) = (checked.current_manifest, local.digest(), folder.to_owned());
+    if found == local { Ok(()) } else { Err(VerifyError::OtherManifest { found, local, folder }) }
 }
 
 async fn write_aside(folder: PathBuf, history: History, checked: Checked) -> Result<(), Failure> {

@@ -15,4 +15,5 @@ mod memory;
 mod reference;
 mod refusals;
 mod stores;
+mod strangers;
 mod wire;

@@ -1,0 +1,85 @@
+//! What strangers may cost: the numbers behind the promise that the Coordinator never has more than [`MEMORY`]
+//! resident, whoever sends whatever.
+//!
+//! Three rules lead to them. Bytes are bounded, not requests: whatever has a length has a largest one, and a bound on
+//! how many there are at a time. A place is taken for work, not for waiting: who is slow waits outside, at next to no
+//! cost. When there are too many, the oldest goes that has shown nothing, and first of an address that has many.
+
+use std::time::Duration;
+
+/// Most bytes of memory that the process has resident, whatever is sent to it. A promise: the parts below add up to
+/// less, and the benchmark attacks it.
+pub const MEMORY: u64 = 64 * 1024 * 1024;
+
+/// Most connections that have not said anything, of both APIs. Each costs a socket and less than 2 KiB.
+pub const SILENT_CONNECTIONS: usize = 512;
+/// How long a connection may be without a whole ClientHello, which is due at once.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most handshakes under way, of both APIs. Each costs at most some 100 KiB: a message of TLS may have 64 KiB.
+pub const HANDSHAKES: usize = 128;
+/// How long who has sent a ClientHello, or shown evidence or an owner's key, stays at least before having to give way to
+/// another one of the same address.
+pub const RESPITE: Duration = Duration::from_secs(2);
+/// Most connections after their handshake, of both APIs. Each costs about 50 KiB, and twice that with requests that
+/// are only begun.
+pub const CONNECTIONS: usize = 160;
+/// Longest life of a connection on which nothing is being done; clients connect for a call or two.
+pub const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(300);
+/// Longest life of any connection.
+pub const CONNECTION_AGE: Duration = Duration::from_secs(600);
+/// One address has at most this part of the places (1 by this number) while another one is refused for want of them.
+pub const SHARES: usize = 4;
+
+/// Most calls at a time on one connection; clients make one after the other.
+pub const STREAMS: u32 = 4;
+/// Bytes of a body that come in without being read, for a stream and for a connection: the least that HTTP/2 knows for
+/// a connection (RFC 9113 section 6.9.2).
+pub const WINDOW: u32 = 65_535;
+/// Most bytes of a request's headers.
+pub const HEADERS: u32 = 8 * 1024;
+/// Bytes of answers that wait for one stream in the library, beside the piece that it was handed last.
+pub const SEND_BUFFER: usize = 16 * 1024;
+
+/// Largest request of a call without contents, and how long it may take to come in.
+pub const SMALL_REQUEST: usize = 8 * 1024;
+/// See [`SMALL_REQUEST`].
+pub const SMALL_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest manifest with its policies from an owner, or from anybody who may be the first: what present clients send at
+/// most. One such request is in the making at a time.
+pub const OWNERS_REQUEST: usize = 16 * 1024 * 1024;
+/// Largest manifest with its policies from anybody else, who may have a signature in it. One at a time, too.
+pub const STRANGERS_REQUEST: usize = 2 * 1024 * 1024;
+/// Most requests that wait to be sent in. Each costs a [`WINDOW`].
+pub const WAITING_REQUESTS: usize = 32;
+/// Longest wait of a request before it is read, or for its turn after that.
+pub const REQUEST_PATIENCE: Duration = Duration::from_secs(100);
+/// How long a manifest may take to come in at any rate, and the bytes per second that it needs beyond that.
+pub const BODY_GRACE: Duration = Duration::from_secs(10);
+/// See [`BODY_GRACE`].
+pub const BODY_RATE: u64 = 64 * 1024;
+
+/// Most answers with contents that are open at a time. Each costs at most four [`SLICE`]s, and what it has [`KEPT`].
+pub const ANSWERS: usize = 8;
+/// Most calls that wait to be answered with contents, or for a turn to read the history.
+pub const WAITING_ANSWERS: usize = 256;
+/// Longest wait for one of these.
+pub const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
+/// Turns to read the history at a time: each is one step of an answer, and ends before the answer is sent.
+pub const READERS: usize = 2;
+/// Bytes of a content that are in memory for an answer, and travel in one message.
+pub const SLICE: usize = 64 * 1024;
+/// Largest content that an answer keeps until it is sent; a larger one is read anew for each slice.
+pub const KEPT: usize = 256 * 1024;
+/// Bytes of an answer that are handed on at a time.
+pub const PIECE: usize = 8 * 1024;
+/// How long a reader may take for one [`PIECE`], which makes a least rate.
+pub const PIECE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long, if others wait to be answered.
+pub const PIECE_PATIENCE_OF_OTHERS: Duration = Duration::from_millis(500);
+
+/// Most connections to the ops API. Kubernetes and Prometheus need one each.
+pub const OPS_CONNECTIONS: usize = 32;
+/// How long the headers of a request to the ops API may take.
+pub const OPS_HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a connection to the ops API that are kept, the least that the library takes.
+pub const OPS_BUFFER: usize = 8 * 1024;
