@@ -244,7 +244,7 @@ fn an_invalid_manifest_changes_nothing_and_every_fault_is_named() {
     refused(Vec::new(), &["empty"]);
     refused(vec![b' '; 10_000_000], &["10000000 bytes"]);
     refused(b"not JSON".to_vec(), &["not JSON"]);
-    refused(vec![b'['; 1_000_000], &["not JSON"]);
+    refused(vec![b'['; 1_000_000], &["deeper than 16 levels"]);
     assert_eq!(before, Client::connect(coordinator.user_api, Identity::Fresh).manifests().unwrap());
 }
 

@@ -5,6 +5,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
 use contrast_attestation::{
     Cause, CollateralSource, Evidence, EvidenceType, Finding, Missing, NoCollateral, Rejection, ReportData,
     Verifier as _,
@@ -156,8 +160,16 @@ fn each_wish_about_the_platform_leads_to_its_value() {
 fn a_key_that_nothing_vouches_for_is_told_from_an_enclave_that_breaks_a_rule() {
     let Some(capture) = Capture::open() else { return };
     let field = "QE report field REPORTDATA";
-    capture.edited(|quote| quote.attestation_key[0] ^= 1, field, "", "do not use the machine");
+    capture.edited(sign_with_a_key_of_ones_own, field, "", "do not use the machine");
     capture.edited(|quote| quote.qe_report_signature[0] ^= 1, "quote", "", "if that does not help");
+}
+
+/// As anybody can who has the rest of a quote.
+fn sign_with_a_key_of_ones_own(quote: &mut Quote) {
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    quote.attestation_key.copy_from_slice(&key.public_key().as_ref()[1..]);
+    let signature = key.sign(&SystemRandom::new(), &quote.signed_bytes()).unwrap();
+    quote.signature.copy_from_slice(signature.as_ref());
 }
 
 /// Only Intel could sign what leads to these, so that the findings are those of the library's own tests.
