@@ -6,7 +6,7 @@
 //! one address; then only age counts.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -88,7 +88,9 @@ impl Visitor {
         self.since.elapsed()
     }
 
-    fn is_busy(&self) -> bool {
+    /// Whether a call of it is being worked on.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
         self.calls.load(Ordering::Relaxed) > 0
     }
 
@@ -116,12 +118,23 @@ pub struct Crowd {
 struct Members {
     next: u64,
     visitors: BTreeMap<u64, Member>,
+    /// How many of them are of each address. Counted along, since a flood asks at every connection.
+    of_address: HashMap<Address, usize>,
 }
 
 #[derive(Debug)]
 struct Member {
     visitor: Arc<Visitor>,
     admitted: Instant,
+}
+
+/// How long a member stays at least, although another one of its address waits for its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Respite {
+    /// Before it has shown something.
+    pub before: Duration,
+    /// And after that.
+    pub after: Duration,
 }
 
 /// A place in a crowd, until this is dropped.
@@ -150,10 +163,10 @@ impl Crowd {
         self.insert(&mut members, visitor)
     }
 
-    /// Like [`Self::admit`], but leaves at least `respite` to those who have shown something, and waits for that. Only who
-    /// takes more than a share gets none, if the newcomer is somebody else. So a rush of honest clients of one address is
-    /// served one after the other.
-    pub async fn admit_after(self: &Arc<Self>, respite: Duration, visitor: &Arc<Visitor>) -> Place {
+    /// Like [`Self::admit`], but leaves those who are there at least `respite`, and waits for that. Only who takes more than
+    /// a share gets none, if the newcomer is somebody else. So a rush of honest clients of one address is served one
+    /// after the other.
+    pub async fn admit_after(self: &Arc<Self>, respite: Respite, visitor: &Arc<Visitor>) -> Place {
         loop {
             let left = {
                 let mut members = self.members();
@@ -165,7 +178,8 @@ impl Crowd {
                         let age = member.admitted.elapsed();
                         let is_other = member.visitor.address != visitor.address
                             && members.has_enough(&member.visitor, self.most / SHARES);
-                        if is_other || age >= respite || member.visitor.rank() == 0 {
+                        let respite = if member.visitor.rank() == 0 { respite.before } else { respite.after };
+                        if is_other || age >= respite {
                             members.cut(first);
                             return self.insert(&mut members, visitor);
                         }
@@ -178,10 +192,7 @@ impl Crowd {
     }
 
     fn insert(self: &Arc<Self>, members: &mut Members, visitor: &Arc<Visitor>) -> Place {
-        let number = members.next;
-        members.next += 1;
-        members.visitors.insert(number, Member { visitor: Arc::clone(visitor), admitted: Instant::now() });
-        Place { crowd: Arc::clone(self), number }
+        Place { crowd: Arc::clone(self), number: members.insert(visitor) }
     }
 
     /// Cuts those who came longer ago than `age`, and those for whom nothing is being done from the age `idle` on.
@@ -199,34 +210,54 @@ impl Crowd {
 }
 
 impl Members {
+    fn insert(&mut self, visitor: &Arc<Visitor>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        *self.of_address.entry(visitor.address).or_default() += 1;
+        self.visitors.insert(number, Member { visitor: Arc::clone(visitor), admitted: Instant::now() });
+        number
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Arc<Visitor>> {
+        let Member { visitor, .. } = self.visitors.remove(&number)?;
+        if let Entry::Occupied(mut entry) = self.of_address.entry(visitor.address) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+        Some(visitor)
+    }
+
     fn cut(&mut self, number: u64) {
-        if let Some(member) = self.visitors.remove(&number) {
-            member.visitor.cut();
+        if let Some(visitor) = self.remove(number) {
+            visitor.cut();
         }
     }
 
     fn has_enough(&self, one: &Visitor, share: usize) -> bool {
-        self.visitors.values().filter(|member| member.visitor.address == one.address).count() > share
+        self.of_address.get(&one.address).is_some_and(|number| *number > share)
     }
 
+    /// In a flood this is the oldest or one of the next, so that looking for it costs next to nothing.
     fn first_to_go(&self, share: usize) -> Option<u64> {
-        let mut of_address = HashMap::<Address, usize>::new();
-        for Member { visitor, .. } in self.visitors.values() {
-            *of_address.entry(visitor.address).or_default() += 1;
+        let mut first = None;
+        for (number, Member { visitor, .. }) in &self.visitors {
+            let rank = (visitor.rank(), !self.has_enough(visitor, share));
+            if rank == (0, false) {
+                return Some(*number);
+            }
+            if first.is_none_or(|(least, _)| rank < least) {
+                first = Some((rank, *number));
+            }
         }
-        let has_enough =
-            |visitor: &Visitor| of_address.get(&visitor.address).is_some_and(|number| *number > share);
-        let first = self
-            .visitors
-            .iter()
-            .min_by_key(|(number, Member { visitor, .. })| (visitor.rank(), !has_enough(visitor), **number));
-        first.map(|(number, _)| *number)
+        first.map(|(_, number)| number)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.crowd.members().visitors.remove(&self.number);
+        self.crowd.members().remove(self.number);
         self.crowd.left.notify_one();
     }
 }

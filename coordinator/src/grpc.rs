@@ -11,6 +11,7 @@ use tonic::{
 };
 
 use crate::{
+    chatter::Chatter,
     limits,
     listener::{ConnectionInfo, Stream},
 };
@@ -56,7 +57,7 @@ pub async fn serve(
         .max_pending_accept_reset_streams(FAULTS)
         .max_local_error_reset_streams(FAULTS)
         .auto_date_header(false)
-        .serve_connection(TokioIo::new(stream), calls);
+        .serve_connection(TokioIo::new(Chatter::new(stream, Arc::clone(&visitor))), calls);
     let mut connection = pin!(connection);
     // How a connection ends is the client's affair, and nothing is lost that the calls have not told.
     tokio::select! {

@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod authority;
 pub mod ca;
+mod chatter;
 pub mod command;
 pub mod crowd;
 pub mod event;

@@ -7,19 +7,25 @@
 
 use std::time::Duration;
 
+use crate::crowd::Respite;
+
 /// Most bytes of memory that the process has resident, whatever is sent to it. A promise: the parts below add up to
 /// less, and the benchmark attacks it.
 pub const MEMORY: u64 = 64 * 1024 * 1024;
 
 /// Most connections that have not said anything, of both APIs. Each costs a socket and less than 2 KiB.
-pub const SILENT_CONNECTIONS: usize = 512;
+pub const SILENT_CONNECTIONS: usize = 1024;
 /// How long a connection may be without a whole ClientHello, which is due at once.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most handshakes under way, of both APIs. Each costs at most some 100 KiB: a message of TLS may have 64 KiB.
 pub const HANDSHAKES: usize = 128;
-/// How long who has sent a ClientHello, or shown evidence or an owner's key, stays at least before having to give way to
-/// another one of the same address.
-pub const RESPITE: Duration = Duration::from_secs(2);
+/// How long who is in its handshake stays at least before having to give way to another one of the same address; a
+/// ClientHello is what it has to show.
+pub const HANDSHAKE_RESPITE: Respite = Respite { before: Duration::ZERO, after: Duration::from_secs(2) };
+/// The same after the handshake, where evidence, an owner's key or a whole request is something to show. What came with
+/// the end of the handshake is given the time to be read.
+pub const CONNECTION_RESPITE: Respite =
+    Respite { before: Duration::from_millis(300), after: Duration::from_secs(2) };
 /// Most connections after their handshake, of both APIs. Each costs about 50 KiB, and twice that with requests that
 /// are only begun.
 pub const CONNECTIONS: usize = 160;
@@ -40,6 +46,12 @@ pub const HEADERS: u32 = 8 * 1024;
 /// Bytes of answers that wait for one stream in the library, beside the piece that it was handed last.
 pub const SEND_BUFFER: usize = 16 * 1024;
 
+/// Bytes that a connection may say from its beginning while nothing is being done for it: headers, requests without
+/// contents, and frames that ask for nothing.
+pub const CHATTER: u64 = 128 * 1024;
+/// And how many more with each second of its life.
+pub const CHATTER_RATE: u64 = 8 * 1024;
+
 /// Largest request of a call without contents, and how long it may take to come in.
 pub const SMALL_REQUEST: usize = 8 * 1024;
 /// See [`SMALL_REQUEST`].
@@ -59,7 +71,7 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 pub const BODY_RATE: u64 = 64 * 1024;
 
 /// Most answers with contents that are open at a time. Each costs at most four [`SLICE`]s, and what it has [`KEPT`].
-pub const ANSWERS: usize = 8;
+pub const ANSWERS: usize = 48;
 /// Most calls that wait to be answered with contents, or for a turn to read the history.
 pub const WAITING_ANSWERS: usize = 256;
 /// Longest wait for one of these.
@@ -67,9 +79,9 @@ pub const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
 /// Turns to read the history at a time: each is one step of an answer, and ends before the answer is sent.
 pub const READERS: usize = 2;
 /// Bytes of a content that are in memory for an answer, and travel in one message.
-pub const SLICE: usize = 64 * 1024;
+pub const SLICE: usize = 32 * 1024;
 /// Largest content that an answer keeps until it is sent; a larger one is read anew for each slice.
-pub const KEPT: usize = 256 * 1024;
+pub const KEPT: usize = 64 * 1024;
 /// Bytes of an answer that are handed on at a time.
 pub const PIECE: usize = 8 * 1024;
 /// How long a reader may take for one [`PIECE`], which makes a least rate.

@@ -15,7 +15,7 @@ use contrast_attestation::{
 };
 use contrast_store::{SledBackend, StoreError};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -41,6 +41,10 @@ use crate::{
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
 /// How often old connections are looked for.
 const ROUND: Duration = Duration::from_secs(5);
+
+/// Connections that the operating system keeps until they are accepted. If there are more in a moment, their clients
+/// repeat themselves a second later.
+const BACKLOG: u32 = 4096;
 
 /// Why the program stops.
 #[derive(Debug, thiserror::Error)]
@@ -114,9 +118,9 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         _ => {}
     }
     let metrics = Arc::new(Metrics::new()?);
-    let user_tcp = listen("user API", options.user_api_addr, "user-api-addr").await?;
-    let mesh_tcp = listen("mesh API", options.mesh_api_addr, "mesh-api-addr").await?;
-    let ops_tcp = listen("ops API", options.ops_addr, "ops-addr").await?;
+    let user_tcp = listen("user API", options.user_api_addr, "user-api-addr")?;
+    let mesh_tcp = listen("mesh API", options.mesh_api_addr, "mesh-api-addr")?;
+    let ops_tcp = listen("ops API", options.ops_addr, "ops-addr")?;
     log_start(&authority, &options.state_dir, [&user_tcp, &mesh_tcp, &ops_tcp]);
 
     let stopping = stop_signal()?;
@@ -182,12 +186,14 @@ async fn open(
     Ok(Authority::new(opened.await.map_err(|_| Refusal::Interrupted)??, collaterals, initial_owners)?)
 }
 
-async fn listen(
-    api: &'static str,
-    address: SocketAddr,
-    option: &'static str,
-) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { api, address, option, source })
+fn listen(api: &'static str, address: SocketAddr, option: &'static str) -> Result<TcpListener, ServeError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|source| ServeError::Listen { api, address, option, source })
 }
 
 /// The addresses are logged as bound, so that port 0 is of use.

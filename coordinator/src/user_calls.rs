@@ -112,6 +112,8 @@ impl UserCalls {
             Ok(body) => Full::new(body.to_bytes()),
             Err(status) => return Ok(status.into_http()),
         };
+        // Who waits for an answer has asked for one.
+        info.visitor.has_shown(true);
         let answer = self.answers.begin(&info.visitor).await?;
         let response = if method.name == "GetManifests" {
             self.service.manifests_in_pieces(&info).await

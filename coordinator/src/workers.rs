@@ -14,6 +14,10 @@ use std::{
 
 use tokio::{runtime::Builder, sync::mpsc};
 
+/// Most threads that may block, for each that serves: reading the history, and asking the hardware for reports. Each costs
+/// memory of its own for what it once needed.
+const BLOCKING_THREADS: usize = 4;
+
 /// Why a thread does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -59,7 +63,11 @@ where
     Done: Future<Output = Result<(), E>>,
     E: From<WorkerError> + Display,
 {
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(WorkerError::from)?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(WorkerError::from)?;
     let result = runtime.block_on(work());
     if let Err(error) = &result {
         // Now, because the runtime only goes when nothing blocks on it any more.

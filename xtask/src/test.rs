@@ -93,7 +93,11 @@ fn demonstration() -> Result<String, Failure> {
 
 /// Attacks a Coordinator as strangers can: no honest client may fail, and its memory stays within its bound.
 fn attacks() -> Result<String, Failure> {
-    process::run(process::program(workspace::built("attack")?).args(["--seconds", ATTACK_SECONDS]))?;
+    process::run(process::program(workspace::built("attack")?).args([
+        "--lowest-priority",
+        "--seconds",
+        ATTACK_SECONDS,
+    ]))?;
     Ok(format!("{ATTACK_SECONDS} s"))
 }
 
