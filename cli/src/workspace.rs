@@ -10,7 +10,9 @@ use std::{
 
 use crate::failure::Advice;
 
-pub(crate) use file::{read, read_bounded, remove_where, set_aside, write, write_all};
+pub(crate) use file::{
+    MAX_BOOT_FILE_LEN, MAX_EVENTS_LEN, read, read_bounded, remove_where, set_aside, write, write_all,
+};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const WORKLOAD_OWNER_KEY: &str = "workload-owner.pem";
