@@ -40,8 +40,9 @@ use crate::{
 /// Longest handshake; shorter than the clients' 30 s, so that they see our error and not their own.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(25);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
-/// Largest request; the limit that present clients have for manifests.
-const MAX_REQUEST: usize = 16 * 1024 * 1024;
+/// Largest request: a manifest with its policies. Twice what present Coordinators take, and as much as can be stored
+/// within the memory that is promised.
+pub const MAX_REQUEST: usize = 8 * 1024 * 1024;
 
 /// Why the program stops.
 #[derive(Debug, thiserror::Error)]
