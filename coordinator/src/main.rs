@@ -23,7 +23,7 @@ fn main() -> ExitCode {
             let frugal = process::give_memory_back();
             log_to_stderr(options.serve.log_level);
             if let Err(error) = frugal {
-                tracing::warn!(%error, "cannot start again with the settings that let free memory go; more will be resident");
+                tracing::warn!(%error, "cannot start again with the setting that lets free memory go; more will be resident");
             }
             runtime().and_then(|runtime| Ok(runtime.block_on(serve(options.serve))?))
         }

@@ -4,26 +4,27 @@ use std::{env, io, os::unix::process::CommandExt, process::Command};
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
-/// How glibc is told to give memory back that is free (mallopt(3)). Left alone it keeps what it was given: for every
-/// thread, and the more the longer the longest message was. Twice as much as the Coordinator needs would stay resident.
-const FRUGAL: [(&str, &str); 3] =
-    [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_TRIM_THRESHOLD_", "131072")];
+/// Bytes from which on glibc takes a block from the kernel, and gives it back when it is free (mallopt(3)). It is the
+/// default, but once it was said it stays. Otherwise each longer block that becomes free raises it, up to 32 MiB, and
+/// what was allocated below it stays resident.
+const MMAP_THRESHOLD: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
 
-/// Lets the process keep little memory that is free. glibc reads how when a program starts, and only then, so the
-/// program starts once more, in the same process, unless the settings are there or somebody has chosen others.
+/// Lets the process give memory back that is free. glibc reads how when a program starts, and only then, so the program
+/// starts once more, in the same process, unless the setting is there or somebody has chosen another one.
 ///
 /// # Errors
 /// When the program cannot be started again; it can go on without.
 pub fn give_memory_back() -> io::Result<()> {
-    if FRUGAL.iter().any(|(name, _)| env::var_os(name).is_some()) {
+    let (name, value) = MMAP_THRESHOLD;
+    if env::var_os(name).is_some() {
         return Ok(());
     }
     let mut arguments = env::args_os();
     let mut again = Command::new(env::current_exe()?);
-    if let Some(name) = arguments.next() {
-        again.arg0(name);
+    if let Some(program) = arguments.next() {
+        again.arg0(program);
     }
-    Err(again.args(arguments).envs(FRUGAL).exec())
+    Err(again.args(arguments).env(name, value).exec())
 }
 
 /// Keeps secrets out of core dumps and away from debuggers of the same user.
