@@ -11,7 +11,10 @@ use std::{
 
 use crate::failure::Advice;
 
-pub(crate) use file::{read, read_bounded, remove_folder, remove_where, set_aside, write, write_all};
+pub(crate) use file::{
+    MAX_BOOT_FILE_LEN, MAX_EVENTS_LEN, read, read_bounded, remove_folder, remove_where, set_aside, write,
+    write_all,
+};
 pub(crate) use memory::Memory;
 
 pub(crate) const MANIFEST: &str = "manifest.json";

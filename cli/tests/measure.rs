@@ -192,6 +192,16 @@ fn the_address_of_the_initrd_is_part_of_rtmr1_alone() {
 }
 
 #[test]
+fn an_initrd_may_be_longer_than_what_goes_to_a_coordinator() {
+    let files = Files::new(&Firmware::example());
+    let measured = || [&SNP[..], &TDX[..]].map(|how| files.entry(&[how, &BOOT[..]].concat()));
+    let short = measured();
+    files.write("initrd", &vec![7; 17 << 20]);
+    let long = measured();
+    assert!(short.iter().zip(&long).all(|(short, long)| short != long));
+}
+
+#[test]
 fn a_digest_without_a_kernel_comes_with_a_warning() {
     let files = Files::new(&Firmware::example());
     let warning = "WARNING: no --kernel is given";

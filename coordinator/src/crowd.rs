@@ -316,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_just_come_has_time_for_what_it_came_for() {
-        let respite = Duration::from_secs(3600);
+        let respite = Respite { before: Duration::ZERO, after: Duration::from_secs(3600) };
         let crowd = Crowd::new(2);
         let [first, second, third] = [(); 3].map(|()| from(1));
         first.has_shown(true);

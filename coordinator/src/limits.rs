@@ -56,9 +56,9 @@ pub const CHATTER_RATE: u64 = 8 * 1024;
 pub const SMALL_REQUEST: usize = 8 * 1024;
 /// See [`SMALL_REQUEST`].
 pub const SMALL_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest manifest with its policies from an owner, or from anybody who may be the first: what present clients send at
-/// most. One such request is in the making at a time.
-pub const OWNERS_REQUEST: usize = 16 * 1024 * 1024;
+/// Largest manifest with its policies from an owner, or from anybody who may be the first: twice what present Coordinators
+/// take, and as much as can be stored within [`MEMORY`]. One such request is in the making at a time.
+pub const OWNERS_REQUEST: usize = 8 * 1024 * 1024;
 /// Largest manifest with its policies from anybody else, who may have a signature in it. One at a time, too.
 pub const STRANGERS_REQUEST: usize = 2 * 1024 * 1024;
 /// Most requests that wait to be sent in. Each costs a [`WINDOW`].

@@ -5,6 +5,7 @@ use std::{alloc::System, error::Error, process::ExitCode};
 use clap::Parser;
 use contrast_coordinator::{
     options::{Command, Options, StoreCommand},
+    process,
     serve::serve,
     store_check,
 };
@@ -24,7 +25,11 @@ fn main() -> ExitCode {
                 .map_err(Box::from)
         }
         None => {
+            let frugal = process::give_memory_back();
             log_to_stderr(options.serve.log_level);
+            if let Err(error) = frugal {
+                tracing::warn!(%error, "cannot start again with the setting that lets free memory go; more will be resident");
+            }
             runtime().and_then(|runtime| Ok(runtime.block_on(serve(options.serve))?))
         }
     };

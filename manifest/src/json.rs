@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 pub use nesting::Place;
 pub(crate) use nesting::too_deep;
-pub(crate) use parts::Parts;
+pub(crate) use parts::{Member, Parts};
 pub use path::JsonPath;
 
 /// One JSON value (RFC 8259), still as text.
@@ -79,7 +79,7 @@ impl<'a> Json<'a> {
 
     /// The first `most` members of an object, in the order of the text; a name can come up more than once. `None` for
     /// another kind of value.
-    pub(crate) fn members(self, most: usize) -> Option<Result<Parts<(Cow<'a, str>, Json<'a>)>, NoText>> {
+    pub(crate) fn members(self, most: usize) -> Option<Result<Parts<Member<'a>>, NoText>> {
         self.0.starts_with('{').then(|| parts::members(self.0, most))
     }
 }

@@ -64,6 +64,9 @@ fn valid() -> Value {
     })
 }
 
+/// Makes something of a valid manifest that is beyond a limit.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 fn parse(value: &Value) -> Result<ManifestDocument, ManifestErrors> {
     ManifestDocument::parse(serde_json::to_vec(value).unwrap())
 }
@@ -439,7 +442,7 @@ fn what_is_beyond_a_limit_is_refused_with_limit_number_and_remedy_but_stays_read
         let policy = |n| (format!("{n:064x}"), json!({ "SANs": ["x"], "Role": "coordinator" }));
         (0..count).map(policy).collect()
     };
-    let cases: [(&str, &dyn Fn(&mut Value)); 6] = [
+    let cases: [(&str, Change<'_>); 6] = [
         (
             "Policies: has 4097 policies, more than the 4096 that are allowed; divide the deployment",
             &|manifest| {

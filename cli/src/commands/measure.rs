@@ -60,15 +60,15 @@ fn with_firmware<T>(
     path: &std::path::Path,
     work: impl FnOnce(&Image<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let bytes = workspace::read(path)?;
+    let bytes = boot_file(path)?;
     let image =
         Image::parse(&bytes).map_err(|source| MeasureError::Firmware { path: path.to_owned(), source })?;
     work(&image)
 }
 
-/// The content of a file that may be left out.
-fn read_optional(path: Option<&std::path::Path>) -> Result<Option<Vec<u8>>, WorkspaceError> {
-    path.map(workspace::read).transpose()
+/// The content of a file that guests are launched with.
+fn boot_file(path: &std::path::Path) -> Result<Vec<u8>, WorkspaceError> {
+    workspace::read_bounded(path, workspace::MAX_BOOT_FILE_LEN)
 }
 
 /// Names and values in two columns, indented.

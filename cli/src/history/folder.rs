@@ -14,7 +14,7 @@ use super::{Anchors, Checked, History, line, lines::read_line};
 use crate::{
     failure::Advice,
     policies::is_initdata,
-    workspace::{self, LATEST_TRANSITION, MESH_CA, ROOT_CA, WorkspaceError},
+    workspace::{self, LATEST_TRANSITION, MAX_EVENTS_LEN, MESH_CA, ROOT_CA, WorkspaceError},
 };
 
 const TRANSITION_SIGNER: &str = "transition-signer.pem";
@@ -84,7 +84,7 @@ pub(crate) fn read_folder(dir: &Path) -> Result<History, FolderError> {
         transition_signer: get(TRANSITION_SIGNER)?,
         mesh_ca: get(MESH_CA)?,
     };
-    let events = get(EVENTS)?;
+    let events = workspace::read_bounded(&dir.join(EVENTS), MAX_EVENTS_LEN)?;
     let mut records = Vec::new();
     for (index, text) in String::from_utf8_lossy(&events).lines().enumerate() {
         let record = read_line(text).map_err(|source| FolderError::Line {
@@ -197,6 +197,18 @@ mod tests {
         assert!(!is_there("manifest.1.json") && !is_there(&old_policy));
         assert!(is_there("manifest.0.json") && is_there("notes.txt") && is_there("manifest.mine.json"));
         assert_eq!(read_folder(dir.path()).unwrap().contents, history.contents);
+    }
+
+    #[test]
+    fn events_that_are_longer_than_one_message_are_read() {
+        let (dir, history) = written();
+        let mut events = fs::read(dir.path().join(EVENTS)).unwrap();
+        events.resize(17 << 20, b' ');
+        // White space before the end of a line says nothing.
+        let end = events.iter().rposition(|byte| *byte == b'\n').unwrap();
+        events[end] = b' ';
+        fs::write(dir.path().join(EVENTS), events).unwrap();
+        assert_eq!(read_folder(dir.path()).unwrap().records, history.records);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use contrast_attestation::atls::grpc::MAX_MESSAGE_BYTES;
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
@@ -16,10 +17,15 @@ use super::WorkspaceError;
 /// Mode of files that hold no secret; the process's umask still applies.
 const PUBLIC: u32 = 0o644;
 
-/// Longest file that is read, in bytes, where nothing else is said.
-const MAX_FILE_LEN: usize = 16 * 1024 * 1024;
+/// Longest of the files that go to a Coordinator or come from one, in bytes: as long as a message between the two.
+/// Manifests, policies, keys, seed shares and evidence are no longer.
+const MAX_FILE_LEN: usize = MAX_MESSAGE_BYTES;
+/// Longest list of the events of a history, in bytes: a hundred thousand updates of a large deployment.
+pub(crate) const MAX_EVENTS_LEN: usize = 1024 * 1024 * 1024;
+/// Longest file that a guest boots from, in bytes: kernels, initrds and firmware are placed below 4 GiB.
+pub(crate) const MAX_BOOT_FILE_LEN: usize = u32::MAX as usize;
 
-/// The content of a file.
+/// The content of a file of at most 16 MiB.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, WorkspaceError> {
     read_bounded(path, MAX_FILE_LEN)
 }
@@ -80,7 +86,7 @@ pub(crate) fn write_all(folder: &Path, files: &BTreeMap<String, &[u8]>) -> Resul
     for (name, content) in files {
         let path = folder.join(name);
         // A history only grows, so most of it is there already.
-        if fs::read(&path).is_ok_and(|old| old == **content) {
+        if read_bounded(&path, content.len()).is_ok_and(|old| old == **content) {
             continue;
         }
         put(&path, content, Durable::Later).map_err(failed(&path))?;

@@ -10,7 +10,9 @@ use contrast_coordinator::{
 use contrast_store::faults::Medium;
 use zeroize::Zeroizing;
 
-use crate::support::{Summary, first_set, manifest, recovery, seedshare_owner, set, start, summary};
+use crate::support::{
+    Summary, first_set, manifest, recovery, seedshare_owner, set, start, summary, unlimited_manifest,
+};
 
 fn locked() -> (Medium, Summary) {
     let medium = Medium::new();
@@ -27,6 +29,17 @@ fn recovery_restores_everything_but_the_mesh_ca() {
     let active = authority.recover(recovery(&authority)).unwrap();
     assert_eq!(summary(&active), (manifests, generation + 1, transition, root_ca));
     assert_eq!(active.manifest.bytes(), manifest("b").bytes());
+}
+
+#[test]
+fn a_manifest_that_was_set_when_there_were_no_limits_is_recovered_and_replaced() {
+    let medium = Medium::new();
+    let old = unlimited_manifest();
+    start(&medium).unwrap().set_manifest(first_set(old.clone())).unwrap();
+    let authority = start(&medium).unwrap();
+    let active = authority.recover(recovery(&authority)).unwrap();
+    assert_eq!(active.manifest.bytes(), old.bytes());
+    assert_eq!(authority.set_manifest(set(manifest("b"), &authority)).unwrap().state.manifests, 2);
 }
 
 #[test]

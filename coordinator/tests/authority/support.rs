@@ -15,7 +15,7 @@ use contrast_coordinator::{
     refusal::Refusal,
     seed::Seed,
 };
-use contrast_manifest::{ManifestDocument, SeedShareOwnerKey, SeedShares, WorkloadOwnerKey};
+use contrast_manifest::{MAX_SANS, ManifestDocument, SeedShareOwnerKey, SeedShares, WorkloadOwnerKey};
 use contrast_proto::userapi::SeedShareDocument;
 use contrast_store::faults::Medium;
 use serde_json::json;
@@ -42,9 +42,20 @@ pub(crate) fn manifest(name: &str) -> ManifestDocument {
 }
 
 pub(crate) fn manifest_with(name: &str, seedshare_owners: &[String], updates: bool) -> ManifestDocument {
+    ManifestDocument::parse(manifest_bytes(&[name], seedshare_owners, updates)).unwrap()
+}
+
+/// One that was set when there were no limits.
+pub(crate) fn unlimited_manifest() -> ManifestDocument {
+    let bytes = manifest_bytes(&["name"; MAX_SANS + 1], &[seedshare_owner().owner().to_hex()], true);
+    assert!(ManifestDocument::parse(bytes.as_slice()).is_err(), "it is beyond the limits of today");
+    ManifestDocument::parse_stored(bytes).unwrap()
+}
+
+fn manifest_bytes(names: &[&str], seedshare_owners: &[String], updates: bool) -> Vec<u8> {
     let owners = if updates { vec![hex::encode(workload_owner().spki_der())] } else { vec![] };
     let manifest = json!({
-        "Policies": { hex::encode(digest(POLICY)): { "SANs": [name], "Role": "coordinator" } },
+        "Policies": { hex::encode(digest(POLICY)): { "SANs": names, "Role": "coordinator" } },
         "ReferenceValues": { "simulated": [{
             "Platform": "Simulated",
             "Root": "33".repeat(32),
@@ -57,7 +68,7 @@ pub(crate) fn manifest_with(name: &str, seedshare_owners: &[String], updates: bo
         "WorkloadOwnerPubKeys": owners,
         "SeedshareOwnerPubKeys": seedshare_owners,
     });
-    ManifestDocument::parse(serde_json::to_vec(&manifest).unwrap()).unwrap()
+    serde_json::to_vec(&manifest).unwrap()
 }
 
 /// A request to set a manifest, by the workload owner, of somebody who has seen the latest transition.

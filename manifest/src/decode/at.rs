@@ -4,7 +4,11 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use crate::{JsonPath, Limit, Problem, error::Faults, json::Json};
+use crate::{
+    JsonPath, Limit, Problem,
+    error::Faults,
+    json::{Json, Member},
+};
 
 /// Names that were or are mistaken for others, in present and older documentation.
 const OFTEN_MISTAKEN: &[(&str, &str)] =
@@ -117,9 +121,6 @@ impl<'a> At<'a> {
         faults.none(&self.path, Problem::WrongType { expected, found: self.value.kind() })
     }
 }
-
-/// A member of an object.
-type Member<'a> = (Cow<'a, str>, Json<'a>);
 
 /// The members of an object. `null` counts as absent.
 pub(super) struct Members<'a> {

@@ -23,8 +23,11 @@ pub(super) fn elements(list: &str, most: usize) -> Parts<Json<'_>> {
     deserializer.deserialize_seq(Elements { most }).unwrap_or(Parts { first: Vec::new(), found: 0 })
 }
 
+/// A member of an object: its name, with escapes resolved, and its value.
+pub(crate) type Member<'a> = (Cow<'a, str>, Json<'a>);
+
 /// The members of a JSON text that is known to be an object.
-pub(super) fn members(object: &str, most: usize) -> Result<Parts<(Cow<'_, str>, Json<'_>)>, NoText> {
+pub(super) fn members(object: &str, most: usize) -> Result<Parts<Member<'_>>, NoText> {
     // The text was read as a whole before; only its names were not looked into.
     serde_json::Deserializer::from_str(object).deserialize_map(Members { most }).map_err(|_| NoText)
 }
@@ -59,7 +62,7 @@ struct Members {
 }
 
 impl<'de> Visitor<'de> for Members {
-    type Value = Parts<(Cow<'de, str>, Json<'de>)>;
+    type Value = Parts<Member<'de>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")

@@ -123,7 +123,7 @@ impl Engine {
         let tree = self.tree()?;
         let mut next = self.append_with(from)?;
         let mut chunks = tree.range(layout::record(next)..layout::AFTER_RECORDS.to_vec());
-        let (mut packed, mut reading_on) = (Vec::with_capacity(budget), Eviction::default());
+        let (mut packed, mut reading_on) = (Vec::with_capacity(budget), Eviction::reading());
         while next < head && packed.len() < budget {
             let start = packed.len();
             let mut assembly = Assembly::default();
@@ -171,7 +171,7 @@ impl Engine {
     /// The value of a key that is not a record's.
     fn value(&self, owner: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
         let tree = self.tree()?;
-        let (mut assembly, mut reading_on) = (Assembly::default(), Eviction::default());
+        let (mut assembly, mut reading_on) = (Assembly::default(), Eviction::reading());
         let mut whole = Vec::new();
         for number in 0..=u16::MAX {
             let key = layout::chunk_key(owner, number);

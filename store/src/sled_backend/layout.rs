@@ -60,16 +60,18 @@ pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Cuts `bytes` into chunks. The first one is what makes the others count; it is the first pair.
 pub(super) fn cut(owner: &[u8], bytes: &[u8]) -> Result<Pairs, BackendError> {
-    let too_long = || BackendError::TooLong { length: bytes.len(), most: MOST };
-    if bytes.len() > MOST {
-        return Err(too_long());
-    }
-    let length = u32::try_from(bytes.len()).map_err(|_| too_long())?;
+    let length = check_length(bytes)?;
     let (first, rest) = bytes.split_at_checked(CHUNK_LEN - LENGTH_LEN).unwrap_or((bytes, &[]));
     let mut pairs = vec![(chunk_key(owner, 0), [&length.to_le_bytes(), first].concat())];
     let rest = (1u16..).zip(rest.chunks(CHUNK_LEN));
     pairs.extend(rest.map(|(number, chunk)| (chunk_key(owner, number), chunk.to_vec())));
     Ok(pairs)
+}
+
+/// The length of `bytes`, if they can be cut.
+pub(super) fn check_length(bytes: &[u8]) -> Result<u32, BackendError> {
+    let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= MOST);
+    length.ok_or(BackendError::TooLong { length: bytes.len(), most: MOST })
 }
 
 /// Puts the records of one append together: one value, so that one write makes all of them count.

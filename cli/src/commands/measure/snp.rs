@@ -3,7 +3,7 @@
 use contrast_attestation::snp::measurement::{DirectBoot, Launch, MAX_VCPUS};
 use serde_json::{Value, json};
 
-use super::{Entry, MeasureError, columns, options::SnpOptions, read_optional, with_firmware};
+use super::{Entry, MeasureError, boot_file, columns, options::SnpOptions, with_firmware};
 use crate::failure::Failure;
 
 /// What the launch of a guest gives.
@@ -17,8 +17,8 @@ pub(super) struct SnpEntry {
 }
 
 pub(super) fn measure(options: &SnpOptions) -> Result<SnpEntry, Failure> {
-    let kernel = read_optional(options.kernel.as_deref())?;
-    let initrd = read_optional(options.initrd.as_deref())?.unwrap_or_default();
+    let kernel = options.kernel.as_deref().map(boot_file).transpose()?;
+    let initrd = options.initrd.as_deref().map(boot_file).transpose()?.unwrap_or_default();
     let boot = kernel.as_deref().map(|kernel| DirectBoot {
         kernel,
         initrd: &initrd,

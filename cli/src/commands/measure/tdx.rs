@@ -4,11 +4,11 @@ use contrast_attestation::tdx::measurement::{AcpiFiles, RTMR3, mrtd, rtmr0, rtmr
 use serde_json::{Value, json};
 
 use super::{
-    Entry, MeasureError, columns,
+    Entry, MeasureError, boot_file, columns,
     options::{Address, TdxOptions},
     with_firmware,
 };
-use crate::{failure::Failure, workspace};
+use crate::failure::Failure;
 
 /// What the launch of a TD gives.
 pub(super) struct TdxEntry {
@@ -23,18 +23,15 @@ pub(super) fn measure(options: &TdxOptions) -> Result<TdxEntry, Failure> {
     let (mr_td, rtmr0) = with_firmware(path, |image| {
         let mr_td = mrtd(image).map_err(|source| MeasureError::Firmware { path: path.clone(), source })?;
         let Some(acpi) = &options.acpi else { return Ok((mr_td, None)) };
-        let (loader, rsdp, tables) = (
-            workspace::read(&acpi.acpi_loader)?,
-            workspace::read(&acpi.acpi_rsdp)?,
-            workspace::read(&acpi.acpi_tables)?,
-        );
+        let (loader, rsdp, tables) =
+            (boot_file(&acpi.acpi_loader)?, boot_file(&acpi.acpi_rsdp)?, boot_file(&acpi.acpi_tables)?);
         let acpi = AcpiFiles { loader: &loader, rsdp: &rsdp, tables: &tables };
         let rtmr0 =
             rtmr0(image, &acpi).map_err(|source| MeasureError::Variables { path: path.clone(), source })?;
         Ok((mr_td, Some(rtmr0)))
     })?;
-    let kernel = workspace::read(&options.kernel)?;
-    let initrd = workspace::read(&options.initrd)?;
+    let kernel = boot_file(&options.kernel)?;
+    let initrd = boot_file(&options.initrd)?;
     let rtmr1 = rtmr1(&kernel, options.initrd_address.0, initrd.len())
         .map_err(|source| MeasureError::Kernel { path: options.kernel.clone(), source })?;
     let rtmr2 = rtmr2(&options.append, &initrd);
