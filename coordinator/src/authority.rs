@@ -14,7 +14,7 @@ use std::{
 
 use contrast_attestation::{CollateralSource, Verifier, collateral::Collaterals};
 use contrast_manifest::{Audience, ManifestDocument, SeedConsent};
-use contrast_store::{Append, EmptyLog, LockedLog, LogReader, Opened, SealedLog, StoreError};
+use contrast_store::{Append, BackendError, EmptyLog, LockedLog, LogReader, Opened, SealedLog, StoreError};
 use prost::Message;
 use tokio::sync::watch;
 
@@ -316,7 +316,10 @@ impl Authority {
         let log = match log.initialize(seed.secret(), seed.salt(), header, append(&events, &set)) {
             Ok(log) => log,
             // The seed is on its way out of memory; only the disk knows whether a log was begun under it.
-            Err((_, StoreError::Backend(error))) if error.leaves_doubt() => {
+            // So does a place that is taken: an earlier attempt got as far as that.
+            Err((_, StoreError::Backend(error)))
+                if error.leaves_doubt() || matches!(error, BackendError::PositionTaken { .. }) =>
+            {
                 tracing::error!(%error, "it is not known whether the first manifest was stored");
                 self.broken.store(true, Ordering::Release);
                 return Err(Refusal::Broken);

@@ -43,6 +43,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Chatter<IO> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.visitor.is_heard(read.is_pending());
         if !self.visitor.is_busy() {
             self.said += buf.filled().len().saturating_sub(before) as u64;
             if self.is_too_much() {

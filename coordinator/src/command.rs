@@ -8,7 +8,7 @@ mod seed;
 use std::collections::{BTreeMap, BTreeSet};
 
 use contrast_manifest::{
-    ManifestDocument, NO_TRANSITION, SeedConsent, SeedGrounds, WorkloadOwner, transition_hash,
+    MAX_POLICY_LEN, ManifestDocument, NO_TRANSITION, SeedConsent, SeedGrounds, WorkloadOwner, transition_hash,
 };
 use p384::ecdsa::{Signature, SigningKey, signature::hazmat::PrehashSigner};
 
@@ -254,16 +254,21 @@ fn authorise(current: &ManifestDocument, set: &SetManifest, transition: Digest) 
     Ok(author)
 }
 
-/// The digests of all policies that the manifest refers to; each must have come with it.
+/// The digests of all policies that the manifest refers to; each must have come with it, and not be too long.
 fn referenced_policies(set: &SetManifest) -> Result<Vec<Digest>, Refusal> {
     let referenced: BTreeSet<Digest> = set.manifest.manifest().policies.keys().copied().collect();
     let missing: Vec<Digest> =
         referenced.iter().filter(|digest| !set.policies.contains_key(*digest)).copied().collect();
-    if missing.is_empty() {
-        Ok(referenced.into_iter().collect())
-    } else {
-        Err(Refusal::PoliciesMissing(missing))
+    if !missing.is_empty() {
+        return Err(Refusal::PoliciesMissing(missing));
     }
+    let is_too_long =
+        |digest: &&Digest| set.policies.get(*digest).is_some_and(|text| text.len() > MAX_POLICY_LEN);
+    let policies: Vec<Digest> = referenced.iter().filter(is_too_long).copied().collect();
+    if !policies.is_empty() {
+        return Err(Refusal::PolicyTooLong { policies, limit: MAX_POLICY_LEN });
+    }
+    Ok(referenced.into_iter().collect())
 }
 
 fn generation_started(state: &State, cause: Cause, means: &Means<'_>) -> Event {

@@ -8,9 +8,10 @@
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     net::IpAddr,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -18,6 +19,11 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::limits::SHARES;
+
+/// How long somebody waits for a place before looking again.
+const LONGEST_NAP: Duration = Duration::from_secs(1);
+/// Something has not happened.
+const NOT_YET: u64 = u64::MAX;
 
 /// Where a connection comes from. Who has one IPv6 address has all that share its first 64 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -39,8 +45,19 @@ pub struct Visitor {
     pub address: Address,
     since: Instant,
     shown: AtomicBool,
+    unheard: AtomicBool,
+    /// Milliseconds from `since` to the end of its first answer; [`NOT_YET`] before.
+    answered: AtomicU64,
     calls: AtomicUsize,
     cut: Notify,
+}
+
+/// Those with the least go first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Rank {
+    Nothing,
+    Something,
+    Busy,
 }
 
 /// A call of a visitor is being worked on, until this is dropped.
@@ -55,6 +72,8 @@ impl Visitor {
             address: ip.into(),
             since: Instant::now(),
             shown: AtomicBool::new(false),
+            unheard: AtomicBool::new(false),
+            answered: AtomicU64::new(NOT_YET),
             calls: AtomicUsize::new(0),
             cut: Notify::new(),
         })
@@ -94,15 +113,43 @@ impl Visitor {
         self.calls.load(Ordering::Relaxed) > 0
     }
 
-    /// Those with the least go first.
-    fn rank(&self) -> u8 {
-        if self.is_busy() { 2 } else { u8::from(self.shown.load(Ordering::Relaxed)) }
+    /// Notes whether all that it has said by now was read. Before that, nobody knows what it has to show.
+    pub fn is_heard(&self, all: bool) {
+        self.unheard.store(!all, Ordering::Relaxed);
+    }
+
+    /// Notes that it has had an answer, if none is being worked on any more. Clients come for a call or two: others come
+    /// first from then on.
+    pub fn is_answered(&self) {
+        if !self.is_busy() && self.answered.load(Ordering::Relaxed) == NOT_YET {
+            let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(NOT_YET);
+            self.answered.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// For how long it has had nothing more to wait for.
+    fn time_since_answer(&self) -> Option<Duration> {
+        let answered = self.answered.load(Ordering::Relaxed);
+        (answered != NOT_YET).then(|| self.since.elapsed().saturating_sub(Duration::from_millis(answered)))
+    }
+
+    fn rank(&self) -> Rank {
+        if self.is_busy() {
+            Rank::Busy
+        } else if self.answered.load(Ordering::Relaxed) != NOT_YET {
+            Rank::Nothing
+        } else if self.shown.load(Ordering::Relaxed) || self.unheard.load(Ordering::Relaxed) {
+            Rank::Something
+        } else {
+            Rank::Nothing
+        }
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.calls.fetch_sub(1, Ordering::Relaxed);
+        self.0.is_answered();
     }
 }
 
@@ -128,13 +175,24 @@ struct Member {
     admitted: Instant,
 }
 
-/// How long a member stays at least, although another one of its address waits for its place.
+/// How long a member stays at least, although another one waits for its place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Respite {
     /// Before it has shown something.
     pub before: Duration,
-    /// And after that.
+    /// After it has shown something.
     pub after: Duration,
+}
+
+impl Respite {
+    fn of(self, rank: Rank) -> Duration {
+        match rank {
+            Rank::Nothing => self.before,
+            Rank::Something => self.after,
+            // What is being done for it has an end of its own.
+            Rank::Busy => Duration::MAX,
+        }
+    }
 }
 
 /// A place in a crowd, until this is dropped.
@@ -163,31 +221,40 @@ impl Crowd {
         self.insert(&mut members, visitor)
     }
 
-    /// Like [`Self::admit`], but leaves those who are there at least `respite`, and waits for that. Only who takes more than
-    /// a share gets none, if the newcomer is somebody else. So a rush of honest clients of one address is served one
+    /// Like [`Self::admit`], but leaves those who are there at least `respite`, and waits for that. Who takes more than
+    /// a share is left less, if the newcomer is somebody else. So a rush of honest clients of one address is served one
     /// after the other.
     pub async fn admit_after(self: &Arc<Self>, respite: Respite, visitor: &Arc<Visitor>) -> Place {
         loop {
+            let mut place_left = pin!(self.left.notified());
             let left = {
                 let mut members = self.members();
+                // Noticed from now on, also before it is waited for.
+                place_left.as_mut().enable();
                 let first = members.first_to_go(self.most / SHARES);
                 match first.filter(|_| members.visitors.len() >= self.most) {
                     None => return self.insert(&mut members, visitor),
                     Some(first) => {
                         let Some(member) = members.visitors.get(&first) else { continue };
-                        let age = member.admitted.elapsed();
+                        let age = member.visitor.time_since_answer().unwrap_or(member.admitted.elapsed());
                         let is_other = member.visitor.address != visitor.address
                             && members.has_enough(&member.visitor, self.most / SHARES);
-                        let respite = if member.visitor.rank() == 0 { respite.before } else { respite.after };
-                        if is_other || age >= respite {
+                        let rank = member.visitor.rank();
+                        let respite = match rank {
+                            // Somebody else does not wait for who takes more than a share.
+                            Rank::Busy if is_other => respite.after,
+                            _ if is_other => Duration::ZERO,
+                            rank => respite.of(rank),
+                        };
+                        if age >= respite {
                             members.cut(first);
                             return self.insert(&mut members, visitor);
                         }
-                        respite.saturating_sub(age)
+                        respite.saturating_sub(age).min(LONGEST_NAP)
                     }
                 }
             };
-            let _ = tokio::time::timeout(left, self.left.notified()).await;
+            let _ = tokio::time::timeout(left, place_left).await;
         }
     }
 
@@ -244,7 +311,7 @@ impl Members {
         let mut first = None;
         for (number, Member { visitor, .. }) in &self.visitors {
             let rank = (visitor.rank(), !self.has_enough(visitor, share));
-            if rank == (0, false) {
+            if rank == (Rank::Nothing, false) {
                 return Some(*number);
             }
             if first.is_none_or(|(least, _)| rank < least) {

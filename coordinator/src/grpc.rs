@@ -43,7 +43,12 @@ pub async fn serve(
     let visitor = Arc::clone(&info.visitor);
     let calls = service_fn(move |request| {
         let (api, info) = (api.clone(), Arc::clone(&info));
-        async move { Ok::<_, Infallible>(api.call(info, request).await) }
+        async move {
+            let visitor = Arc::clone(&info.visitor);
+            let answer = api.call(info, request).await;
+            visitor.is_answered();
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

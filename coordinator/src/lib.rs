@@ -11,6 +11,7 @@ mod chatter;
 pub mod command;
 pub mod crowd;
 pub mod event;
+mod field_count;
 pub mod grpc;
 pub mod history;
 pub mod initial_owners;

@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use contrast_manifest::MAX_POLICIES;
+
 use crate::crowd::Respite;
 
 /// Most bytes of memory that the process has resident, whatever is sent to it. A promise: the parts below add up to
@@ -14,16 +16,19 @@ use crate::crowd::Respite;
 pub const MEMORY: u64 = 64 * 1024 * 1024;
 
 /// Most connections that have not said anything, of both APIs. Each costs a socket and less than 2 KiB.
-pub const SILENT_CONNECTIONS: usize = 1024;
+pub const SILENT_CONNECTIONS: usize = 2048;
 /// How long a connection may be without a whole ClientHello, which is due at once.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most handshakes under way, of both APIs. Each costs at most some 100 KiB: a message of TLS may have 64 KiB.
 pub const HANDSHAKES: usize = 128;
+/// How long a connection that has not said anything stays at least: its client may have other things to do, too.
+pub const SILENT_RESPITE: Respite =
+    Respite { before: Duration::from_millis(250), after: Duration::from_millis(250) };
 /// How long who is in its handshake stays at least before having to give way to another one of the same address; a
 /// ClientHello is what it has to show.
 pub const HANDSHAKE_RESPITE: Respite = Respite { before: Duration::ZERO, after: Duration::from_secs(2) };
-/// The same after the handshake, where evidence, an owner's key or a whole request is something to show. What came with
-/// the end of the handshake is given the time to be read.
+/// The same after the handshake, where evidence or an owner's key is something to show, and so is what nobody has read yet.
+/// Who has had an answer has nothing to show any more, only the time to take it.
 pub const CONNECTION_RESPITE: Respite =
     Respite { before: Duration::from_millis(300), after: Duration::from_secs(2) };
 /// Most connections after their handshake, of both APIs. Each costs about 50 KiB, and twice that with requests that
@@ -65,6 +70,9 @@ pub const STRANGERS_REQUEST: usize = 2 * 1024 * 1024;
 pub const WAITING_REQUESTS: usize = 32;
 /// Longest wait of a request before it is read, or for its turn after that.
 pub const REQUEST_PATIENCE: Duration = Duration::from_secs(100);
+/// Most fields of a request. Decoded, a policy without a byte takes a dozen times its two bytes on the wire; a manifest has
+/// at most [`contrast_manifest::MAX_POLICIES`].
+pub const FIELDS: usize = MAX_POLICIES + 64;
 /// How long a manifest may take to come in at any rate, and the bytes per second that it needs beyond that.
 pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// See [`BODY_GRACE`].
@@ -79,15 +87,15 @@ pub const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
 /// Turns to read the history at a time: each is one step of an answer, and ends before the answer is sent.
 pub const READERS: usize = 2;
 /// Bytes of a content that are in memory for an answer, and travel in one message.
-pub const SLICE: usize = 32 * 1024;
+pub const SLICE: usize = 64 * 1024;
 /// Largest content that an answer keeps until it is sent; a larger one is read anew for each slice.
 pub const KEPT: usize = 64 * 1024;
 /// Bytes of an answer that are handed on at a time.
 pub const PIECE: usize = 8 * 1024;
 /// How long a reader may take for one [`PIECE`], which makes a least rate.
-pub const PIECE_PATIENCE: Duration = Duration::from_secs(2);
+pub const PIECE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long, if others wait to be answered.
-pub const PIECE_PATIENCE_OF_OTHERS: Duration = Duration::from_millis(500);
+pub const PIECE_PATIENCE_OF_OTHERS: Duration = Duration::from_secs(1);
 
 /// Most connections to the ops API. Kubernetes and Prometheus need one each.
 pub const OPS_CONNECTIONS: usize = 32;

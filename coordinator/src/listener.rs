@@ -28,12 +28,12 @@ use crate::{
     command::Caller,
     crowd::{Crowd, Place, Visitor},
     grpc::{self, Api},
-    limits::{self, CONNECTION_RESPITE, HANDSHAKE_RESPITE, HELLO_TIMEOUT},
+    limits::{self, CONNECTION_RESPITE, HANDSHAKE_RESPITE, HELLO_TIMEOUT, SILENT_RESPITE},
 };
 
 /// Connections that one thread accepts before it goes on with what it has begun. To take only one in a turn was measured to
 /// cost 5 % more for each.
-const ACCEPTED_IN_A_TURN: u32 = 16;
+const ACCEPTED_IN_A_TURN: u32 = 8;
 
 /// Whom an API lets in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -156,10 +156,13 @@ impl<A: Api> Entrance<A> {
             }
             match listener.accept().await {
                 Ok((tcp, remote)) => {
+                    let visitor = Visitor::new(remote.ip());
+                    let silent = self.door.crowds.silent.admit_after(SILENT_RESPITE, &visitor).await;
+                    let arrived = Arrived { remote, visitor, silent };
                     let (entrance, stopping, open) = (self.clone(), stopping.clone(), open.clone());
                     tokio::spawn(async move {
                         let _open = open;
-                        entrance.receive(tcp, remote, stopping).await;
+                        entrance.receive(tcp, arrived, stopping).await;
                     });
                 }
                 Err(error) => pause_after(&error).await,
@@ -168,10 +171,9 @@ impl<A: Api> Entrance<A> {
     }
 
     /// All of a connection's life.
-    async fn receive(self, tcp: TcpStream, remote: SocketAddr, stopping: watch::Receiver<bool>) {
-        let visitor = Visitor::new(remote.ip());
+    async fn receive(self, tcp: TcpStream, arrived: Arrived, stopping: watch::Receiver<bool>) {
+        let Arrived { remote, visitor, silent } = arrived;
         let crowds = &self.door.crowds;
-        let silent = crowds.silent.admit(&visitor);
         let waited = until_cut(&visitor, async {
             first_byte(&tcp).await?;
             // Who waits for a place further in is not silent any more.
@@ -195,6 +197,13 @@ impl<A: Api> Entrance<A> {
             Err(error) => tracing::info!(%remote, error = error.to_string(), "handshake failed"),
         }
     }
+}
+
+/// Somebody who was let in, and has not said anything.
+struct Arrived {
+    remote: SocketAddr,
+    visitor: Arc<Visitor>,
+    silent: Place,
 }
 
 /// Waits for `work`, unless the connection is cut to make room before.
@@ -250,6 +259,7 @@ impl Door {
         if !is_accepted {
             peer.certificate = None;
         }
+        visitor.is_heard(false);
         visitor.has_shown(is_accepted || caller.is_some_and(|caller| self.authority.is_owner(&caller)));
         // Who waits here keeps its place among the handshakes, so that no more are begun than there is room for.
         let established = self.crowds.established.admit_after(CONNECTION_RESPITE, visitor).await;

@@ -33,6 +33,17 @@ pub enum Refusal {
     /// The manifest refers to policies that did not come with it.
     #[error("the manifest refers to policies that were not sent: {}; pass all YAML files that the manifest was generated from", hex_list(.0))]
     PoliciesMissing(Vec<Digest>),
+    /// Some of the policies are longer than any may be.
+    #[error(
+        "a policy may have at most {limit} bytes, but {} is longer; make it shorter, or divide the pod into several",
+        hex_list(.policies)
+    )]
+    PolicyTooLong {
+        /// The digests of those that are.
+        policies: Vec<Digest>,
+        /// Bytes that each may have.
+        limit: usize,
+    },
     /// A field of the request has the wrong number of bytes.
     #[error("the field `{field}` has {found} bytes instead of {expected}; correct the client")]
     FieldLength {
@@ -189,6 +200,12 @@ pub enum Refusal {
         /// Bytes that it may have.
         limit: usize,
     },
+    /// The request has more fields than any manifest with its policies.
+    #[error("the request has more than {limit} fields; send only the policies that the manifest refers to")]
+    TooManyFields {
+        /// Fields that it may have.
+        limit: usize,
+    },
     /// The request did not come in.
     #[error("the request came in too slowly, and others wait; try again over a faster connection")]
     TooSlow,
@@ -299,6 +316,7 @@ impl Refusal {
             | Self::ConnectAgain => Code::FailedPrecondition,
             Self::InvalidManifest(_)
             | Self::PoliciesMissing(_)
+            | Self::PolicyTooLong { .. }
             | Self::FieldLength { .. }
             | Self::Seed(
                 SeedError::TooShort { .. } | SeedError::TooLong { .. } | SeedError::SaltLength { .. },
@@ -325,6 +343,7 @@ impl Refusal {
             | Self::HandedOverTooOften { .. }
             | Self::Busy
             | Self::RequestTooLarge { .. }
+            | Self::TooManyFields { .. }
             | Self::TooSlow => Code::ResourceExhausted,
             Self::BadEvent { .. }
             | Self::BadSeedShares(_)

@@ -10,7 +10,7 @@ use hyper::body::{Body, Bytes, Frame};
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
-use crate::{limits, refusal::Refusal};
+use crate::{field_count::FieldCount, limits, refusal::Refusal};
 
 /// Bytes before a message of gRPC: whether it is compressed, and its length.
 const PREFIX: usize = 5;
@@ -52,6 +52,7 @@ pub struct Metered<B> {
     begun: Instant,
     received: usize,
     prefix: [u8; PREFIX],
+    fields: FieldCount,
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -66,6 +67,7 @@ impl<B> Metered<B> {
             begun,
             received: 0,
             prefix: [0; PREFIX],
+            fields: FieldCount::new(),
             deadline: Box::pin(tokio::time::sleep_until(begun + allowance.time(0))),
         }
     }
@@ -74,6 +76,10 @@ impl<B> Metered<B> {
         let missing = self.prefix.iter_mut().skip(self.received);
         for (to, from) in missing.zip(data.iter()) {
             *to = *from;
+        }
+        let message = data.get(PREFIX.saturating_sub(self.received)..).unwrap_or_default();
+        if self.fields.read(message) > limits::FIELDS {
+            return Err(Refusal::TooManyFields { limit: limits::FIELDS });
         }
         self.received = self.received.saturating_add(data.len());
         let [_, length @ ..] = self.prefix;

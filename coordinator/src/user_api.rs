@@ -37,10 +37,12 @@ use crate::{
 const SERVICE: &str = "edgelesssys.contrast.userapi.UserAPI";
 
 /// What was so when a request arrived, before it waited to be read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone)]
 pub struct Arrival {
     /// The latest transition; zeros: none. An update by somebody else between then and its own turn refuses the request.
     pub seen: Digest,
+    /// The turn in which its bytes are in memory.
+    pub turn: Arc<Turn>,
 }
 
 /// Serves [`UserApi`].
@@ -119,7 +121,8 @@ impl UserService {
     async fn set(&self, request: Request<SetManifestRequest>) -> Result<SetManifestResponse, Refusal> {
         // Nobody has to wait for a long recovery to hear this: it has the turn to write.
         self.authority.refuse_while_locked()?;
-        let &Arrival { seen } = request.extensions().get().ok_or(Refusal::Interrupted)?;
+        let Arrival { seen, turn: of_its_bytes } =
+            request.extensions().get().cloned().ok_or(Refusal::Interrupted)?;
         let (caller, address) = (caller(&request), address(&request)?);
         let request = request.into_inner();
         let expected_previous = optional_digest(&request.previous_transition_hash, "PreviousTransitionHash")?;
@@ -131,7 +134,7 @@ impl UserService {
         let turn = self.writers.take(address).await?;
         // Parsing, signing and syncing block; and a client that hangs up must not stop them half-way.
         let active = on_blocking_thread(&self.commands, move || {
-            let _turn = turn;
+            let _turns = (turn, of_its_bytes);
             authority.set_manifest(SetManifest {
                 manifest: ManifestDocument::parse(request.manifest)?,
                 policies: by_digest(request.policies),
@@ -207,8 +210,12 @@ impl UserService {
             Phase::Active(_) => return Err(Refusal::AlreadyActive),
             Phase::Locked(_) => {}
         }
-        let (caller, address) =
-            (caller(&request).ok_or(Refusal::NotASeedShareOwner)?.digest, address(&request)?);
+        let caller = caller(&request).ok_or(Refusal::NotASeedShareOwner)?;
+        // Whoever can only be refused does not keep an owner waiting.
+        if !self.authority.is_owner(&caller) {
+            return Err(Refusal::NotASeedShareOwner);
+        }
+        let (caller, address) = (caller.digest, address(&request)?);
         let request = request.into_inner();
         let seed = Seed::from_parts(Zeroizing::new(request.seed), &request.salt)?;
         let authority = Arc::clone(&self.authority);

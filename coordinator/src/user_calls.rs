@@ -75,14 +75,16 @@ impl Api for UserCalls {
 }
 
 impl UserCalls {
-    /// A call with contents: its turn comes before it is read, and lasts until it is answered.
+    /// A call with contents: its turn comes before it is read, and lasts until its bytes are gone, also if nobody waits for
+    /// the answer any more.
     async fn set(
         &self,
         info: Arc<ConnectionInfo>,
         mut request: http::Request<Incoming>,
     ) -> Result<http::Response<Body>, Refusal> {
-        request.extensions_mut().insert(Arrival { seen: self.service.authority.latest_transition() });
-        let (_turn, bytes) = self.turn_to_send(&info).await?;
+        let seen = self.service.authority.latest_transition();
+        let (turn, bytes) = self.turn_to_send(&info).await?;
+        request.extensions_mut().insert(Arrival { seen, turn: Arc::new(turn) });
         let _busy = info.visitor.begin_work();
         Ok(self.pass_on(info, request, Allowance::contents(bytes)).await)
     }
@@ -113,7 +115,7 @@ impl UserCalls {
             Err(status) => return Ok(status.into_http()),
         };
         // Who waits for an answer has asked for one.
-        info.visitor.has_shown(true);
+        let _busy = info.visitor.begin_work();
         let answer = self.answers.begin(&info.visitor).await?;
         let response = if method.name == "GetManifests" {
             self.service.manifests_in_pieces(&info).await

@@ -29,8 +29,8 @@ pub use json::{JsonPath, Place};
 pub use keys::{KeyFileError, SeedShareOwnerKey, WorkloadOwnerKey};
 pub use limits::{
     Limit, MAX_ENTRIES, MAX_MACHINES, MAX_MANIFEST_LEN, MAX_MEMBERS, MAX_NESTING, MAX_PLATFORM_LEN,
-    MAX_POLICIES, MAX_SAN_LEN, MAX_SANS, MAX_SANS_LEN, MAX_SECRET_ID_LEN, MAX_SEEDSHARE_OWNERS,
-    MAX_STORED_MANIFEST_LEN, MAX_WORKLOAD_OWNERS,
+    MAX_POLICIES, MAX_POLICY_LEN, MAX_SAN_LEN, MAX_SANS, MAX_SANS_LEN, MAX_SECRET_ID_LEN,
+    MAX_SEEDSHARE_OWNERS, MAX_STORED_MANIFEST_LEN, MAX_WORKLOAD_OWNERS,
 };
 pub use owners::{OwnerKeyFault, SeedShareOwner, WorkloadOwner, WorkloadOwners};
 pub use schema::{Manifest, PolicyEntry, ReferenceValues, Role, SimulatedEntry, SnpEntry, TdxEntry};

@@ -14,6 +14,9 @@ pub const MAX_NESTING: usize = 16;
 pub const MAX_MEMBERS: usize = 64;
 /// Most policies.
 pub const MAX_POLICIES: usize = 4096;
+/// Longest policy document, in bytes, that can be set. Kubernetes takes 256 KiB of annotations for a pod, in which it is
+/// compressed and in base64; generated ones have some ten KiB.
+pub const MAX_POLICY_LEN: usize = 2 * 1024 * 1024;
 /// Most entries of all lists of reference values together. Each costs every handshake a comparison.
 pub const MAX_ENTRIES: usize = 512;
 /// Most chips (`AllowedChipIDs`) or platform instances (`AllowedPIIDs`) of one entry.

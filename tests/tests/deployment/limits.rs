@@ -63,14 +63,16 @@ fn the_largest_manifest_that_could_be_set_before_there_were_limits_is_recovered_
 /// A history with one manifest, as a Coordinator without limits would have left it.
 fn write_history(deployment: &Deployment, manifest: &[u8], policies: Vec<Vec<u8>>) {
     let opened = contrast_store::open(SledBackend::open(&deployment.state_dir).unwrap()).unwrap();
-    let authority = Authority::new(opened, Collaterals::offline()).unwrap();
+    let authority = Authority::new(opened, Collaterals::offline(), None).unwrap();
     let set = SetManifest {
         manifest: ManifestDocument::parse_stored(manifest).unwrap(),
         policies: policies.into_iter().map(|policy| (Sha256::digest(&policy).into(), policy)).collect(),
         seen: Default::default(),
+        missing: None,
         expected_previous: None,
         caller: None,
         signature: None,
+        seed_consent: None,
     };
     authority.set_manifest(set).unwrap();
 }
