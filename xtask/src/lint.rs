@@ -1,5 +1,6 @@
 //! `cargo xtask lint`: formatting, clippy, documentation, and the rules of the house.
 
+mod attacks;
 mod deny;
 mod dependencies;
 mod lengths;
@@ -34,6 +35,7 @@ pub(crate) fn add_steps(steps: &mut Steps) {
     steps.step("policy annotations", || policies::run(true).map(|()| String::new()));
     steps.step("programs of the tests", programs::check);
     steps.step("links", links::check);
+    steps.step("tests that the manual of attacks names", attacks::check);
 }
 
 fn cargo(arguments: &[&str]) -> Result<String, Failure> {
