@@ -114,8 +114,8 @@ impl UserCalls {
             Ok(body) => Full::new(body.to_bytes()),
             Err(status) => return Ok(status.into_http()),
         };
-        // Who waits for an answer has asked for one.
-        let _busy = info.visitor.begin_work();
+        // Who waits for an answer has asked for one; it is worked on when its turn comes.
+        info.visitor.has_shown(true);
         let answer = self.answers.begin(&info.visitor).await?;
         let response = if method.name == "GetManifests" {
             self.service.manifests_in_pieces(&info).await

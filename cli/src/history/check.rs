@@ -161,10 +161,14 @@ impl Run<'_> {
         }
         let Some(document) = &self.document else { return Ok(()) };
         let verifiers = document.manifest().verifiers(Audience::Coordinator);
-        let accepts = |verifier: &Box<dyn Verifier>| {
+        let accepts = |verifier: &dyn Verifier| {
             verifier.name() == handed.accepted_by && verifier.evidence_type() == handed.platform
         };
-        if verifiers.iter().any(accepts) { Ok(()) } else { Err(HistoryError::NoSuchEntry { position }) }
+        if verifiers.iter().any(|verifier| accepts(verifier.as_ref())) {
+            Ok(())
+        } else {
+            Err(HistoryError::NoSuchEntry { position })
+        }
     }
 
     /// A seed share owner of the manifest signed, and the signature counts from here on.

@@ -14,7 +14,7 @@ use crate::workspace;
 /// Something to read resources from.
 pub(super) enum Input {
     /// `-`.
-    StandardInput,
+    Standard,
     /// A file that was named, whatever its name ends with.
     Named(PathBuf),
     /// A file in a folder that was named.
@@ -26,7 +26,7 @@ pub(super) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, PoliciesError> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
-            inputs.push(Input::StandardInput);
+            inputs.push(Input::Standard);
         } else if metadata(path)?.is_dir() {
             walk(path, &mut inputs)?;
         } else {
@@ -45,7 +45,7 @@ impl Input {
     /// The resources in it.
     pub(super) fn read(&self) -> Result<File, PoliciesError> {
         let (name, content) = match self {
-            Self::StandardInput => {
+            Self::Standard => {
                 let mut content = Vec::new();
                 let longest = MAX_FILE as u64 + 1;
                 io::stdin()

@@ -32,7 +32,7 @@ pub struct Target {
     pub mesh_api: SocketAddr,
     /// For how long.
     pub time: Duration,
-    /// From how many addresses, 127.0.0.1 and the next ones: the honest clients have the first.
+    /// From how many addresses: 1 is that of the honest clients, 127.0.0.1; more are others, from 127.0.0.2 on.
     pub addresses: u8,
 }
 
@@ -103,9 +103,10 @@ impl Field {
     /// A TCP connection.
     pub(super) async fn dial(&self, api: SocketAddr) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
-        let turn = self.0.dialled.fetch_add(1, Relaxed) % usize::from(self.0.target.addresses.max(1));
-        if turn > 0 {
-            let last = u8::try_from(turn).unwrap_or_default().saturating_add(1);
+        let addresses = self.0.target.addresses;
+        if addresses > 1 {
+            let turn = self.0.dialled.fetch_add(1, Relaxed) % usize::from(addresses);
+            let last = u8::try_from(turn).unwrap_or_default().saturating_add(2);
             socket.bind((Ipv4Addr::new(127, 0, 0, last), 0).into())?;
         }
         let connection = timeout(DIAL, socket.connect(api)).await??;

@@ -10,7 +10,7 @@ Usage: attack [OPTIONS]
 
   --seconds N        for how long in all, the quiet before included (default 30)
   --only NAME        this attack only; may be repeated
-  --addresses N      attackers come from so many addresses, that of the honest clients first (default 1)
+  --addresses N      attackers come from so many addresses; 1, the default, is that of the honest clients, more are others
   --lowest-priority  attackers get what is left of the processors
   --judge-waiting    fail, too, if the slowest hundredth of honest clients waited more than twice its quiet time and 50 ms
   --list             say which attacks there are";
