@@ -37,7 +37,9 @@ pub enum ReferenceError {
         scheme: String,
     },
     /// The registry is no host and port.
-    #[error("image reference {text:?} names the registry {registry:?}, which is no host with an optional port")]
+    #[error(
+        "image reference {text:?} names the registry {registry:?}, which is no host with an optional port"
+    )]
     Registry {
         /// The text.
         text: String,
@@ -45,7 +47,9 @@ pub enum ReferenceError {
         registry: String,
     },
     /// The repository has letters in upper case.
-    #[error("image reference {text:?} has upper-case letters in the repository; only lower case is allowed there")]
+    #[error(
+        "image reference {text:?} has upper-case letters in the repository; only lower case is allowed there"
+    )]
     UpperCase {
         /// The text.
         text: String,
@@ -249,7 +253,9 @@ fn is_path_part(part: &str) -> bool {
     let bounded = |byte: Option<u8>| byte.is_some_and(alphanumeric);
     bounded(part.bytes().next())
         && bounded(part.bytes().next_back())
-        && separators.into_iter().all(|it| matches!(it, "." | "_" | "__") || it.bytes().all(|byte| byte == b'-'))
+        && separators
+            .into_iter()
+            .all(|it| matches!(it, "." | "_" | "__") || it.bytes().all(|byte| byte == b'-'))
 }
 
 fn is_tag(tag: &str) -> bool {
