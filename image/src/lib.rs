@@ -2,11 +2,14 @@
 //!
 //! Knows nothing of Kubernetes, of policies, or of the command line.
 
+mod compression;
 mod config;
 mod descriptor;
 mod digest;
+mod layout;
 mod manifest;
 mod reference;
+mod source;
 mod tar;
 #[cfg(test)]
 mod testing;
@@ -14,6 +17,8 @@ mod testing;
 pub use config::{Config, ConfigError, MAX_CONFIG};
 pub use descriptor::{Descriptor, Platform};
 pub use digest::{Digest, DigestError, Mismatch};
+pub use layout::{Layout, LayoutError};
 pub use manifest::{Document, Index, MAX_MANIFEST, Manifest, ManifestError};
 pub use reference::{Reference, ReferenceError};
+pub use source::{Image, ImageError, Layer, Source, SourceError};
 pub use tar::TarError;

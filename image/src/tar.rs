@@ -11,7 +11,7 @@ mod input;
 
 use std::io::{self, Read};
 
-pub(crate) use entry::{Entry, Kind};
+pub(crate) use entry::{Entry, Kind, parts};
 use extension::Extensions;
 use header::{BLOCK, Header};
 pub(crate) use input::{Input, Seeking, Streamed};
