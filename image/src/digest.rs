@@ -145,11 +145,6 @@ impl<R: Read> Checked<R> {
         Self { inner, hasher: Hasher::default(), expected, size, read: 0 }
     }
 
-    /// Bytes that passed so far.
-    pub(crate) fn position(&self) -> u64 {
-        self.read
-    }
-
     /// Reads what is left, and compares.
     ///
     /// # Errors

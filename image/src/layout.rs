@@ -111,7 +111,7 @@ pub enum LayoutError {
         /// What was asked for.
         reference: Box<Reference>,
         /// What is wrong with it.
-        source: ImageError,
+        source: Box<ImageError>,
     },
 }
 
@@ -173,7 +173,7 @@ impl Layout {
         found.map_err(|source| LayoutError::Image {
             path: self.path.clone(),
             reference: Box::new(reference.clone()),
-            source,
+            source: Box::new(source),
         })
     }
 

@@ -133,11 +133,6 @@ impl<R: Input> Reader<R> {
         Ok(Some(bytes))
     }
 
-    /// What follows the last entry, unread.
-    pub(crate) fn into_inner(self) -> R {
-        self.input
-    }
-
     fn header(&mut self) -> Result<Option<Header>, TarError> {
         let skipped = self.input.skip(self.next - self.position)?;
         self.position += skipped;

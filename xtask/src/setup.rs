@@ -46,6 +46,8 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("umount", "mount"),
     program("unshare", "util-linux"), // mounts of which nothing is left
     program("sh", "dash"),
+    program("tar", "tar"), // a second writer of archives
+    program("veritysetup", "cryptsetup-bin"), // second opinion on dm-verity root hashes
     program("strace", "strace"), // records writes and syncs for the crash-state test
     python_program("sev-snp-measure", "0.0.13"), // second opinion on launch digests
 ];

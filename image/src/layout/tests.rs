@@ -1,7 +1,9 @@
 use std::{collections::BTreeMap, fs};
 
 use super::*;
+use crate::layer::Wanted;
 use crate::testing::{TarBuilder, TestImage, descriptor, write_folder};
+use crate::users::{GroupPart, User};
 
 const NAME: &str = "registry.example/app:v1";
 
@@ -27,6 +29,14 @@ fn find(path: &Path, reference: &str) -> Result<Image, LayoutError> {
     Layout::open(path)?.image(&reference.parse().unwrap())
 }
 
+/// What is wrong with the image that was found.
+fn cause(error: &LayoutError) -> Option<&ImageError> {
+    match error {
+        LayoutError::Image { source, .. } => Some(source),
+        _ => None,
+    }
+}
+
 #[test]
 fn an_image_is_found_by_its_name_or_by_its_digest() {
     let image = image();
@@ -38,6 +48,28 @@ fn an_image_is_found_by_its_name_or_by_its_digest() {
             assert_eq!(found.config.cmd, ["/app"]);
             assert_eq!(found.layers.len(), 2);
             assert_eq!(found.layers[1].diff_id, image.layers[1].2);
+        }
+    });
+}
+
+#[test]
+fn layers_of_a_layout_are_read_where_they_are() {
+    let base = TarBuilder::default().file("etc/passwd", b"web:x:33:34:::\n").finish();
+    let top = TarBuilder::default().file("etc/group", b"log:x:4:web\n").finish();
+    let image = TestImage { process: r#""User":"web""#.to_owned(), ..image() };
+    let image = image
+        .layer("application/vnd.oci.image.layer.v1.tar+zstd", zstd::encode_all(&base[..], 1).unwrap(), &base)
+        .plain(top);
+    both(&image.files(), |path| {
+        let layout = Layout::open(path).unwrap();
+        let found = layout.image(&NAME.parse().unwrap()).unwrap();
+        let accounts = found.accounts(&layout).unwrap();
+        let identity = accounts.identity(&User::parse(&found.config.user), GroupPart::Ignored);
+        assert_eq!((identity.uid, identity.gid), (33, 34));
+        assert_eq!(accounts.memberships("web").into_iter().collect::<Vec<_>>(), [4]);
+        let wanted = Wanted { root_hash: true, accounts: false };
+        for layer in &found.layers {
+            assert!(layer.examine(&layout, wanted).unwrap().root_hash.is_some());
         }
     });
 }
@@ -118,7 +150,7 @@ fn every_part_is_checked_against_its_digest() {
         files.remove(&name);
         both(&files, |path| {
             let error = find(path, NAME).unwrap_err();
-            assert!(matches!(error, LayoutError::Image { source: ImageError::Source(_), .. }), "{error}");
+            assert!(matches!(cause(&error), Some(ImageError::Source(_))), "{error}");
         });
         let text = String::from_utf8(part.clone()).unwrap();
         for changed in [[&part[..], b" "].concat(), part[1..].to_vec(), text.replace("layer", "lAyer").into()]
@@ -126,10 +158,7 @@ fn every_part_is_checked_against_its_digest() {
             files.insert(name.clone(), changed);
             both(&files, |path| {
                 let error = find(path, NAME).unwrap_err();
-                assert!(
-                    matches!(error, LayoutError::Image { source: ImageError::Damaged { .. }, .. }),
-                    "{error}"
-                );
+                assert!(matches!(cause(&error), Some(ImageError::Damaged { .. })), "{error}");
             });
         }
     }
@@ -144,7 +173,7 @@ fn a_part_that_is_announced_as_huge_is_not_read() {
     files.insert("index.json".to_owned(), index.replace(&size, r#""size":9000000000"#).into());
     both(&files, |path| {
         let error = find(path, NAME).unwrap_err();
-        assert!(matches!(error, LayoutError::Image { source: ImageError::TooLong { .. }, .. }), "{error}");
+        assert!(matches!(cause(&error), Some(ImageError::TooLong { .. })), "{error}");
     });
 }
 
@@ -195,6 +224,18 @@ fn links_of_an_archive_that_lead_in_circles_lead_nowhere() {
     let error = find(&path, "app:v1").unwrap_err();
     assert!(matches!(error, LayoutError::Malformed { .. }), "{error}");
     assert!(error.to_string().contains("1/layer.tar"), "{error}");
+}
+
+#[test]
+fn names_in_a_folder_do_not_lead_out_of_it() {
+    let (image, _) = docker();
+    let dir = tempfile::tempdir().unwrap();
+    let config = image.config();
+    let manifest = br#"[{"Config":"../config.json","RepoTags":["app:v1"],"Layers":[]}]"#.to_vec();
+    write_folder(&dir.path().join("folder"), &BTreeMap::from([("manifest.json".to_owned(), manifest)]));
+    fs::write(dir.path().join("config.json"), config).unwrap();
+    let error = Layout::open(&dir.path().join("folder")).err().unwrap().to_string();
+    assert!(error.contains("not there"), "{error}");
 }
 
 #[test]

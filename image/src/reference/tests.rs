@@ -43,7 +43,8 @@ fn a_digest_stands_for_itself_and_keeps_a_tag_that_is_written() {
 fn each_fault_is_named() {
     use ReferenceError as E;
     let long = "a/".repeat(600);
-    let cases: &[(&str, fn(&E) -> bool)] = &[
+    type Expected = fn(&E) -> bool;
+    let cases: &[(&str, Expected)] = &[
         ("", |e| matches!(e, E::Empty)),
         (&long, |e| matches!(e, E::TooLong { length: 1200 })),
         ("https://ghcr.io/app", |e| matches!(e, E::Scheme { scheme, .. } if scheme == "https")),
