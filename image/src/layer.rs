@@ -4,11 +4,18 @@ mod accounts;
 mod bounded;
 mod error;
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use crate::{
     compression::Compression,
-    digest::Checked,
+    digest::{Checked, Digest},
     source::{Image, Layer, Source},
     tar::{Reader, Streamed, TarError},
     users::Accounts,
@@ -48,6 +55,9 @@ pub(crate) struct Limits {
     entries: u64,
 }
 
+/// Layers that are read at the same time. More would only wait for each other's bytes.
+const AT_ONCE: usize = 4;
+
 impl Limits {
     /// The largest images for processors of graphics stay below that.
     const USUAL: Self = Self { bytes: 64 << 30, ratio: 200, free: 64 << 20, entries: 500_000 };
@@ -83,6 +93,61 @@ impl Image {
         let mut found = Files::default();
         layers.iter().rev().for_each(|facts| found.add_below(facts.clone()));
         found.accounts()
+    }
+}
+
+impl Image {
+    /// Facts about all layers, bottom first. Several are read at once, and one that is there twice only once.
+    ///
+    /// # Errors
+    /// That of the lowest layer that cannot be used. No further one is begun after a failure.
+    pub fn examine(&self, source: &dyn Source, wanted: Wanted) -> Result<Vec<LayerFacts>, LayerError> {
+        let first = |layer: &Layer| self.layers.iter().position(|other| other == layer);
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let slots: Vec<OnceLock<Result<LayerFacts, LayerError>>> =
+            self.layers.iter().map(|_| OnceLock::new()).collect();
+        let work = || {
+            while !failed.load(Ordering::Relaxed) {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let (Some(layer), Some(slot)) = (self.layers.get(at), slots.get(at)) else { return };
+                if first(layer) == Some(at) {
+                    let facts = layer.examine(source, wanted);
+                    failed.fetch_or(facts.is_err(), Ordering::Relaxed);
+                    let _ = slot.set(facts);
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..AT_ONCE.min(self.layers.len()) {
+                // Without a further thread, this one does it all.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
+        let mut found: Vec<_> = slots.into_iter().map(OnceLock::into_inner).collect();
+        if let Some(error) = found.iter_mut().find_map(|slot| slot.take_if(|facts| facts.is_err())) {
+            return error.map(|facts| vec![facts]);
+        }
+        let found: Vec<_> = found.into_iter().map(|slot| slot.and_then(Result::ok)).collect();
+        let facts = |layer| found.get(first(layer)?)?.clone();
+        // All are there, since none failed.
+        Ok(self.layers.iter().filter_map(facts).collect())
+    }
+
+    /// The names of the layers as they are stacked, bottom first: each stands for a layer on those below it (OCI image
+    /// specification, "Layer ChainID").
+    #[must_use]
+    pub fn chain_ids(&self) -> Vec<Digest> {
+        let mut below: Option<Digest> = None;
+        let chain = self.layers.iter().map(|layer| {
+            let id = match below {
+                Some(below) => Digest::of(format!("{below} {}", layer.diff_id).as_bytes()),
+                None => layer.diff_id,
+            };
+            below = Some(id);
+            id
+        });
+        chain.collect()
     }
 }
 

@@ -28,9 +28,9 @@ impl RootHash {
     ///
     /// # Errors
     /// If reading fails.
-    pub fn of_data(mut data: impl Read) -> std::io::Result<Self> {
+    pub fn of_data(data: impl Read) -> std::io::Result<Self> {
         let mut hasher = RootHasher::new();
-        std::io::copy(&mut data, &mut hasher)?;
+        hasher.read_from(data)?;
         hasher.finish()
     }
 

@@ -1,7 +1,4 @@
-use std::{
-    io::Write as _,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::io::Write as _;
 
 use flate2::{Compression as Level, write::GzEncoder};
 
@@ -267,6 +264,38 @@ fn whiteouts_hide_what_is_below_them() {
         let (uid, gid, _) = who(vec![with(1), upper]).unwrap();
         assert_eq!((uid, gid), expected);
     }
+}
+
+#[test]
+fn all_layers_are_examined_in_their_order_and_each_only_once() {
+    let mut memory = Memory::default();
+    let layers: Vec<_> = (0..9)
+        .map(|n| {
+            let tar = with(n % 7).finish();
+            memory.layer(PLAIN, tar.clone(), &tar)
+        })
+        .collect();
+    let mut image = Image { digest: None, manifest: None, config: Default::default(), layers };
+    let facts = image.examine(&memory, BOTH).unwrap();
+    assert_eq!(memory.opened.load(Ordering::Relaxed), 7);
+    let single: Vec<_> = image.layers.iter().map(|layer| layer.examine(&memory, BOTH).unwrap()).collect();
+    assert_eq!(facts, single);
+    image.layers[3].diff_id = Digest::of(b"other");
+    let error = image.examine(&memory, BOTH).unwrap_err();
+    assert!(matches!(error, LayerError::DiffId { .. }), "{error}");
+    image.layers.clear();
+    assert_eq!(image.examine(&memory, BOTH).unwrap(), []);
+}
+
+#[test]
+fn chain_ids_stand_for_a_layer_on_those_below_it() {
+    let mut memory = Memory::default();
+    let layers = [b"a", b"b", b"c"].map(|bytes| memory.layer(PLAIN, vec![], bytes)).to_vec();
+    let image = Image { digest: None, manifest: None, config: Default::default(), layers };
+    let [a, b, c] = image.chain_ids()[..] else { panic!() };
+    assert_eq!(a, Digest::of(b"a"));
+    assert_eq!(b, Digest::of(format!("{a} {}", Digest::of(b"b")).as_bytes()));
+    assert_eq!(c, Digest::of(format!("{b} {}", Digest::of(b"c")).as_bytes()));
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Hashes the blocks of a stream on all cores.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
 };
 
 use super::{
     BLOCK, RootHash,
-    tree::{BlockHasher, Tree},
+    tree::{Tree, block_digest},
 };
 
 /// Takes data in any parts, and keeps a few MiB of it at most.
@@ -19,8 +19,6 @@ pub(crate) struct RootHasher {
     sent: usize,
     received: usize,
     tree: Tree,
-    /// For a machine that starts no further thread.
-    own: BlockHasher,
 }
 
 struct Worker {
@@ -32,7 +30,7 @@ struct Worker {
 /// A job, in bytes: some hundred microseconds.
 const CHUNK: usize = 64 * BLOCK;
 /// Chunks for each worker that are under way at most.
-const UNDER_WAY: usize = 2;
+const UNDER_WAY: usize = 4;
 /// Beyond that, reading is slower than hashing, and memory would be used for nothing.
 const MAX_WORKERS: usize = 16;
 
@@ -50,7 +48,19 @@ impl RootHasher {
             sent: 0,
             received: 0,
             tree: Tree::default(),
-            own: BlockHasher::default(),
+        }
+    }
+
+    /// Takes everything that there is to read, without a copy in between.
+    pub(super) fn read_from(&mut self, mut data: impl Read) -> io::Result<()> {
+        loop {
+            let room = (CHUNK - self.chunk.len()) as u64;
+            if data.by_ref().take(room).read_to_end(&mut self.chunk)? == 0 {
+                return Ok(());
+            }
+            if self.chunk.len() == CHUNK {
+                self.send()?;
+            }
         }
     }
 
@@ -68,9 +78,8 @@ impl RootHasher {
             return Ok(());
         }
         if self.workers.is_empty() {
-            for block in self.chunk.chunks(BLOCK) {
-                self.tree.push(&self.own.digest(block));
-            }
+            // A machine that starts no further thread.
+            self.chunk.chunks(BLOCK).for_each(|block| self.tree.push(&block_digest(block)));
             self.chunk.clear();
             return Ok(());
         }
@@ -118,9 +127,8 @@ impl Worker {
         let (outbox, answers) = sync_channel(UNDER_WAY);
         // Ends when one of the channels does.
         thread::Builder::new().name("verity".to_owned()).spawn(move || {
-            let mut hasher = BlockHasher::default();
             for mut chunk in inbox {
-                let digests = chunk.chunks(BLOCK).map(|block| hasher.digest(block)).collect();
+                let digests = chunk.chunks(BLOCK).map(block_digest).collect();
                 chunk.clear();
                 if outbox.send((chunk, digests)).is_err() {
                     return;

@@ -1,47 +1,32 @@
 //! The levels of a hash tree, of which only the unfinished blocks are kept.
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 
 use super::{BLOCK, RootHash};
 
 /// SHA-256 of salt and block.
 pub(super) type BlockDigest = [u8; 32];
 
-const SALT: usize = 32;
+const SALT: [u8; 32] = [0; 32];
+const ZEROS: [u8; BLOCK] = [0; BLOCK];
 
-/// Digests of blocks, one after the other.
-pub(super) struct BlockHasher {
-    /// Salt, which stays zero, and block.
-    salted: Box<[u8; SALT + BLOCK]>,
-}
-
-impl Default for BlockHasher {
-    fn default() -> Self {
-        Self { salted: Box::new([0; SALT + BLOCK]) }
+/// The digest of salt and block; a shorter block is filled with zeros.
+pub(super) fn block_digest(block: &[u8]) -> BlockDigest {
+    let mut context = Context::new(&SHA256);
+    context.update(&SALT);
+    context.update(block);
+    if block.len() < BLOCK {
+        context.update(ZEROS.get(block.len()..).unwrap_or_default());
     }
-}
-
-impl BlockHasher {
-    /// The digest of one block; a shorter one is filled with zeros.
-    pub(super) fn digest(&mut self, block: &[u8]) -> BlockDigest {
-        let (_, room) = self.salted.split_at_mut(SALT);
-        let (used, rest) = room.split_at_mut(block.len().min(BLOCK));
-        if let Some(block) = block.get(..used.len()) {
-            used.copy_from_slice(block);
-        }
-        rest.fill(0);
-        let mut bytes = [0; 32];
-        let digest = digest(&SHA256, self.salted.as_slice());
-        bytes.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-        bytes
-    }
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
+    bytes
 }
 
 /// Takes the digests of the data blocks in their order. A few KiB, whatever the data has.
 #[derive(Default)]
 pub(super) struct Tree {
     levels: Vec<Level>,
-    hasher: BlockHasher,
 }
 
 #[derive(Default)]
@@ -67,13 +52,13 @@ impl Tree {
             }
             if !level.block.is_empty() {
                 let block = std::mem::take(&mut level.block);
-                let digest = self.hasher.digest(&block);
+                let digest = block_digest(&block);
                 self.push_at(at + 1, digest);
             }
             at += 1;
         }
         // Not reached with any data: the last level has one digest.
-        RootHash(self.hasher.digest(&[]))
+        RootHash(block_digest(&[]))
     }
 
     fn push_at(&mut self, first: usize, mut digest: BlockDigest) {
@@ -87,7 +72,7 @@ impl Tree {
             if level.block.len() < BLOCK {
                 return;
             }
-            digest = self.hasher.digest(&level.block);
+            digest = block_digest(&level.block);
             level.block.clear();
         }
     }
