@@ -13,6 +13,8 @@ use std::{
     thread,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     compression::Compression,
     digest::{Checked, Digest},
@@ -35,8 +37,12 @@ pub struct Wanted {
     pub root_hash: bool,
 }
 
+impl Wanted {
+    pub(crate) const ACCOUNTS: Self = Self { accounts: true, root_hash: false };
+}
+
 /// What was found out.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LayerFacts {
     accounts: Option<Files<Trace>>,
     /// If it was wanted.
@@ -74,13 +80,20 @@ impl Image {
     /// # Errors
     /// If a layer cannot be read, or one of the files cannot be found without following a link.
     pub fn accounts(&self, source: &dyn Source) -> Result<Accounts, AccountsError> {
-        let wanted = Wanted { accounts: true, root_hash: false };
+        self.accounts_with(|layer| layer.examine(source, Wanted::ACCOUNTS))
+    }
+
+    /// [`Image::accounts`] with another way to examine a layer.
+    pub(crate) fn accounts_with(
+        &self,
+        examine: impl Fn(&Layer) -> Result<LayerFacts, LayerError>,
+    ) -> Result<Accounts, AccountsError> {
         let mut found = Files::default();
         for layer in self.layers.iter().rev() {
             if found.is_decided() {
                 break;
             }
-            found.add_below(layer.examine(source, wanted)?);
+            found.add_below(examine(layer)?);
         }
         found.accounts()
     }
@@ -102,6 +115,14 @@ impl Image {
     /// # Errors
     /// That of the lowest layer that cannot be used. No further one is begun after a failure.
     pub fn examine(&self, source: &dyn Source, wanted: Wanted) -> Result<Vec<LayerFacts>, LayerError> {
+        self.examine_with(|layer| layer.examine(source, wanted))
+    }
+
+    /// [`Image::examine`] with another way to examine a layer.
+    pub(crate) fn examine_with(
+        &self,
+        examine: impl Fn(&Layer) -> Result<LayerFacts, LayerError> + Sync,
+    ) -> Result<Vec<LayerFacts>, LayerError> {
         let first = |layer: &Layer| self.layers.iter().position(|other| other == layer);
         let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
         let slots: Vec<OnceLock<Result<LayerFacts, LayerError>>> =
@@ -111,7 +132,7 @@ impl Image {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let (Some(layer), Some(slot)) = (self.layers.get(at), slots.get(at)) else { return };
                 if first(layer) == Some(at) {
-                    let facts = layer.examine(source, wanted);
+                    let facts = examine(layer);
                     failed.fetch_or(facts.is_err(), Ordering::Relaxed);
                     let _ = slot.set(facts);
                 }
@@ -120,7 +141,7 @@ impl Image {
         thread::scope(|scope| {
             for _ in 1..AT_ONCE.min(self.layers.len()) {
                 // Without a further thread, this one does it all.
-                let _ = thread::Builder::new().spawn_scoped(scope, work);
+                let _ = thread::Builder::new().spawn_scoped(scope, &work);
             }
             work();
         });

@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of Kubernetes, of policies, or of the command line.
 
+mod cache;
 mod compression;
 mod config;
 mod descriptor;
@@ -17,6 +18,7 @@ mod testing;
 mod users;
 mod verity;
 
+pub use cache::{Cache, CachedSource};
 pub use config::{Config, ConfigError, MAX_CONFIG};
 pub use descriptor::{Descriptor, Platform};
 pub use digest::{Digest, DigestError, Mismatch};

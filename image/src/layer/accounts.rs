@@ -1,5 +1,7 @@
 //! What layers say about `/etc/passwd` and `/etc/group` (OCI image specification, "Layer", for whiteouts).
 
+use serde::{Deserialize, Serialize};
+
 use super::{AccountsError, LayerFacts};
 use crate::{
     tar::{Entry, Input, Kind, Reader, TarError},
@@ -7,14 +9,14 @@ use crate::{
 };
 
 /// Something for each of the two files.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Files<T> {
     passwd: T,
     group: T,
 }
 
 /// What a layer, or some of the upper ones, make of a file.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) enum Trace {
     /// Nothing: layers below decide.
     #[default]
@@ -22,7 +24,7 @@ pub(crate) enum Trace {
     /// It is not there, whatever layers below have.
     Hidden,
     /// It is there.
-    Text(Vec<u8>),
+    Text(#[serde(with = "hex::serde")] Vec<u8>),
     /// It is longer than any real one.
     TooLong,
     /// It, or the directory, is a link, or something else than a file.
