@@ -141,7 +141,7 @@ impl Image {
         thread::scope(|scope| {
             for _ in 1..AT_ONCE.min(self.layers.len()) {
                 // Without a further thread, this one does it all.
-                let _ = thread::Builder::new().spawn_scoped(scope, &work);
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
             }
             work();
         });
