@@ -53,7 +53,8 @@ impl Target {
     }
 
     /// Host and port as they stand in the URL.
-    pub(crate) fn authority(&self) -> &str {
+    #[must_use]
+    pub fn authority(&self) -> &str {
         self.uri.authority().map_or("", |authority| authority.as_str())
     }
 }

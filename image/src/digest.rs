@@ -4,6 +4,7 @@ use std::{
     fmt,
     io::{self, Read},
     str::FromStr,
+    sync::Arc,
 };
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -137,19 +138,24 @@ pub(crate) struct Checked<R> {
     expected: Digest,
     size: u64,
     read: u64,
+    /// Why reading failed: bytes that are missing for that reason are not called damaged.
+    failure: Option<Arc<io::Error>>,
 }
 
 impl<R: Read> Checked<R> {
     /// Expects `size` bytes with the digest `expected`. No more than that are read, and one.
     pub(crate) fn new(inner: R, expected: Digest, size: u64) -> Self {
-        Self { inner, hasher: Hasher::default(), expected, size, read: 0 }
+        Self { inner, hasher: Hasher::default(), expected, size, read: 0, failure: None }
     }
 
     /// Reads what is left, and compares.
     ///
     /// # Errors
-    /// If reading fails. The inner result is that of the comparison.
+    /// If reading fails, or did before. The inner result is that of the comparison.
     pub(crate) fn finish(mut self) -> io::Result<Result<(), Mismatch>> {
+        if let Some(failure) = self.failure {
+            return Err(io::Error::new(failure.kind(), failure));
+        }
         io::copy(&mut self, &mut io::sink())?;
         if self.read == self.size && self.inner.read(&mut [0])? > 0 {
             self.read += 1;
@@ -169,7 +175,14 @@ impl<R: Read> Read for Checked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.size - self.read).unwrap_or(usize::MAX).min(buffer.len());
         let Some(buffer) = buffer.get_mut(..left) else { return Ok(0) };
-        let read = self.inner.read(buffer)?;
+        let read = match self.inner.read(buffer) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                let failure = Arc::new(error);
+                self.failure = Some(Arc::clone(&failure));
+                return Err(io::Error::new(failure.kind(), failure));
+            }
+            read => read?,
+        };
         self.hasher.update(buffer.get(..read).unwrap_or_default());
         self.read += read as u64;
         Ok(read)
@@ -224,6 +237,14 @@ mod tests {
         assert!(matches!(check(b"hellO", b"hello", 5), Err(Mismatch::Digest { .. })));
         assert_eq!(check(b"hell", b"hello", 5), Err(Mismatch::Size { expected: 5, found: 4 }));
         assert_eq!(check(b"hello, world", b"hello", 5), Err(Mismatch::Size { expected: 5, found: 6 }));
+    }
+
+    #[test]
+    fn bytes_that_could_not_be_read_are_not_called_damaged() {
+        let mut input = std::fs::File::open("/").unwrap().chain(&b"hello"[..]);
+        let mut checked = Checked::new(&mut input, Digest::of(b"hello"), 5);
+        let error = checked.read(&mut [0; 5]).unwrap_err();
+        assert_eq!(checked.finish().unwrap_err().to_string(), error.to_string());
     }
 
     proptest! {

@@ -11,6 +11,7 @@ mod layer;
 mod layout;
 mod manifest;
 mod reference;
+mod registry;
 mod source;
 mod tar;
 #[cfg(test)]
@@ -26,6 +27,10 @@ pub use layer::{AccountsError, LayerError, LayerFacts, Wanted};
 pub use layout::{Layout, LayoutError};
 pub use manifest::{Document, Index, MAX_MANIFEST, Manifest, ManifestError};
 pub use reference::{Reference, ReferenceError};
+pub use registry::{
+    Credential, CredentialError, Credentials, Registries, RegistryError, RegistryOptions, RegistryPatience,
+    Repository,
+};
 pub use source::{Image, ImageError, Layer, Source, SourceError};
 pub use tar::TarError;
 pub use users::{Accounts, GroupPart, Id, Identity, User};

@@ -10,6 +10,7 @@ use crate::{
     descriptor::Descriptor,
     digest::{Checked, Digest, Mismatch},
     manifest::{Document, MAX_MANIFEST, Manifest, ManifestError},
+    registry::RegistryError,
 };
 
 /// A place that has blobs by their digest. What it gives is checked by whoever reads it.
@@ -47,6 +48,14 @@ pub enum SourceError {
         place: String,
         /// What the operating system says.
         source: Arc<io::Error>,
+    },
+    /// A registry does not give it.
+    #[error("cannot get {digest}: {source}")]
+    Registry {
+        /// What was asked for.
+        digest: Digest,
+        /// What the registry says.
+        source: Arc<RegistryError>,
     },
 }
 
