@@ -241,10 +241,16 @@ mod tests {
 
     #[test]
     fn bytes_that_could_not_be_read_are_not_called_damaged() {
-        let mut input = std::fs::File::open("/").unwrap().chain(&b"hello"[..]);
-        let mut checked = Checked::new(&mut input, Digest::of(b"hello"), 5);
-        let error = checked.read(&mut [0; 5]).unwrap_err();
-        assert_eq!(checked.finish().unwrap_err().to_string(), error.to_string());
+        /// Fails once, and then is at its end.
+        struct Broken(bool);
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) { Ok(0) } else { Err(io::Error::other("cable cut")) }
+            }
+        }
+        let mut checked = Checked::new(Broken(false), Digest::of(b"hello"), 5);
+        assert_eq!(checked.read(&mut [0; 5]).unwrap_err().to_string(), "cable cut");
+        assert_eq!(checked.finish().unwrap_err().to_string(), "cable cut");
     }
 
     proptest! {

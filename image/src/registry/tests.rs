@@ -6,7 +6,7 @@ use std::{
 use super::*;
 use crate::{
     layer::{LayerError, Wanted},
-    testing::{Asked, Reply, Server, TarBuilder, TestImage},
+    testing::{Asked, RealRegistry, Reply, Server, TarBuilder, TestImage},
 };
 
 const BOTH: Wanted = Wanted { accounts: true, root_hash: true };
@@ -46,11 +46,17 @@ fn is_layer(image: &TestImage, asked: &Asked) -> bool {
 }
 
 const QUICK: RegistryPatience = RegistryPatience {
-    stall: Duration::from_millis(300),
+    stall: Duration::from_secs(30),
     first_delay: Duration::from_millis(1),
     longest_delay: Duration::from_secs(2),
     attempts: 4,
 };
+
+/// For servers that stop sending.
+fn impatient(server: &Server) -> RegistryOptions {
+    let patience = RegistryPatience { stall: Duration::from_millis(500), ..QUICK };
+    RegistryOptions { patience, ..options(server) }
+}
 
 fn options(server: &Server) -> RegistryOptions {
     RegistryOptions {
@@ -137,8 +143,8 @@ fn a_download_that_breaks_or_stalls_goes_on_where_it_stopped() {
     assert_eq!((asked.len(), asked[0].as_deref()), (7, None));
     assert!(asked[1..].iter().all(Option::is_some), "{asked:?}");
     let stall = faulty(1, |reply| Reply { stall: Some(50_000), ..reply });
-    pull(&stall, options(&stall)).unwrap().unwrap();
-    assert_eq!(ranges(&stall).len(), 2);
+    pull(&stall, impatient(&stall)).unwrap().unwrap();
+    assert!(ranges(&stall).len() >= 2);
 }
 
 #[test]
@@ -176,7 +182,7 @@ fn a_registry_that_sends_nothing_any_more_is_given_up_and_not_called_a_liar() {
         [Reply { stall: Some(0), ..Reply::new(200, b"x") }, Reply { cut: Some(0), ..Reply::new(200, b"x") }]
     {
         let server = faulty(usize::MAX, move |_| fault.clone());
-        let error = pull(&server, options(&server)).unwrap().unwrap_err();
+        let error = pull(&server, impatient(&server)).unwrap().unwrap_err();
         assert!(matches!(error, LayerError::Content { .. }), "{error}");
         assert!(error.to_string().contains(&server.address.to_string()), "{error}");
         assert_eq!(ranges(&server).len(), 4);
@@ -371,4 +377,28 @@ fn a_registry_over_tls_sends_to_servers_over_tls_and_outside_of_the_local_networ
 fn docker_hub_is_asked_where_it_is() {
     let hub = Place::of(&"debian".parse().unwrap(), &RegistryOptions::default());
     assert_eq!((hub.name().as_str(), hub.repository()), ("registry-1.docker.io:443", "library/debian"));
+}
+
+#[test]
+fn a_real_registry_is_asked_for_real_images() {
+    let registry = RealRegistry::start();
+    let base = TarBuilder::default().file("etc/passwd", b"a:x:1:2:::").finish();
+    let image = image().layer(
+        "application/vnd.oci.image.layer.v1.tar+zstd",
+        zstd::encode_all(&base[..], 1).unwrap(),
+        &base,
+    );
+    registry.push(&image, "team/app", "v1");
+    let insecure = [registry.address.clone()].into();
+    let registries =
+        Registries::new(RegistryOptions { insecure, patience: QUICK, ..Default::default() }).unwrap();
+    let of = |rest: &str| format!("{}/team/{rest}", registry.address).parse().unwrap();
+    let (found, repository) = registries.image(&of("app:v1")).unwrap();
+    assert_eq!(found.digest, Some(image.digest()));
+    assert_eq!(found.examine(&repository, BOTH).unwrap().len(), 2);
+    assert_eq!(registries.image(&of(&format!("app@{}", image.digest()))).unwrap().0, found);
+    for missing in ["app:v2", "other:v1", &format!("app@{}", Digest::of(b"other"))] {
+        let error = registries.image(&of(missing)).err().unwrap();
+        assert!(matches!(error, RegistryError::NotFound { .. }), "{error}");
+    }
 }
