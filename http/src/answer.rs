@@ -20,8 +20,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// All headers.
     pub headers: HeaderMap,
-    /// The address of the server.
-    pub peer: IpAddr,
+    /// The address of the server; unknown if a proxy was between.
+    pub peer: Option<IpAddr>,
     host: String,
     body: Incoming,
     /// Driven next to whoever reads, and dropped with the answer: no task outlives it. Nothing when it has ended.
@@ -36,7 +36,7 @@ impl Answer {
         request: Request<Full<Bytes>>,
         io: IO,
         host: String,
-        peer: IpAddr,
+        peer: Option<IpAddr>,
     ) -> Result<Self, HttpError>
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -34,6 +34,16 @@ pub enum HttpError {
         /// Host and port.
         host: String,
     },
+    /// A proxy does not connect.
+    #[error("proxy {proxy} does not connect to {host}{}", status.map(|it| format!(": HTTP status {it}")).unwrap_or_default())]
+    Proxy {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// Host and port of the server.
+        host: String,
+        /// What the proxy answered, if it was HTTP.
+        status: Option<u16>,
+    },
     /// The answer is not HTTP, or stops in the middle.
     #[error("{host} sent a broken answer: {source}")]
     Http {

@@ -6,6 +6,7 @@
 mod answer;
 mod authorities;
 mod error;
+mod proxy;
 mod retry_after;
 mod target;
 
@@ -21,8 +22,9 @@ use http_body_util::Full;
 pub use hyper::{Method, StatusCode, body::Bytes, header};
 use hyper::{
     Request,
-    header::{HOST, HeaderMap, HeaderValue, USER_AGENT},
+    header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT},
 };
+pub use proxy::{Proxies, ProxyError};
 pub use retry_after::retry_after;
 use rustls::{ClientConfig, pki_types::ServerName};
 pub use target::Target;
@@ -34,6 +36,7 @@ use tokio_rustls::TlsConnector;
 pub struct Client {
     /// Made when a server is first asked over TLS: plain ones need none.
     tls: OnceLock<Arc<ClientConfig>>,
+    proxies: Proxies,
 }
 
 /// Which addresses a server may have.
@@ -41,11 +44,18 @@ pub struct Client {
 pub enum Addresses {
     /// Any.
     Any,
-    /// Only such as anybody on the Internet can reach: for names that a stranger gave.
+    /// Only such as anybody on the Internet can reach: for names that a stranger gave. Through a proxy, which resolves
+    /// names itself, this is known only of servers that are named by their address.
     Public,
 }
 
 impl Client {
+    /// A client that asks through proxies.
+    #[must_use]
+    pub fn through(proxies: Proxies) -> Self {
+        Self { tls: OnceLock::new(), proxies }
+    }
+
     /// Sends one request, and waits for the head of the answer, whatever its status is. `Host` and `User-Agent` are added.
     ///
     /// Sets no limit of time: [`tokio::time::timeout`] does, and dropping the answer ends the connection.
@@ -71,10 +81,29 @@ impl Client {
         request.headers_mut().insert(HOST, host);
 
         let broken = |source| HttpError::Connection { host: target.name(), source: Arc::new(source) };
-        let tcp = dial(target, addresses).await?;
-        let peer = tcp.peer_addr().map_err(broken)?.ip();
+        let proxy = self.proxies.to(target);
+        let (mut tcp, peer) = match proxy {
+            Some(proxy) => {
+                check_literal(target, addresses)?;
+                (dial(&proxy.target, Addresses::Any).await?, None)
+            }
+            None => {
+                let tcp = dial(target, addresses).await?;
+                let peer = tcp.peer_addr().map_err(broken)?.ip();
+                (tcp, Some(peer))
+            }
+        };
         if !target.is_tls() {
+            if let Some(proxy) = proxy {
+                *request.uri_mut() = target.to_string().parse().map_err(|_| refused())?;
+                if let Some(value) = &proxy.authorization {
+                    request.headers_mut().insert(PROXY_AUTHORIZATION, value.clone());
+                }
+            }
             return Answer::to(request, tcp, target.name(), peer).await;
+        }
+        if let Some(proxy) = proxy {
+            proxy.connect(&mut tcp, target).await?;
         }
         let name = ServerName::try_from(target.host().to_owned()).map_err(|_| refused())?;
         let tls = TlsConnector::from(self.tls()?).connect(name, tcp).await.map_err(broken)?;
@@ -103,6 +132,16 @@ async fn dial(target: &Target, addresses: Addresses) -> Result<TcpStream, HttpEr
         return Err(HttpError::LocalAddress { host: target.name() });
     }
     TcpStream::connect(allowed.as_slice()).await.map_err(broken)
+}
+
+/// What is known of a server that a proxy connects to.
+fn check_literal(target: &Target, addresses: Addresses) -> Result<(), HttpError> {
+    let local = target.host().parse().is_ok_and(|address| !is_public(address))
+        || target.host().eq_ignore_ascii_case("localhost");
+    match addresses {
+        Addresses::Public if local => Err(HttpError::LocalAddress { host: target.name() }),
+        Addresses::Public | Addresses::Any => Ok(()),
+    }
 }
 
 /// Can anybody on the Internet reach it? (IANA's special-purpose address registries.)

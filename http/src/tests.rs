@@ -28,8 +28,10 @@ fn world() -> World {
     let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
-    let certificate =
-        CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let certificate = CertificateParams::new(["127.0.0.1".to_owned(), "registry.example".to_owned()])
+        .unwrap()
+        .signed_by(&key, &issuer)
+        .unwrap();
     let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -53,7 +55,8 @@ async fn ask(world: &World, host: &str, file: &Path) -> Result<Vec<u8>, HttpErro
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlist").await?;
         stream.shutdown().await
     });
-    let client = Client { tls: OnceLock::from(client_config_of(vec![file.to_owned()])?) };
+    let client =
+        Client { tls: OnceLock::from(client_config_of(vec![file.to_owned()])?), ..Client::default() };
     let target = url.parse()?;
     let asked = async {
         let sent = client.send(Method::GET, &target, HeaderMap::new(), Bytes::new(), Addresses::Any).await;
@@ -181,4 +184,98 @@ async fn a_body_is_read_up_to_its_limit_and_believed_only_if_it_is_whole() {
 async fn an_address_of_the_local_network_is_not_even_called_where_it_is_not_allowed() {
     let answer = served(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Addresses::Public).await;
     assert!(matches!(answer, Err(HttpError::LocalAddress { .. })));
+}
+
+/// A proxy that connects to `inner` whatever it is asked for, or answers with `refusal`; and the head that it got.
+async fn proxy(
+    inner: std::net::SocketAddr,
+    refusal: Option<&'static [u8]>,
+) -> (String, tokio::task::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let task = tokio::spawn(async move {
+        let mut stream = listener.accept().await.unwrap().0;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        match refusal {
+            Some(answer) => stream.write_all(answer).await.unwrap(),
+            None => {
+                stream.write_all(b"HTTP/1.1 200 Connected\r\nX: y\r\n\r\n").await.unwrap();
+                let mut server = TcpStream::connect(inner).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut server).await;
+            }
+        }
+        String::from_utf8(head).unwrap()
+    });
+    (address, task)
+}
+
+#[tokio::test]
+async fn a_server_behind_a_proxy_is_known_by_its_own_certificate() {
+    let (world, dir) = (world(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("authorities.crt");
+    fs::write(&file, &world.authority_pem).unwrap();
+    for (host, known) in [("registry.example", true), ("other.example", false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, proxied) = proxy(listener.local_addr().unwrap(), None).await;
+        let acceptor = TlsAcceptor::from(Arc::new(world.server.clone()));
+        let serving = tokio::spawn(async move {
+            let mut stream = acceptor.accept(listener.accept().await?.0).await?;
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await?);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlist").await?;
+            stream.shutdown().await?;
+            io::Result::Ok(String::from_utf8(head).unwrap())
+        });
+        let proxies = Proxies::of(None, Some(&format!("http://u:secret@{address}")), None).unwrap();
+        let tls = OnceLock::from(client_config_of(vec![file.clone()]).unwrap());
+        let client = Client { tls, proxies };
+        let target = format!("https://{host}/list").parse().unwrap();
+        let sent = client.send(Method::GET, &target, HeaderMap::new(), Bytes::new(), Addresses::Public).await;
+        assert_eq!(sent.is_ok(), known, "{host}");
+        if let Ok(mut answer) = sent {
+            assert_eq!((answer.read(10).await.unwrap(), answer.peer), (b"list".to_vec(), None));
+            drop(answer);
+            // What is for the proxy does not reach the server.
+            assert!(!serving.await.unwrap().unwrap().contains("uthorization"));
+            let head = proxied.await.unwrap();
+            assert!(head.starts_with("CONNECT registry.example:443 HTTP/1.1\r\n"), "{head}");
+            assert!(head.contains("Proxy-Authorization: Basic dTpzZWNyZXQ="), "{head}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_plain_server_is_asked_through_a_proxy_by_its_whole_url() {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    let (address, proxied) = proxy(([127, 0, 0, 1], 1).into(), Some(answer)).await;
+    let client = Client::through(Proxies::of(Some(&address), None, None).unwrap());
+    let target = "http://registry.example:5000/v2/?a=b".parse().unwrap();
+    let sent = client.send(Method::GET, &target, HeaderMap::new(), Bytes::new(), Addresses::Any).await;
+    assert_eq!(sent.unwrap().read(10).await.unwrap(), b"hi");
+    let head = proxied.await.unwrap();
+    assert!(head.starts_with("GET http://registry.example:5000/v2/?a=b HTTP/1.1\r\n"), "{head}");
+    assert!(head.to_ascii_lowercase().contains("host: registry.example:5000"), "{head}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_named_and_leads_to_no_local_address() {
+    for (answer, expected) in
+        [(&b"HTTP/1.1 407 Sign in\r\n\r\n"[..], Some(407)), (b"SSH-2.0-x\r\n\r\n", None)]
+    {
+        let (address, _proxied) = proxy(([127, 0, 0, 1], 1).into(), Some(answer)).await;
+        let client = Client::through(Proxies::of(None, Some(&address), None).unwrap());
+        let send = async |url: &str| {
+            let target = url.parse().unwrap();
+            client.send(Method::GET, &target, HeaderMap::new(), Bytes::new(), Addresses::Public).await.err()
+        };
+        let error = send("https://10.0.0.1/").await.unwrap();
+        assert!(matches!(error, HttpError::LocalAddress { .. }), "{error}");
+        let error = send("https://registry.example/").await.unwrap();
+        assert!(matches!(error, HttpError::Proxy { status, .. } if status == expected), "{error}");
+    }
 }

@@ -26,6 +26,7 @@ use crate::{
     reference::Reference,
     source::{Image, Source, SourceError},
 };
+pub use contrast_http::{Proxies, ProxyError};
 pub use credentials::{Credential, CredentialError, Credentials};
 use download::Download;
 pub use error::RegistryError;
@@ -45,6 +46,8 @@ pub struct RegistryOptions {
     pub insecure: BTreeSet<String>,
     /// Who to say that we are.
     pub credentials: Credentials,
+    /// Proxies on the way.
+    pub proxies: Proxies,
     /// How long to wait.
     pub patience: RegistryPatience,
 }

@@ -54,8 +54,8 @@ impl From<HttpError> for FetchError {
             HttpError::NoAuthorities(NoAuthorities { looked_at }) => Self::NoAuthorities { looked_at },
             HttpError::Http { host, source } => Self::Http { host, source },
             HttpError::TooLong { host, limit } => Self::TooLong { host, limit },
-            // Not met: any address is allowed.
-            HttpError::LocalAddress { host } => Self::Url { url: host },
+            // Not met: any address is allowed, and no proxy is between.
+            HttpError::LocalAddress { host } | HttpError::Proxy { host, .. } => Self::Url { url: host },
             HttpError::Url { url } => Self::Url { url },
         }
     }

@@ -115,6 +115,7 @@ impl RegistryError {
     /// Could the same request succeed a little later?
     pub(super) fn is_passing(&self) -> bool {
         match self {
+            Self::Http(HttpError::Proxy { status, .. }) => status.is_none_or(|status| status >= 500),
             Self::Http(error) => matches!(error, HttpError::Connection { .. } | HttpError::Http { .. }),
             Self::Stalled { .. } => true,
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),

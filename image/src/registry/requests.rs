@@ -104,7 +104,11 @@ impl Place {
 
 impl Requests {
     pub(super) fn new(options: RegistryOptions) -> Self {
-        Self { client: Client::default(), options: options.into(), authorizations: Mutex::default() }
+        Self {
+            client: Client::through(options.proxies.clone()),
+            options: options.into(),
+            authorizations: Mutex::default(),
+        }
     }
 
     /// A small part and its media type, in as many attempts as patience allows.
@@ -182,7 +186,7 @@ impl Requests {
             let addresses = if at_registry { Addresses::Any } else { place.addresses() };
             let answer = self.send_once(Method::GET, &target, headers, Bytes::new(), addresses).await?;
             if at_registry {
-                place.seen_at(answer.peer);
+                answer.peer.into_iter().for_each(|peer| place.seen_at(peer));
             }
             match answer.status {
                 StatusCode::OK | StatusCode::PARTIAL_CONTENT => return Ok(answer),
