@@ -28,8 +28,8 @@ pub use layout::{Layout, LayoutError};
 pub use manifest::{Document, Index, MAX_MANIFEST, Manifest, ManifestError};
 pub use reference::{Reference, ReferenceError};
 pub use registry::{
-    Credential, CredentialError, Credentials, Proxies, ProxyError, Registries, RegistryError,
-    RegistryOptions, RegistryPatience, Repository,
+    Credential, CredentialError, Credentials, MirrorError, Mirrors, Proxies, ProxyError, Registries,
+    RegistryError, RegistryOptions, RegistryPatience, Repository,
 };
 pub use source::{Image, ImageError, Layer, Source, SourceError};
 pub use tar::TarError;

@@ -8,6 +8,7 @@ mod challenge;
 mod credentials;
 mod download;
 mod error;
+mod mirrors;
 mod requests;
 
 use std::{
@@ -30,6 +31,7 @@ pub use contrast_http::{Proxies, ProxyError};
 pub use credentials::{Credential, CredentialError, Credentials};
 use download::Download;
 pub use error::RegistryError;
+pub use mirrors::{MirrorError, Mirrors};
 use requests::{Kind, Place, Requests};
 
 /// Asks registries.
@@ -46,6 +48,8 @@ pub struct RegistryOptions {
     pub insecure: BTreeSet<String>,
     /// Who to say that we are.
     pub credentials: Credentials,
+    /// Where to ask instead.
+    pub mirrors: Mirrors,
     /// Proxies on the way.
     pub proxies: Proxies,
     /// How long to wait.
@@ -102,20 +106,8 @@ impl Registries {
     /// # Errors
     /// If it cannot be had, or is damaged, or cannot run in a confidential pod.
     pub fn image(&self, reference: &Reference) -> Result<(Image, Repository<'_>), RegistryError> {
-        let place = Arc::new(Place::of(reference, &self.requests.options));
-        let wanted = match (reference.digest(), reference.tag()) {
-            (Some(digest), _) => digest.to_string(),
-            (None, tag) => tag.unwrap_or_default().to_owned(),
-        };
-        let (bytes, media_type) = self.whole(&place, Kind::Manifest, wanted, MAX_MANIFEST)?;
+        let (place, bytes, media_type) = self.find(reference)?;
         let digest = Digest::of(&bytes);
-        if let Some(expected) = reference.digest().filter(|expected| *expected != digest) {
-            return Err(RegistryError::OtherDigest {
-                reference: Box::new(reference.clone()),
-                expected,
-                found: digest,
-            });
-        }
         let root = Descriptor {
             media_type,
             digest,
@@ -129,6 +121,40 @@ impl Registries {
             source: Box::new(source),
         })?;
         Ok((image, repository))
+    }
+
+    /// What the reference leads to, from the first place that has it, whatever is wrong with those before.
+    fn find(&self, reference: &Reference) -> Result<(Arc<Place>, Vec<u8>, String), RegistryError> {
+        let blocked = || RegistryError::Blocked { reference: Box::new(reference.clone()) };
+        let places = Place::of(reference, &self.requests.options).ok_or_else(blocked)?;
+        let mut last = Err(blocked());
+        for place in places {
+            let place = Arc::new(place);
+            match self.find_at(&place, reference) {
+                Ok((bytes, media_type)) => return Ok((place, bytes, media_type)),
+                Err(error) => {
+                    tracing::debug!(%error, %reference, "not found there");
+                    last = Err(error);
+                }
+            }
+        }
+        last
+    }
+
+    fn find_at(&self, place: &Arc<Place>, reference: &Reference) -> Result<(Vec<u8>, String), RegistryError> {
+        let wanted = match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => digest.to_string(),
+            (None, tag) => tag.unwrap_or_default().to_owned(),
+        };
+        let (bytes, media_type) = self.whole(place, Kind::Manifest, wanted, MAX_MANIFEST)?;
+        let found = Digest::of(&bytes);
+        match reference.digest().filter(|expected| *expected != found) {
+            Some(expected) => {
+                let reference = Box::new(reference.clone());
+                Err(RegistryError::OtherDigest { reference, expected, found })
+            }
+            None => Ok((bytes, media_type)),
+        }
     }
 
     /// A small part, and its media type.

@@ -86,6 +86,12 @@ pub enum RegistryError {
         /// Host and port.
         host: String,
     },
+    /// The machine's settings forbid to ask it.
+    #[error("{reference} is at a registry that your registries.conf blocks")]
+    Blocked {
+        /// What was asked for.
+        reference: Box<Reference>,
+    },
     /// It lies about what a digest stands for.
     #[error(
         "{reference} has the digest {found} instead of {expected}: the registry, or somebody on the way, changed it"

@@ -10,7 +10,7 @@ use std::{
 use contrast_http::{Addresses, Answer, Bytes, Client, Method, StatusCode, Target, header};
 use header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
 
-use super::{Credential, RegistryError, RegistryOptions};
+use super::{Credential, RegistryError, RegistryOptions, mirrors::Location};
 use crate::{digest::shortened, reference::Reference};
 
 /// Sends requests.
@@ -46,13 +46,19 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vn
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
 impl Place {
-    pub(super) fn of(reference: &Reference, options: &RegistryOptions) -> Self {
-        let registry = reference.registry();
+    /// The places to ask for an image, in their order; nothing if its registry is blocked.
+    pub(super) fn of(reference: &Reference, options: &RegistryOptions) -> Option<Vec<Self>> {
+        let places = options.mirrors.locations(reference)?.into_iter();
+        Some(places.map(|location| Self::at(location, options)).collect())
+    }
+
+    fn at(Location { name, insecure }: Location, options: &RegistryOptions) -> Self {
+        let (registry, repository) = name.split_once('/').unwrap_or((&name, ""));
         let host = if registry == "docker.io" { DOCKER_HUB } else { registry };
-        let insecure = options.insecure.contains(registry);
+        let insecure = insecure || options.insecure.contains(registry);
         Self {
             registry: registry.to_owned(),
-            repository: reference.repository().to_owned(),
+            repository: repository.to_owned(),
             origin: format!("{}://{host}", if insecure { "http" } else { "https" }),
             insecure,
             peer: OnceLock::new(),

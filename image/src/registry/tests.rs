@@ -355,9 +355,48 @@ fn redirects_are_not_followed_for_manifests_or_in_circles() {
     assert!(ranges(&circle).len() < 10);
 }
 
+fn place(reference: &str) -> Place {
+    Place::of(&reference.parse().unwrap(), &RegistryOptions::default()).unwrap().remove(0)
+}
+
+#[test]
+fn mirrors_are_asked_in_their_order_until_one_has_the_image() {
+    let image = image();
+    let empty = Server::start(|_| Reply::new(404, b""));
+    // A mirror cannot put something else in the place of what is pinned.
+    let liar = Server::start(|_| Reply::new(200, b"{}"));
+    let served = image.clone();
+    let full = Server::start(move |asked| {
+        let path = asked.path.replace("/v2/hub/team/app/", "/v2/team/app/");
+        content(&served, &Asked { path, ..asked.clone() })
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registries.conf");
+    let mirror = |server: &Server| {
+        format!("[[registry.mirror]]\nlocation=\"{}/hub\"\ninsecure=true\n", server.address)
+    };
+    let text = format!(
+        "[[registry]]\nlocation=\"registry.example\"\n{}{}{}[[registry]]\nlocation=\"no.example\"\nblocked=true\n",
+        mirror(&empty),
+        mirror(&liar),
+        mirror(&full)
+    );
+    fs::write(&path, text).unwrap();
+    let mirrors = Mirrors::of_file(&path).unwrap();
+    let registries =
+        Registries::new(RegistryOptions { mirrors, patience: QUICK, ..Default::default() }).unwrap();
+    let reference = format!("registry.example/team/app@{}", image.digest()).parse().unwrap();
+    let (found, repository) = registries.image(&reference).unwrap();
+    assert_eq!(found.digest, Some(image.digest()));
+    found.layers[0].examine(&repository, BOTH).unwrap();
+    assert_eq!((empty.asked().len(), liar.asked().len(), full.asked().len()), (1, 1, 3));
+    let error = registries.image(&"no.example/app".parse().unwrap()).err().unwrap();
+    assert!(matches!(error, RegistryError::Blocked { .. }), "{error}");
+}
+
 #[test]
 fn a_registry_over_tls_sends_to_servers_over_tls_and_outside_of_the_local_network_only() {
-    let secure = Place::of(&"registry.example/app".parse().unwrap(), &RegistryOptions::default());
+    let secure = place("registry.example/app");
     assert!(secure.allows(&"https://cdn.example/x".parse().unwrap()).is_ok());
     let error = secure.allows(&"http://cdn.example/x?signature=secret".parse().unwrap()).unwrap_err();
     assert!(
@@ -368,14 +407,14 @@ fn a_registry_over_tls_sends_to_servers_over_tls_and_outside_of_the_local_networ
     assert_eq!(secure.addresses(), contrast_http::Addresses::Public);
     secure.seen_at("8.8.8.8".parse().unwrap());
     assert_eq!(secure.addresses(), contrast_http::Addresses::Public);
-    let local = Place::of(&"registry.example/app".parse().unwrap(), &RegistryOptions::default());
+    let local = place("registry.example/app");
     local.seen_at("10.0.0.1".parse().unwrap());
     assert_eq!(local.addresses(), contrast_http::Addresses::Any);
 }
 
 #[test]
 fn docker_hub_is_asked_where_it_is() {
-    let hub = Place::of(&"debian".parse().unwrap(), &RegistryOptions::default());
+    let hub = place("debian");
     assert_eq!((hub.name().as_str(), hub.repository()), ("registry-1.docker.io:443", "library/debian"));
 }
 
