@@ -6,6 +6,7 @@
 mod answer;
 mod authorities;
 mod error;
+mod percent;
 mod proxy;
 mod retry_after;
 mod target;
@@ -24,6 +25,7 @@ use hyper::{
     Request,
     header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT},
 };
+pub use percent::percent_decoded;
 pub use proxy::{Proxies, ProxyError};
 pub use retry_after::retry_after;
 use rustls::{ClientConfig, pki_types::ServerName};

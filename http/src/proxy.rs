@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{HttpError, Target};
+use super::{HttpError, Target, percent::percent_decoded};
 
 /// Which server is asked through which proxy.
 #[derive(Clone, Default)]
@@ -102,7 +102,7 @@ impl Proxy {
             authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
         let authorization = match user {
             Some(user) => {
-                let pair = percent_decoded(user).ok_or_else(refused)?;
+                let pair = percent_decoded(user.as_bytes()).ok_or_else(refused)?;
                 let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair)))
                     .map_err(|_| refused())?;
                 value.set_sensitive(true);
@@ -192,23 +192,6 @@ impl Direct {
             },
         }
     }
-}
-
-/// Undoes percent encoding (RFC 3986, section 2.1).
-fn percent_decoded(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::new();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            byte => byte,
-        });
-    }
-    Some(decoded)
 }
 
 #[cfg(test)]
