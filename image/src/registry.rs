@@ -192,7 +192,7 @@ impl Drop for Registries {
 
 impl Repository<'_> {
     fn error(&self, digest: Digest, error: RegistryError) -> SourceError {
-        SourceError::Registry { digest, source: Arc::new(error) }
+        SourceError::Refused { digest, source: Arc::new(error) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where an image's parts come from, and the way from its digest to its layers.
 
 use std::{
+    error::Error,
     io::{self, Read},
     sync::Arc,
 };
@@ -10,7 +11,6 @@ use crate::{
     descriptor::Descriptor,
     digest::{Checked, Digest, Mismatch},
     manifest::{Document, MAX_MANIFEST, Manifest, ManifestError},
-    registry::RegistryError,
 };
 
 /// A place that has blobs by their digest. What it gives is checked by whoever reads it.
@@ -49,13 +49,13 @@ pub enum SourceError {
         /// What the operating system says.
         source: Arc<io::Error>,
     },
-    /// A registry does not give it.
+    /// It does not give it, for a reason of its own.
     #[error("cannot get {digest}: {source}")]
-    Registry {
+    Refused {
         /// What was asked for.
         digest: Digest,
-        /// What the registry says.
-        source: Arc<RegistryError>,
+        /// What the source says.
+        source: Arc<dyn Error + Send + Sync>,
     },
 }
 
