@@ -5,6 +5,7 @@
 //! to its target, so that the targets stay true without a fuzzer, too.
 
 mod certificate_table;
+mod image;
 #[cfg(any(feature = "engine", test))]
 mod sealed_record;
 
@@ -20,6 +21,7 @@ use contrast_attestation::{
     tdx::{self, Collateral, Quote, TrustRoot, measurement},
 };
 use contrast_manifest::{Audience, ManifestDocument};
+pub use image::{image_layer, image_manifest, image_reference};
 #[cfg(any(feature = "engine", test))]
 pub use sealed_record::sealed_record;
 
@@ -164,6 +166,8 @@ pub fn manifest(bytes: &[u8]) {
 mod tests {
     use std::{fs, path::Path};
 
+    use contrast_image::{Config, Document};
+
     use super::*;
 
     type Target = fn(&[u8]);
@@ -173,6 +177,9 @@ mod tests {
         ("certificate_table", certificate_table),
         ("collateral", collateral),
         ("firmware", firmware),
+        ("image_layer", image_layer),
+        ("image_manifest", image_manifest),
+        ("image_reference", image_reference),
         ("kernel", kernel),
         ("manifest", manifest),
         ("peer_certificate", peer_certificate),
@@ -233,6 +240,17 @@ mod tests {
         assert!(seeds("firmware").iter().any(|seed| Image::parse(seed).unwrap().sev().is_ok()));
         assert!(seeds("firmware").iter().any(|seed| Image::parse(seed).unwrap().tdvf().is_ok()));
         assert!(seeds("kernel").iter().all(|seed| measurement::rtmr1(seed, 0, 0).is_ok()));
+        let documents = seeds("image_manifest");
+        assert!(
+            documents
+                .iter()
+                .all(|seed| Document::parse(seed, None).is_ok() || Config::parse(seed, 1).is_ok())
+        );
+        assert!(
+            seeds("image_reference").iter().all(|seed| {
+                std::str::from_utf8(seed).unwrap().parse::<contrast_image::Reference>().is_ok()
+            })
+        );
         let manifests = seeds("manifest");
         let valid = manifests.iter().filter(|seed| ManifestDocument::parse(seed.as_slice()).is_ok());
         assert_eq!(valid.count(), 2);

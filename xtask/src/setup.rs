@@ -46,8 +46,11 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("umount", "mount"),
     program("unshare", "util-linux"), // mounts of which nothing is left
     program("sh", "dash"),
-    program("strace", "strace"), // records writes and syncs for the crash-state test
-    python_program("sev-snp-measure", "0.0.13"), // second opinion on launch digests
+    program("tar", "tar"),                         // a second writer of archives
+    program("veritysetup", "cryptsetup-bin"),      // second opinion on dm-verity root hashes
+    program("docker-registry", "docker-registry"), // where images are pulled from
+    program("strace", "strace"),                   // records writes and syncs for the crash-state test
+    python_program("sev-snp-measure", "0.0.13"),   // second opinion on launch digests
 ];
 
 const RUSTFMT: Need = cargo_command("fmt", "rustfmt");

@@ -213,41 +213,8 @@ fn issuer_chain(address: &Address, answer: &Answer) -> Result<Option<String>, Co
     // Versions of the service differ in the first part of the name.
     let value =
         answer.headers.get(name).or_else(|| answer.headers.get(format!("SGX-{name}"))).ok_or(CHAIN)?;
-    let chain = percent_decoded(value.as_bytes()).ok_or(CHAIN)?;
+    let chain =
+        contrast_http::percent_decoded(value.as_bytes()).and_then(|chain| String::from_utf8(chain).ok());
+    let chain = chain.ok_or(CHAIN)?;
     if chain.len() > MAX_ISSUER_CHAIN { Err(CHAIN) } else { Ok(Some(chain)) }
-}
-
-/// Undoes percent encoding (RFC 3986, section 2.1).
-fn percent_decoded(text: &[u8]) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        if *first != b'%' {
-            decoded.push(*first);
-            continue;
-        }
-        let (digits, after) = rest.split_first_chunk::<2>()?;
-        let mut byte = [0];
-        hex::decode_to_slice(digits, &mut byte).ok()?;
-        decoded.extend(byte);
-        rest = after;
-    }
-    String::from_utf8(decoded).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percent_encoding_is_undone_or_refused() {
-        assert_eq!(
-            percent_decoded(b"-----BEGIN%20CERTIFICATE-----%0AAB+/%3D").unwrap(),
-            "-----BEGIN CERTIFICATE-----\nAB+/="
-        );
-        for broken in [&b"%"[..], b"%4", b"%zz", b"%ff"] {
-            assert_eq!(percent_decoded(broken), None);
-        }
-    }
 }

@@ -11,7 +11,6 @@
 //! without one.
 
 mod address;
-mod authorities;
 mod bundle;
 mod cache;
 mod clock;

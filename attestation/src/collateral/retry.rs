@@ -1,6 +1,6 @@
 //! How long, and how often, a service is asked again.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// How much patience a fetcher has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,35 +61,10 @@ impl Patience {
     }
 }
 
-/// Reads a `Retry-After` header (RFC 9110, section 10.2.3): a number of seconds, or a date.
-pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
-    }
-    let date = http_date(value.trim())?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7, the one form that may still be sent).
-fn http_date(value: &str) -> Option<SystemTime> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut words = value.split_once(", ")?.1.split(' ');
-    let day: u8 = words.next()?.parse().ok()?;
-    let name = words.next()?;
-    let month = (1_u8..).zip(MONTHS).find(|(_, month)| *month == name)?.0;
-    let year: u16 = words.next()?.parse().ok()?;
-    let mut clock = words.next()?.split(':').map(|part| part.parse::<u8>().ok());
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    if words.next() != Some("GMT") || words.next().is_some() || clock.next().is_some() {
-        return None;
-    }
-    let date = x509_cert::der::DateTime::new(year, month, day, hour, minute, second.min(59)).ok()?;
-    UNIX_EPOCH.checked_add(date.unix_duration())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
 
     const START: SystemTime = UNIX_EPOCH;
@@ -118,18 +93,5 @@ mod tests {
         assert_eq!(patience.delay(4, Some(seconds(1)), START, START), Some(seconds(8)));
         assert_eq!(patience.delay(1, Some(seconds(121)), START, START), None);
         assert_eq!(patience.delay(u32::MAX, None, START, START), Some(seconds(30)));
-    }
-
-    #[test]
-    fn retry_after_is_a_number_of_seconds_or_a_date() {
-        let now = UNIX_EPOCH + seconds(784_111_777);
-        assert_eq!(retry_after("120", now), Some(seconds(120)));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:07 GMT", now), Some(seconds(30)));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
-        for nonsense in
-            ["", "soon", "-1", "Sun, 31 Feb 1994 08:00:00 GMT", "Sun, 06 Nov 1994 08:00 GMT", "1e9"]
-        {
-            assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
-        }
     }
 }

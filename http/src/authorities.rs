@@ -1,8 +1,8 @@
-//! The authorities whose word is taken for the names of the vendors' web servers.
+//! The authorities whose word is taken for the names of web servers.
 //!
-//! Appraisal never depends on them: everything fetched is signed under a root that this program pins. TLS to the
-//! vendors only keeps others from reading along and from answering in their place. So no list of authorities is
-//! built in: the machine's own is used.
+//! Nothing that is believed depends on them: collateral is signed under roots that the program pins, and images are
+//! known by digest. TLS only keeps others from reading along and from answering in a server's place. So no list of
+//! authorities is built in: the machine's own is used.
 
 use std::{env, fs, path::PathBuf, sync::Arc};
 
@@ -12,7 +12,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-use super::FetchError;
+use super::NoAuthorities;
 
 /// The environment variable that OpenSSL and others read, too.
 const VARIABLE: &str = "SSL_CERT_FILE";
@@ -21,7 +21,7 @@ const FILES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
 
 /// A client that trusts the machine's authorities. Reads files: call it when first needed.
-pub(super) fn client_config() -> Result<Arc<ClientConfig>, FetchError> {
+pub(crate) fn client_config() -> Result<Arc<ClientConfig>, NoAuthorities> {
     client_config_of(match env::var_os(VARIABLE) {
         Some(file) => vec![PathBuf::from(file)],
         None => FILES.map(PathBuf::from).to_vec(),
@@ -29,16 +29,16 @@ pub(super) fn client_config() -> Result<Arc<ClientConfig>, FetchError> {
 }
 
 /// A client that trusts the authorities in the first file there is.
-pub(super) fn client_config_of(files: Vec<PathBuf>) -> Result<Arc<ClientConfig>, FetchError> {
+pub(crate) fn client_config_of(files: Vec<PathBuf>) -> Result<Arc<ClientConfig>, NoAuthorities> {
     let mut roots = RootCertStore::empty();
     let pem = files.iter().find_map(|file| fs::read(file).ok()).unwrap_or_default();
     // Lists in use contain certificates that rustls does not read, so some may be left out.
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok));
     if roots.is_empty() {
-        return Err(FetchError::NoAuthorities { looked_at: files });
+        return Err(NoAuthorities { looked_at: files });
     }
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|_| FetchError::NoAuthorities { looked_at: Vec::new() })?;
+        .map_err(|_| NoAuthorities { looked_at: Vec::new() })?;
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }

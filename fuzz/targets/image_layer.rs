@@ -1,0 +1,4 @@
+//! Layers of images.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| contrast_fuzz::image_layer(bytes));
