@@ -271,8 +271,14 @@ impl Door {
 }
 
 async fn first_byte(tcp: &TcpStream) -> Result<(), HandshakeError> {
-    let readable = tokio::time::timeout(HELLO_TIMEOUT, tcp.readable()).await;
-    readable.map_err(|_| HandshakeError::TimedOut(HELLO_TIMEOUT))?.map_err(HandshakeError::Connection)
+    // Looked at, not waited for: a socket may be called readable without a byte.
+    let mut byte = [0];
+    let peeked = tokio::time::timeout(HELLO_TIMEOUT, tcp.peek(&mut byte)).await;
+    let peeked = peeked.map_err(|_| HandshakeError::TimedOut(HELLO_TIMEOUT))?;
+    match peeked.map_err(HandshakeError::Connection)? {
+        0 => Err(HandshakeError::Connection(io::ErrorKind::UnexpectedEof.into())),
+        _ => Ok(()),
+    }
 }
 
 fn owner_key(certificate: &PeerCertificate) -> Option<Caller> {
