@@ -20,7 +20,7 @@ pub const SILENT_CONNECTIONS: usize = 2048;
 /// How long a connection may be without a whole ClientHello, which is due at once.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most handshakes under way, of both APIs. Each costs at most some 100 KiB: a message of TLS may have 64 KiB.
-pub const HANDSHAKES: usize = 128;
+pub const HANDSHAKES: usize = 96;
 /// How long a connection that has not said anything stays at least: its client may have other things to do, too.
 pub const SILENT_RESPITE: Respite =
     Respite { before: Duration::from_millis(250), after: Duration::from_millis(250) };
@@ -33,7 +33,7 @@ pub const CONNECTION_RESPITE: Respite =
     Respite { before: Duration::from_millis(300), after: Duration::from_secs(2) };
 /// Most connections after their handshake, of both APIs. Each costs about 50 KiB, and twice that with requests that
 /// are only begun.
-pub const CONNECTIONS: usize = 160;
+pub const CONNECTIONS: usize = 128;
 /// Longest life of a connection on which nothing is being done; clients connect for a call or two.
 pub const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(300);
 /// Longest life of any connection.
@@ -79,7 +79,7 @@ pub const BODY_GRACE: Duration = Duration::from_secs(10);
 pub const BODY_RATE: u64 = 64 * 1024;
 
 /// Most answers with contents that are open at a time. Each costs at most four [`SLICE`]s, and what it has [`KEPT`].
-pub const ANSWERS: usize = 48;
+pub const ANSWERS: usize = 32;
 /// Most calls that wait to be answered with contents, or for a turn to read the history.
 pub const WAITING_ANSWERS: usize = 256;
 /// Longest wait for one of these.

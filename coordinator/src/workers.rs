@@ -14,9 +14,9 @@ use std::{
 
 use tokio::{runtime::Builder, sync::mpsc};
 
-/// Most threads that may block, for each that serves: as many as ask the hardware for reports at one time, and a few that
-/// read the history. Each costs memory of its own for what it once needed.
-const BLOCKING_THREADS: usize = 20;
+/// Most threads that may block, for each that serves: reading the history, and asking the hardware for reports. Each keeps
+/// memory of its own, so that many of them cost more than all connections.
+const BLOCKING_THREADS: usize = 6;
 
 /// Why a thread does not serve.
 #[derive(Debug, thiserror::Error)]
