@@ -84,7 +84,8 @@ pub const ANSWERS: usize = 32;
 pub const WAITING_ANSWERS: usize = 256;
 /// Longest wait for one of these.
 pub const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
-/// Turns to read the history at a time: each is one step of an answer, and ends before the answer is sent.
+/// Turns to read the history at a time: each is one step of an answer, or one way through the events to measure an answer or
+/// to look for a transition. It ends before anything is sent.
 pub const READERS: usize = 2;
 /// Bytes of a content that are in memory for an answer, and travel in one message.
 pub const SLICE: usize = 64 * 1024;
