@@ -65,6 +65,20 @@ impl Deployment {
         Self::in_directory(directory, reference_values.clone())
     }
 
+    /// A copy of a recorded deployment, whose `directory` has the layout of this one.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    #[must_use]
+    pub fn copy_of(directory: &Path) -> Self {
+        let temporary = tempfile::tempdir().expect("there is room for temporary files");
+        let tree = Tree::read(directory).expect("the recording can be read");
+        tree.write(temporary.path()).expect("the recording can be copied");
+        let mut deployment = Self::in_directory(temporary.path(), Value::Null);
+        deployment._temporary = Some(temporary);
+        deployment
+    }
+
     fn in_directory(directory: &Path, reference_values: Value) -> Self {
         Self {
             reference_values,

@@ -303,3 +303,24 @@ impl Drop for SmallDisk {
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
+
+#[test]
+fn a_deployment_of_an_earlier_layout_is_recovered_verified_and_goes_on() {
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/earlier-deployment");
+    let deployment = Deployment::copy_of(&recorded);
+    let coordinator = deployment.start();
+    deployment.contrast(&coordinator, "recover", &[]).success();
+    deployment.contrast(&coordinator, "verify", &[]).success();
+    deployment.pod(&coordinator, "web").finish();
+    let root = fs::read(recorded.join("workspace/coordinator-root-ca.pem")).unwrap();
+    assert_eq!(fs::read(deployment.workspace.join("verify/coordinator-root-ca.pem")).unwrap(), root);
+    touch_manifest(&deployment);
+    deployment.contrast(&coordinator, "set", &["--atomic"]).success();
+    assert!(coordinator.stop().0.success());
+
+    // What was appended to an old history is read back with it.
+    let coordinator = deployment.start();
+    deployment.contrast(&coordinator, "recover", &[]).success();
+    let history = deployment.contrast(&coordinator, "history", &[]).success().stdout;
+    assert_eq!(history.matches("manifest set").count(), 3, "{history}");
+}
