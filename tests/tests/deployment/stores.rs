@@ -274,6 +274,29 @@ fn a_full_disk_refuses_the_set_and_the_coordinator_still_serves() {
     assert!(after.manifests.starts_with(&accepted.manifests), "nothing acknowledged is lost");
 }
 
+#[test]
+fn a_first_manifest_that_a_full_disk_does_not_take_can_be_set_after_a_restart_with_more_room() {
+    let deployment = Deployment::new();
+    let Some(small) = SmallDisk::mount(&deployment.state_dir) else {
+        assert!(std::env::var_os("CI").is_none(), "mounting a small disk takes root with CAP_SYS_ADMIN");
+        eprintln!("skipped: mounting a small disk takes root with CAP_SYS_ADMIN");
+        return;
+    };
+    let coordinator = deployment.start();
+    small.fill();
+    let mut request = deployment.set_request();
+    // More than what is left of the last block of sled's file.
+    request.manifest.extend(vec![b' '; 900 * 1024]);
+    let mut client = contrast_tests::Client::connect(coordinator.user_api, Default::default());
+    let said = client.set(request).unwrap_err().to_string();
+    assert!(said.contains("full") || said.contains("space") || said.contains("estart"), "{said}");
+    assert!(coordinator.stop().0.success());
+    small.make_room();
+    let coordinator = deployment.start();
+    deployment.contrast(&coordinator, "set", &[]).success();
+    deployment.contrast(&coordinator, "verify", &[]).success();
+}
+
 /// A file system of a few MiB; unmounted when dropped.
 struct SmallDisk(PathBuf);
 
