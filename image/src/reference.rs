@@ -94,6 +94,10 @@ const DEFAULT_TAG: &str = "latest";
 /// Registry, repository (255 characters at most in the distribution specification), tag and digest.
 const MAX_LENGTH: usize = 1024;
 const MAX_REPOSITORY: usize = 255;
+/// Names of hosts and their parts (RFC 1035 section 2.3.4, without the dot of the root). Bounded, so
+/// that an accepted name written in full is an accepted name as well.
+const MAX_HOST: usize = 253;
+const MAX_LABEL: usize = 63;
 
 impl Reference {
     /// Host and port, as in the name: `docker.io` stands for Docker Hub.
@@ -236,14 +240,14 @@ fn is_registry(text: &str) -> bool {
         },
     };
     let label = |label: &str| {
-        !label.is_empty()
+        (1..=MAX_LABEL).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
     let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-    host.is_none_or(|host| host.split('.').all(label))
-        && port.is_none_or(|port| digits(port) && port.parse::<u16>().is_ok_and(|port| port != 0))
+    host.is_none_or(|host| host.len() <= MAX_HOST && host.split('.').all(label))
+        && port.is_none_or(|port| port.len() <= 5 && digits(port) && port.parse::<u16>().is_ok_and(|port| port != 0))
 }
 
 /// Letters and digits, and between them one `.`, one or two `_`, or any number of `-`.

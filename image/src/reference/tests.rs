@@ -40,9 +40,21 @@ fn a_digest_stands_for_itself_and_keeps_a_tag_that_is_written() {
 }
 
 #[test]
+fn the_longest_name_is_accepted_when_written_in_full() {
+    let host = format!("{}a", "a.".repeat(126));
+    let longest = format!("{host}:65535/{}@{DIGEST}", "b".repeat(255));
+    let longest = longest.replace('@', &format!(":{}@", "c".repeat(128)));
+    assert_eq!(read(&longest).to_string(), longest);
+    let untagged = format!("{host}:65535/{}", "b".repeat(255));
+    assert_eq!(read(&read(&untagged).to_string()).to_string(), format!("{untagged}:latest"));
+}
+
+#[test]
 fn each_fault_is_named() {
     use ReferenceError as E;
     let long = "a/".repeat(600);
+    let long_label = format!("{}.io/app", "a".repeat(64));
+    let long_host = format!("{}aa/app", "a.".repeat(126));
     type Expected = fn(&E) -> bool;
     let cases: &[(&str, Expected)] = &[
         ("", |e| matches!(e, E::Empty)),
@@ -53,6 +65,9 @@ fn each_fault_is_named() {
         ("ghcr.io:65536/app", |e| matches!(e, E::Registry { .. })),
         ("ghcr.io:+80/app", |e| matches!(e, E::Registry { .. })),
         ("user:word/app", |e| matches!(e, E::Registry { .. })),
+        ("ghcr.io:000080/app", |e| matches!(e, E::Registry { .. })),
+        (&long_label, |e| matches!(e, E::Registry { .. })),
+        (&long_host, |e| matches!(e, E::Registry { .. })),
         ("-a.b/app", |e| matches!(e, E::Registry { .. })),
         ("[::1/app", |e| matches!(e, E::Registry { .. })),
         ("[::g]:1/app", |e| matches!(e, E::Registry { .. })),
