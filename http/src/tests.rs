@@ -41,9 +41,9 @@ fn world() -> World {
     World { authority_pem, server }
 }
 
-/// Asks a server of `world` under `host`, trusting the authorities in `file`.
+/// Asks a server of `world` at an address of this machine, trusting the authorities in `file`.
 async fn ask(world: &World, host: &str, file: &Path) -> Result<Vec<u8>, HttpError> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind((host, 0)).await.unwrap();
     let url = format!("https://{host}:{}/list", listener.local_addr().unwrap().port());
     let acceptor = TlsAcceptor::from(Arc::new(world.server.clone()));
     let serving = tokio::spawn(async move {
@@ -75,7 +75,7 @@ async fn a_server_is_asked_only_if_an_authority_of_the_machine_knows_it_by_that_
     // Some files have more in them than certificates.
     fs::write(&file, format!("# Our own\n{}", world.authority_pem)).unwrap();
     assert_eq!(ask(&world, "127.0.0.1", &file).await.unwrap(), b"list");
-    let error = ask(&world, "localhost", &file).await.err().unwrap();
+    let error = ask(&world, "127.0.0.2", &file).await.err().unwrap();
     assert!(matches!(error, HttpError::Connection { .. }), "{error}");
     fs::write(&file, self::world().authority_pem).unwrap();
     let error = ask(&world, "127.0.0.1", &file).await.err().unwrap();
