@@ -110,7 +110,7 @@ impl UserCalls {
         request: http::Request<Incoming>,
     ) -> Result<http::Response<Body>, Refusal> {
         let (head, body) = request.into_parts();
-        let body = match Metered::new(body, Allowance::SMALL).collect().await {
+        let body = match Metered::new(body, Allowance::SMALL, Arc::clone(&info.visitor)).collect().await {
             Ok(body) => Full::new(body.to_bytes()),
             Err(status) => return Ok(status.into_http()),
         };
@@ -131,7 +131,8 @@ impl UserCalls {
         request: http::Request<Incoming>,
         allowance: Allowance,
     ) -> http::Response<Body> {
-        self.dispatch(info, request.map(|body| Body::new(Metered::new(body, allowance)))).await
+        let visitor = Arc::clone(&info.visitor);
+        self.dispatch(info, request.map(|body| Body::new(Metered::new(body, allowance, visitor)))).await
     }
 
     async fn dispatch(
