@@ -97,7 +97,7 @@ pub const PIECE: usize = 8 * 1024;
 /// How long a reader may take for one [`PIECE`], which makes a least rate.
 pub const PIECE_PATIENCE: Duration = Duration::from_secs(5);
 /// After that its connection counts as one for which nothing is done, so that others may have its place.
-pub const SLOW_READER: Duration = Duration::from_millis(300);
+pub const SLOW_READER: Duration = Duration::from_millis(100);
 
 /// Most connections to the ops API. Kubernetes and Prometheus need one each.
 pub const OPS_CONNECTIONS: usize = 32;
