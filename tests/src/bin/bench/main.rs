@@ -34,14 +34,19 @@ fn main() -> ExitCode {
     eprintln!("measuring; this takes a few minutes");
     let mut rows = Vec::new();
     for part in PARTS.iter().filter(|part| wanted.is_empty() || wanted.iter().any(|name| name == *part)) {
-        match *part {
-            "append" => rows.push(append::durable_append(directory.path())),
-            "replay" => rows.extend(replay::replays()),
-            "appraisal" => rows.extend(appraisal::appraisals()),
-            "attack" => rows.extend(attack::siege()),
-            "mesh" => rows.push(mesh::certificates()),
-            _ => rows.push(memory::idle()),
+        let measured = match *part {
+            "append" => vec![append::durable_append(directory.path())],
+            "replay" => replay::replays(),
+            "appraisal" => appraisal::appraisals(),
+            "attack" => attack::siege(),
+            "mesh" => vec![mesh::certificates()],
+            _ => vec![memory::idle()],
+        };
+        // A later part may fail, and this took long.
+        for row in &measured {
+            eprintln!("{part}: {}: {}, against {}", row.what, row.measured, row.against);
         }
+        rows.extend(measured);
     }
     table::print(&rows)
 }
