@@ -1,0 +1,76 @@
+//! The text of a policy: the rules, which are the same for every pod, and the data of this one.
+
+use std::fmt;
+
+use crate::{
+    Problem, Settings, Workload,
+    container,
+    problem::{Place, Trouble},
+};
+
+/// Most characters of a line that the agent reads.
+pub const MAX_LINE: usize = 65_536;
+/// Most bytes of a policy that the agent reads.
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Most lines of a policy that the agent reads.
+pub const MAX_LINES: usize = 200_000;
+
+/// The rules, in the order in which they are read.
+const RULES: [&str; 8] = [
+    include_str!("../rules/policy.rego"),
+    include_str!("../rules/sandbox.rego"),
+    include_str!("../rules/create.rego"),
+    include_str!("../rules/process.rego"),
+    include_str!("../rules/mounts.rego"),
+    include_str!("../rules/containers.rego"),
+    include_str!("../rules/files.rego"),
+    include_str!("../rules/network.rego"),
+];
+
+/// A policy: one module of Rego in the package `agent_policy`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Policy(String);
+
+impl Policy {
+    /// The policy of a pod. The same pod makes the same bytes.
+    ///
+    /// # Errors
+    /// Everything in the specification that a policy cannot stand for.
+    pub fn generate(workload: &Workload<'_>, settings: &Settings) -> Result<Self, Vec<Problem>> {
+        let pod = container::pod(workload, settings)?;
+        let place = Place::default();
+        let data = serde_json::to_string_pretty(&pod).map_err(|_| vec![place.problem(Trouble::NoCommand)])?;
+        let mut text = RULES.join("\n");
+        text.push_str("\n# The pod.\n\npod := ");
+        text.push_str(&data);
+        text.push('\n');
+        check(&text).map_err(|trouble| vec![place.problem(trouble)])?;
+        Ok(Self(text))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Long, so that it is not printed by accident.
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Policy({} bytes)", self.0.len())
+    }
+}
+
+fn check(text: &str) -> Result<(), Trouble> {
+    if let Some(length) = text.lines().map(|line| line.chars().count()).find(|length| *length > MAX_LINE) {
+        return Err(Trouble::TooLong { length, limit: MAX_LINE });
+    }
+    let lines = text.lines().count();
+    for (found, unit, limit) in [(text.len(), "bytes", MAX_BYTES), (lines, "lines", MAX_LINES)] {
+        if found > limit {
+            return Err(Trouble::PolicyTooLarge { found, unit, limit });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! What a policy is made from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contrast_image::Accounts;
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, PersistentVolumeClaim, PodSpec, Secret},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+
+use crate::naming::Naming;
+
+/// A pod, or the template of pods, and what it refers to.
+#[derive(Clone, Copy)]
+pub struct Workload<'a> {
+    /// How its pods are named.
+    pub naming: Naming<'a>,
+    /// The namespace, if the object names one; otherwise it is the first that the node says.
+    pub namespace: Option<&'a str>,
+    /// Labels and annotations of the pods.
+    pub metadata: &'a ObjectMeta,
+    /// The specification of the pods.
+    pub spec: &'a PodSpec,
+    /// Claims that a StatefulSet makes for each pod.
+    pub claim_templates: &'a [PersistentVolumeClaim],
+    /// What is in the images, by the text that the specification names them by.
+    pub images: &'a BTreeMap<String, Image>,
+    /// ConfigMaps of the same namespace by name, for variables.
+    pub config_maps: &'a BTreeMap<String, ConfigMap>,
+    /// Secrets of the same namespace by name, for variables.
+    pub secrets: &'a BTreeMap<String, Secret>,
+}
+
+/// What a policy needs to know of an image (OCI image specification, "Image Configuration").
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Image {
+    /// The name in full, with the digest.
+    pub name: String,
+    /// The digest of the image's manifest: `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+    /// `Entrypoint`.
+    pub entrypoint: Vec<String>,
+    /// `Cmd`.
+    pub cmd: Vec<String>,
+    /// `Env`, each `NAME=value`.
+    pub env: Vec<String>,
+    /// `User`.
+    pub user: String,
+    /// `WorkingDir`; may be empty.
+    pub working_dir: String,
+    /// `Volumes`.
+    pub volumes: BTreeSet<String>,
+    /// Users and groups, where [`crate::needs_users`] says that they count.
+    pub accounts: Option<Accounts>,
+}

@@ -1,0 +1,507 @@
+//! Policies of whole pods, asked by an honest node and by one that is not.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use contrast_policy::{Image, Naming, Policy, Problem, Settings, Workload};
+use serde_json::{Value, json};
+use support::{Agent, Answer};
+
+const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const SANDBOX: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const WEB: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+const AGAIN: &str = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
+
+fn spec() -> Value {
+    json!({
+        "enableServiceLinks": false,
+        "containers": [{
+            "name": "web",
+            "image": "example.com/web",
+            "command": ["/bin/web", "--name=$(NAME)", "--cost=$$5"],
+            "env": [{"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+            "livenessProbe": {"exec": {"command": ["/bin/check", "-q"]}},
+            "volumeMounts": [
+                {"name": "data", "mountPath": "/data"},
+                {"name": "memory", "mountPath": "/memory"},
+                {"name": "config", "mountPath": "/etc/web/"},
+            ],
+        }],
+        "volumes": [
+            {"name": "data", "emptyDir": {}},
+            {"name": "memory", "emptyDir": {"medium": "Memory"}},
+            {"name": "config", "configMap": {"name": "web"}},
+        ],
+    })
+}
+
+fn generate(spec: Value) -> Result<Policy, Vec<Problem>> {
+    let image = Image {
+        name: format!("example.com/web@{DIGEST}"),
+        digest: DIGEST.to_owned(),
+        env: vec!["PATH=/bin".to_owned(), "A=b=c".to_owned()],
+        ..Image::default()
+    };
+    let workload = Workload {
+        naming: Naming::Deployment("web"),
+        namespace: Some("shop"),
+        metadata: &Default::default(),
+        spec: &serde_json::from_value(spec).unwrap(),
+        claim_templates: &[],
+        images: &BTreeMap::from([("example.com/web".to_owned(), image)]),
+        config_maps: &BTreeMap::new(),
+        secrets: &BTreeMap::new(),
+    };
+    Policy::generate(&workload, &Settings::default())
+}
+
+fn agent() -> Agent {
+    Agent::load(generate(spec()).unwrap().text())
+}
+
+fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Value {
+    json!({"destination": destination, "source": source, "type_": kind, "options": options})
+}
+
+fn shared(id: &str, destination: &str, access: &str) -> Value {
+    let name = destination.rsplit('/').next().unwrap();
+    let source = format!("/run/kata-containers/shared/containers/{id}-0123456789abcdef-{name}");
+    mount(destination, "bind", &source, &["rbind", "rprivate", access])
+}
+
+fn storage(driver: &str) -> Value {
+    json!({
+        "driver": driver, "driver_options": [], "source": "", "fstype": "", "options": [], "mount_point": "",
+        "fs_group": null, "shared": false,
+    })
+}
+
+fn with(mut value: Value, more: Value) -> Value {
+    for (key, more) in more.as_object().unwrap() {
+        value[key] = more.clone();
+    }
+    value
+}
+
+fn sandbox_storage() -> Value {
+    let options = ["noexec", "nosuid", "nodev", "mode=1777", "size=67108864"];
+    let more = json!({
+        "source": "shm", "fstype": "tmpfs", "options": options, "mount_point": "/run/kata-containers/sandbox/shm",
+    });
+    with(storage("ephemeral"), more)
+}
+
+fn create_sandbox() -> Value {
+    json!({
+        "hostname": "web", "dns": [], "storages": [sandbox_storage()], "sandbox_pidns": false, "sandbox_id": SANDBOX,
+        "guest_hook_path": "", "kernel_modules": [],
+    })
+}
+
+/// What is the same in all requests for containers.
+fn create(id: &str, kind: &str, name: Option<&str>, source: &str, privileges: bool) -> Value {
+    let capabilities = [
+        "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
+        "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+    ]
+    .map(|name| format!("CAP_{name}"));
+    let mut annotations = json!({
+        "io.katacontainers.pkg.oci.bundle_path": "/run/containerd/x",
+        "io.katacontainers.pkg.oci.container_type": if name.is_some() { "pod_container" } else { "pod_sandbox" },
+        "io.kubernetes.cri.container-type": kind,
+        "io.kubernetes.cri.sandbox-id": SANDBOX,
+        "io.kubernetes.cri.sandbox-name": "web-5d4f8c7b9-x2k4z",
+        "io.kubernetes.cri.sandbox-namespace": "shop",
+        "io.kubernetes.cri.sandbox-uid": "01234567-89ab-cdef-0123-456789abcdef",
+    });
+    if let Some(name) = name {
+        annotations["io.kubernetes.cri.container-name"] = json!(name);
+        annotations["io.kubernetes.cri.image-name"] = json!(source);
+    }
+    let metadata = json!({"metadata": annotations}).to_string();
+    let root = format!("/run/kata-containers/{id}/rootfs");
+    let image = with(
+        storage("image_guest_pull"),
+        json!({
+            "fstype": "overlay", "source": source, "mount_point": root,
+            "driver_options": [format!("image_guest_pull={metadata}")],
+        }),
+    );
+    let list = |names: &str| names.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    json!({
+        "container_id": id, "exec_id": id, "string_user": null, "devices": [], "storages": [image],
+        "sandbox_pidns": false, "shared_mounts": [], "stdin_port": null, "stdout_port": null, "stderr_port": null,
+        "OCI": {
+            "Version": "1.1.0", "Hostname": "", "Hooks": null, "Solaris": null, "Windows": null,
+            "Annotations": annotations,
+            "Root": {"Path": root, "Readonly": name.is_none()},
+            "Process": {
+                "Terminal": false, "ConsoleSize": null, "Args": [], "Env": [], "Cwd": "/",
+                "User": {"UID": 0, "GID": 0, "AdditionalGids": [], "Username": ""},
+                "Capabilities": {
+                    "Bounding": capabilities, "Effective": capabilities, "Permitted": capabilities,
+                    "Inheritable": [], "Ambient": [],
+                },
+                "Rlimits": [], "NoNewPrivileges": !privileges, "ApparmorProfile": "", "OOMScoreAdj": 1000,
+                "SelinuxLabel": "",
+            },
+            "Mounts": [
+                mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
+                mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+                mount("/dev/pts", "devpts", "devpts",
+                    &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+                mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
+                mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
+                mount("/dev/shm", "bind", "/run/kata-containers/sandbox/shm", &["rbind"]),
+            ],
+            "Linux": {
+                "UIDMappings": [], "GIDMappings": [],
+                "Sysctl": {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"},
+                "Resources": {
+                    "Devices": [], "Memory": null, "CPU": {"Shares": 2}, "Pids": null, "BlockIO": null,
+                    "HugepageLimits": [], "Network": null,
+                },
+                "CgroupsPath": "/kubepods/besteffort/pod0/x",
+                "Namespaces": [
+                    {"Type": "ipc", "Path": ""}, {"Type": "uts", "Path": ""}, {"Type": "mount", "Path": ""},
+                ],
+                "Devices": [], "Seccomp": null, "RootfsPropagation": "", "MountLabel": "", "IntelRdt": null,
+                "MaskedPaths": list("/proc/acpi /proc/asound /proc/kcore /proc/keys /proc/latency_stats /proc/timer_list \
+                     /proc/timer_stats /proc/sched_debug /proc/scsi /sys/firmware /sys/devices/virtual/powercap"),
+                "ReadonlyPaths": list("/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger"),
+            },
+        },
+    })
+}
+
+fn create_pause() -> Value {
+    let mut request = create(SANDBOX, "sandbox", None, "pause", false);
+    request["OCI"]["Process"]["Args"] = json!(["/pause"]);
+    request["OCI"]["Process"]["User"] =
+        json!({"UID": 65535, "GID": 65535, "AdditionalGids": [65535], "Username": ""});
+    request["OCI"]["Process"]["Env"] =
+        json!(["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]);
+    request
+}
+
+fn create_web(id: &str) -> Value {
+    let mut request = create(id, "container", Some("web"), &format!("example.com/web@{DIGEST}"), true);
+    let process = &mut request["OCI"]["Process"];
+    process["Args"] = json!(["/bin/web", "--name=web-5d4f8c7b9-x2k4z", "--cost=$5"]);
+    process["Env"] = json!([
+        "PATH=/bin", "HOSTNAME=web-5d4f8c7b9-x2k4z", "A=b=c", "NAME=web-5d4f8c7b9-x2k4z",
+        "KUBERNETES_SERVICE_HOST=10.96.0.1", "KUBERNETES_SERVICE_PORT=443", "KUBERNETES_SERVICE_PORT_HTTPS=443",
+        "KUBERNETES_PORT=tcp://10.96.0.1:443", "KUBERNETES_PORT_443_TCP=tcp://10.96.0.1:443",
+        "KUBERNETES_PORT_443_TCP_PROTO=tcp", "KUBERNETES_PORT_443_TCP_PORT=443",
+        "KUBERNETES_PORT_443_TCP_ADDR=10.96.0.1",
+    ]);
+    let block = "/run/kata-containers/sandbox/storage/MDEvMDI=";
+    let rw = ["rbind", "rprivate", "rw"];
+    request["OCI"]["Mounts"].as_array_mut().unwrap().extend([
+        mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro", "nsdelegate"]),
+        shared(id, "/etc/hosts", "rw"),
+        shared(id, "/etc/hostname", "rw"),
+        shared(id, "/etc/resolv.conf", "rw"),
+        shared(id, "/dev/termination-log", "rw"),
+        shared(id, "/etc/web", "ro"),
+        mount("/data", "bind", block, &rw),
+        mount("/memory", "bind", "/run/kata-containers/sandbox/ephemeral/memory", &rw),
+    ]);
+    request["storages"].as_array_mut().unwrap().extend([
+        with(storage("blk"), json!({
+            "driver_options": ["create-filesystem=true", "encryption_key=ephemeral"], "source": "01/02",
+            "fstype": "ext4", "mount_point": block, "shared": true,
+        })),
+        with(storage("ephemeral"), json!({
+            "source": "tmpfs", "fstype": "tmpfs", "mount_point": "/run/kata-containers/sandbox/ephemeral/memory",
+        })),
+    ]);
+    request
+}
+
+/// An agent whose sandbox is there.
+fn begun() -> Agent {
+    let mut agent = agent();
+    assert_eq!(agent.ask("CreateSandboxRequest", &create_sandbox()), Answer::Allowed);
+    assert_eq!(agent.failed("create_checks", &create_pause()), [""; 0]);
+    assert_eq!(agent.ask("CreateContainerRequest", &create_pause()), Answer::Allowed);
+    agent
+}
+
+#[test]
+fn an_honest_node_starts_the_pod_and_a_container_again() {
+    let mut agent = begun();
+    assert_eq!(agent.failed("create_checks", &create_web(WEB)), [""; 0]);
+    assert_eq!(agent.ask("CreateContainerRequest", &create_web(WEB)), Answer::Allowed);
+    let of = |id: &str| json!({"container_id": id});
+    assert_eq!(agent.ask("StartContainerRequest", &of(WEB)), Answer::Allowed);
+    assert_eq!(agent.ask("CreateContainerRequest", &create_web(AGAIN)), Answer::Denied, "one at a time");
+    assert_eq!(agent.ask("RemoveContainerRequest", &of(WEB)), Answer::Allowed);
+    assert_eq!(agent.ask("RemoveContainerRequest", &of(WEB)), Answer::Denied);
+    assert_eq!(agent.ask("CreateContainerRequest", &create_web(AGAIN)), Answer::Allowed);
+}
+
+#[test]
+fn identifiers_do_not_reach_what_is_pinned() {
+    let mut agent = begun();
+    for id in ["pins", "../pins", "name", "", "/", "~0"] {
+        let request = json!({"container_id": id});
+        assert_eq!(agent.ask("RemoveContainerRequest", &request), Answer::Denied, "{id}");
+        assert_eq!(agent.ask("StartContainerRequest", &request), Answer::Denied, "{id}");
+    }
+    assert_eq!(agent.ask("CreateContainerRequest", &create_pause()), Answer::Denied, "a second sandbox");
+}
+
+#[test]
+fn each_departure_is_refused_by_the_check_that_is_named_after_it() {
+    let args = "/OCI/Process/Args";
+    let cases: Vec<(&str, &str, Value)> = vec![
+        ("command", args, json!(["/bin/web"])),
+        ("command", "/OCI/Process/Args/1", json!("--name=other")),
+        ("command", "/OCI/Process/Cwd", json!("/tmp")),
+        ("command", "/OCI/Process/Terminal", json!(true)),
+        ("environment", "/OCI/Process/Env/0", json!("PATH=/evil")),
+        ("environment", "/OCI/Process/Env/0", json!("PATH")),
+        ("environment", "/OCI/Process/Env/0", json!("LD_PRELOAD=/evil")),
+        ("environment", "/OCI/Process/Env/1", json!("HOSTNAME=other")),
+        ("environment", "/OCI/Process/Env/4", json!("A=b=c")),
+        ("environment", "/OCI/Process/Env/4", json!("KUBERNETES_SERVICE_HOST=evil.example")),
+        ("environment", "/OCI/Process/Env/4", json!("DB_SERVICE_HOST=10.96.0.1")),
+        ("environment", "/OCI/Process/Env", json!([])),
+        ("user", "/OCI/Process/User/UID", json!(1000)),
+        ("user", "/OCI/Process/User/GID", json!(1000)),
+        ("user", "/OCI/Process/User/AdditionalGids", json!([10])),
+        ("user", "/OCI/Process/User/Username", json!("root")),
+        ("user", "/string_user", json!({"uid": "0", "gid": "0", "additionalGids": []})),
+        ("rights", "/OCI/Process/NoNewPrivileges", json!(true)),
+        ("rights", "/OCI/Process/Capabilities/Effective/0", json!("CAP_SYS_ADMIN")),
+        ("rights", "/OCI/Process/Capabilities/Ambient", json!(["CAP_CHOWN"])),
+        ("rights", "/OCI/Process/Capabilities", Value::Null),
+        ("rights", "/OCI/Process/SelinuxLabel", json!("x")),
+        ("rights", "/OCI/Process/Rlimits", json!([{"Type": "RLIMIT_CORE", "Hard": 1, "Soft": 1}])),
+        ("root", "/OCI/Root/Readonly", json!(true)),
+        ("image", "/storages/0/source", json!("example.com/evil")),
+        ("image", "/storages/0/source", json!("pause")),
+        ("image", "/storages/0/mount_point", json!("/etc")),
+        ("image", "/storages/0/driver_options", json!([
+            "image_guest_pull={\"metadata\":{\"io.kubernetes.cri.container-type\":\"sandbox\"}}"
+        ])),
+        ("mounts", "/OCI/Mounts", json!([])),
+        ("mounts", "/OCI/Mounts/0/source", json!("/")),
+        ("mounts", "/OCI/Mounts/4/options", json!(["nosuid", "noexec", "nodev", "rw"])),
+        ("mounts", "/OCI/Mounts/5/source", json!("/tmp")),
+        ("mounts", "/OCI/Mounts/7/source", json!("/run/secrets")),
+        ("mounts", "/OCI/Mounts/7/destination", json!("/etc/passwd")),
+        ("mounts", "/OCI/Mounts/8/destination", json!("/etc/hosts")),
+        ("mounts", "/OCI/Mounts/11/options", json!(["rbind", "rprivate", "rw"])),
+        ("mounts", "/OCI/Mounts/12/source", json!("/run/kata-containers/sandbox/ephemeral/memory")),
+        ("storages", "/storages/1/driver_options", json!(["create-filesystem=true"])),
+        ("storages", "/storages/1/mount_point", json!("/etc")),
+        ("storages", "/storages/1/source", json!("/dev/vda")),
+        ("storages", "/storages/2/mount_point", json!("/etc")),
+        ("storages", "/storages/2/driver", json!("local")),
+        ("devices", "/OCI/Linux/Devices", json!([{"Path": "/dev/mem", "Type": "c", "Major": 1, "Minor": 1}])),
+        ("devices", "/devices", json!([{"container_path": "/dev/mem"}])),
+        ("namespaces", "/sandbox_pidns", json!(true)),
+        ("namespaces", "/OCI/Linux/Namespaces/0/Path", json!("/proc/1/ns/ipc")),
+        ("namespaces", "/OCI/Linux/Namespaces/0", json!({"Type": "pid", "Path": ""})),
+        ("namespaces", "/OCI/Linux/Namespaces", json!([])),
+        ("kernel", "/OCI/Linux/Sysctl", json!({"kernel.core_pattern": "|/evil"})),
+        ("kernel", "/OCI/Linux/MaskedPaths", json!([])),
+        ("kernel", "/OCI/Linux/ReadonlyPaths", json!([])),
+        ("kernel", "/OCI/Linux/CgroupsPath", json!("/../x")),
+        ("nothing else", "/OCI/Hooks", json!({"Prestart": [{"Path": "/evil"}]})),
+        ("nothing else", "/OCI/Linux/Seccomp", json!({"DefaultAction": "x"})),
+        ("nothing else", "/OCI/Linux/UIDMappings", json!([{"HostID": 0, "ContainerID": 0, "Size": 1}])),
+        ("nothing else", "/shared_mounts", json!([{"name": "x"}])),
+        ("nothing else", "/OCI/Process/ApparmorProfile", json!("unconfined")),
+        ("pod", "/OCI/Annotations/io.kubernetes.cri.sandbox-name", json!("web-5d4f8c7b9-other")),
+        ("pod", "/OCI/Annotations/io.kubernetes.cri.sandbox-namespace", json!("other")),
+        ("pod", "/OCI/Annotations/io.kubernetes.cri.sandbox-id", json!(AGAIN)),
+        ("name", "/OCI/Annotations/io.kubernetes.cri.container-name", json!("other")),
+        ("name", "/OCI/Annotations/io.katacontainers.pkg.oci.container_type", json!("pod_sandbox")),
+        ("name", "/OCI/Version", json!("9.9.9")),
+        ("name", "/OCI", Value::Null),
+        ("name", "/container_id", json!("../x")),
+        ("annotations", "/OCI/Annotations/io.kubernetes.cri.evil", json!("x")),
+        ("annotations", "/OCI/Annotations/io.katacontainers.config.hypervisor.kernel", json!("x")),
+    ];
+    for (check, path, value) in cases {
+        let mut agent = begun();
+        let mut request = create_web(WEB);
+        match request.pointer_mut(path) {
+            Some(place) => *place = value,
+            None => {
+                let (parent, key) = path.rsplit_once('/').unwrap();
+                request.pointer_mut(parent).unwrap()[key] = value;
+            }
+        }
+        assert_eq!(agent.ask("CreateContainerRequest", &request), Answer::Denied, "{path}");
+        let failed = agent.failed("create_checks", &request);
+        assert!(failed.iter().any(|name| name == check), "{path}: {failed:?}");
+    }
+}
+
+#[test]
+fn a_second_image_in_a_request_is_refused() {
+    let mut agent = begun();
+    let mut request = create_web(WEB);
+    let image = request["storages"][0].clone();
+    request["storages"].as_array_mut().unwrap().push(image);
+    assert_eq!(agent.failed("create_checks", &request), ["image"]);
+}
+
+#[test]
+fn commands_of_probes_run_as_their_container_and_nothing_else_does() {
+    let mut agent = begun();
+    let create = create_web(WEB);
+    assert_eq!(agent.ask("CreateContainerRequest", &create), Answer::Allowed);
+    let mut process = create["OCI"]["Process"].clone();
+    process["Args"] = json!(["/bin/check", "-q"]);
+    let request = json!({"container_id": WEB, "exec_id": "1", "string_user": null, "process": process});
+    assert_eq!(agent.ask("ExecProcessRequest", &request), Answer::Allowed);
+    for (path, value) in [
+        ("/process/Args", json!(["/bin/check -q"])),
+        ("/process/Args", json!(["/bin/check", "-q", "-v"])),
+        ("/process/Args", json!(["/bin/sh"])),
+        ("/process/User/UID", json!(1)),
+        ("/process/Cwd", json!("/tmp")),
+        ("/process/Env/0", json!("PATH=/evil")),
+        ("/process/Terminal", json!(true)),
+        ("/process/Capabilities/Ambient", json!(["CAP_SYS_ADMIN"])),
+        ("/process", Value::Null),
+        ("/container_id", json!(SANDBOX)),
+        ("/container_id", json!(AGAIN)),
+        ("/string_user", json!({"uid": "0", "gid": "0", "additionalGids": []})),
+    ] {
+        let mut request = request.clone();
+        *request.pointer_mut(path).unwrap() = value;
+        assert_eq!(agent.ask("ExecProcessRequest", &request), Answer::Denied, "{path}");
+    }
+}
+
+#[test]
+fn what_is_no_rule_of_the_pod_is_what_the_agent_asks_for_in_vain() {
+    let mut agent = begun();
+    for kind in [
+        "SetPolicyRequest", "PauseContainerRequest", "UpdateContainerRequest", "AddSwapRequest", "GetMetricsRequest",
+        "SetGuestDateTimeRequest", "ReadStreamRequest", "WriteStreamRequest", "CloseStdinRequest", "MemAgentMemcgConfig",
+        "UpdateEphemeralMountsRequest", "GetDiagnosticDataRequest", "ListRoutesRequest", "AllowRequestsFailingPolicy",
+    ] {
+        assert_eq!(agent.ask(kind, &json!({"container_id": SANDBOX})), Answer::Denied, "{kind}");
+    }
+    for kind in ["GuestDetailsRequest", "WaitProcessRequest", "SignalProcessRequest", "DestroySandboxRequest"] {
+        assert_eq!(agent.ask(kind, &json!({})), Answer::Allowed, "{kind}");
+    }
+}
+
+#[test]
+fn the_sandbox_is_as_a_node_makes_it() {
+    for (path, value) in [
+        ("/storages", json!([])),
+        ("/storages", json!([sandbox_storage(), sandbox_storage()])),
+        ("/storages/0/mount_point", json!("/etc")),
+        ("/guest_hook_path", json!("/hooks")),
+        ("/kernel_modules", json!([{"name": "evil", "parameters": []}])),
+        ("/sandbox_pidns", json!(true)),
+    ] {
+        let mut request = create_sandbox();
+        *request.pointer_mut(path).unwrap() = value;
+        assert_eq!(agent().ask("CreateSandboxRequest", &request), Answer::Denied, "{path}");
+    }
+}
+
+#[test]
+fn files_come_in_where_they_are_shared_and_nowhere_else() {
+    let mut agent = agent();
+    let base = format!("/run/kata-containers/shared/containers/{WEB}-0123456789abcdef-web");
+    let mut ask = |path: &str, kind: &str, target: Value| {
+        let request = json!({
+            "path": path, "file_type": kind, "symlink_target": target, "file_size": 0, "file_mode": 0, "dir_mode": 0,
+            "uid": 0, "gid": 0, "offset": 0,
+        });
+        agent.ask("CopyFileRequest", &request)
+    };
+    for (path, kind, target) in [
+        (base.clone(), "Regular", Value::Null),
+        (format!("{base}/..data/key"), "Regular", Value::Null),
+        (format!("{base}/..2026"), "Directory", Value::Null),
+        (format!("{base}/..data"), "Symlink", json!("..2026")),
+    ] {
+        assert_eq!(ask(&path, kind, target), Answer::Allowed, "{path}");
+    }
+    for (path, kind, target) in [
+        ("/etc/passwd".to_owned(), "Regular", Value::Null),
+        (format!("{base}/../../x"), "Regular", Value::Null),
+        (format!("/x{base}"), "Regular", Value::Null),
+        (format!("/etc\n{base}"), "Regular", Value::Null),
+        (base.clone(), "Symlink", json!("x")),
+        (format!("{base}/x"), "Symlink", json!("/etc")),
+        (format!("{base}/x"), "Symlink", json!("a/../../x")),
+        (format!("{base}/x"), "Symlink", Value::Null),
+        (base.clone(), "Unknown", Value::Null),
+    ] {
+        assert_eq!(ask(&path, kind, target), Answer::Denied, "{path}");
+    }
+}
+
+#[test]
+fn nothing_of_the_network_is_the_loopback() {
+    let mut agent = agent();
+    let address = |address: &str| json!({"family": 0, "address": address, "mask": "24"});
+    let interface = |name: &str, address: Value| {
+        json!({"interface": {
+            "device": name, "name": name, "IPAddresses": [address], "mtu": 1500, "hwAddr": "02:00:00:00:00:01",
+            "devicePath": "", "type_": "", "raw_flags": 0,
+        }})
+    };
+    let route = |source: &str, device: &str| {
+        json!({"routes": {"Routes": [{
+            "dest": "", "gateway": "10.0.0.1", "device": device, "source": source, "scope": 0, "family": 0, "flags": 0,
+            "mtu": 0,
+        }]}})
+    };
+    assert_eq!(agent.ask("UpdateInterfaceRequest", &interface("eth0", address("10.0.0.2"))), Answer::Allowed);
+    assert_eq!(agent.ask("UpdateInterfaceRequest", &interface("lo", address("10.0.0.2"))), Answer::Denied);
+    for loopback in ["127.0.0.1", "127.1.2.3", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "::ffff:7f00:1"] {
+        let request = interface("eth0", address(loopback));
+        assert_eq!(agent.ask("UpdateInterfaceRequest", &request), Answer::Denied, "{loopback}");
+        assert_eq!(agent.ask("UpdateRoutesRequest", &route(loopback, "eth0")), Answer::Denied, "{loopback}");
+    }
+    assert_eq!(agent.ask("UpdateRoutesRequest", &route("10.0.0.2", "eth0")), Answer::Allowed);
+    assert_eq!(agent.ask("UpdateRoutesRequest", &route("10.0.0.2", "lo")), Answer::Denied);
+}
+
+#[test]
+fn the_same_pod_has_the_same_policy() {
+    assert_eq!(generate(spec()).unwrap(), generate(spec()).unwrap());
+}
+
+#[test]
+fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
+    let mut spec = spec();
+    spec["hostPID"] = json!(true);
+    let container = &mut spec["containers"][0];
+    container["env"] = json!([
+        {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "web", "key": "a"}}},
+        {"name": "B", "value": "$(DB_SERVICE_HOST)"},
+        {"name": "C", "valueFrom": {"fieldRef": {"fieldPath": "spec.x"}}},
+    ]);
+    container["volumeMounts"] = json!([
+        {"name": "nothing", "mountPath": "/a"},
+        {"name": "data", "mountPath": "/b", "subPath": "x"},
+    ]);
+    let problems: Vec<_> = generate(spec).unwrap_err().iter().map(ToString::to_string).collect();
+    for start in [
+        "hostPID: ",
+        "containers[0].env[0]: ConfigMap `web` is not among the files",
+        "containers[0].env[1]: `$(DB_SERVICE_HOST)` refers to",
+        "containers[0].env[2].valueFrom.fieldRef: the field `spec.x`",
+        "containers[0].volumeMounts[0]: there is no volume `nothing`",
+        "containers[0].volumeMounts[1]: the runtime cannot mount a `subPath`",
+    ] {
+        assert!(problems.iter().any(|problem| problem.starts_with(start)), "{start}: {problems:#?}");
+    }
+    assert_eq!(problems.len(), 6, "{problems:#?}");
+}
