@@ -2,4 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod engine;
 pub mod request;
+
+pub use engine::{
+    Answer, Engine, EvaluationError, LoadError, MAX_LINE_LEN, MAX_POLICY_LEN, MAX_POLICY_LINES, Verdict,
+};
