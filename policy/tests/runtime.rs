@@ -1,5 +1,7 @@
 //! The way from an OCI runtime configuration to a request, tried on itself.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod support;
 
 use contrast_policy::request::Request;
