@@ -3,11 +3,23 @@
 //! The verdict is the rules' own, as the agent evaluates them. The explanation is told by whoever has the policy, and never
 //! by the agent: the host that sends requests must not learn more than "no".
 
+mod container;
+mod member;
+mod process;
+mod subject;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
+
+pub use subject::Subject;
+
+use serde_json::Value;
 
 use crate::{
     engine::{Answer, Engine},
-    request::Request,
+    expectation::{Container, Expectations},
+    request::{Kind, Request},
 };
 
 /// A request, judged.
@@ -15,7 +27,7 @@ use crate::{
 pub struct Judgement {
     /// What the agent answers.
     pub answer: Answer,
-    /// Why not, if the request is denied.
+    /// Why not, if the request is denied and the policy says what it expects.
     pub explanation: Option<Explanation>,
 }
 
@@ -23,7 +35,7 @@ pub struct Judgement {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Explanation {
     /// The container of the policy that the request is compared with: the one that it names, or else the one that it
-    /// differs from least. `None` for the pod's sandbox, and for requests about no container.
+    /// differs from least. Empty for the pod's sandbox, `None` for requests about no container.
     pub container: Option<String>,
     /// Everything that does not fit.
     pub mismatches: Vec<Mismatch>,
@@ -42,59 +54,6 @@ pub struct Mismatch {
     pub found: String,
 }
 
-/// What a comparison is about, in the words of a pod specification.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Subject {
-    /// The kind of the request itself.
-    Request,
-    /// The pod: its name, namespace, what all containers share.
-    Pod,
-    /// The name of the pod.
-    PodName,
-    /// The namespace of the pod.
-    Namespace,
-    /// An annotation, or what the runtime says in one.
-    Annotation(String),
-    /// The container as a whole.
-    Container,
-    /// The image.
-    Image,
-    /// The command line, from this word on.
-    Argument(usize),
-    /// A variable.
-    Variable(String),
-    /// The working directory.
-    WorkingDirectory,
-    /// Whether there is a terminal.
-    Terminal,
-    /// User and groups.
-    User,
-    /// Capabilities and privileges.
-    Privileges,
-    /// The root file system.
-    RootFileSystem,
-    /// A mount, by its destination.
-    Mount(String),
-    /// A storage that the agent mounts, by its mount point.
-    Storage(String),
-    /// A device, by its path in the container.
-    Device(String),
-    /// A kernel parameter.
-    Sysctl(String),
-    /// Namespaces of the kernel.
-    Namespaces,
-    /// Limits and control groups.
-    Resources,
-    /// A command of a probe or lifecycle hook.
-    Exec,
-    /// Reading logs.
-    Logs,
-    /// A file that the host copies into the guest.
-    File(String),
-    /// Network interfaces, routes and neighbours.
-    Network,
-}
-
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: expected {}, found {}", self.path, self.expected, self.found)
@@ -102,13 +61,71 @@ impl fmt::Display for Mismatch {
 }
 
 /// Judges a request, and says why if it is denied.
-pub fn judge(engine: &mut Engine, request: &Request) -> Judgement {
+pub fn judge(engine: &mut Engine, expectations: Option<&Expectations>, request: &Request) -> Judgement {
     let answer = engine.evaluate(request);
     // What is denied changes no memory, so the explanation sees what the rules saw.
-    let explanation = (!answer.verdict.is_allowed()).then(|| explain(engine, request));
+    let explanation = expectations
+        .filter(|_| !answer.verdict.is_allowed())
+        .map(|expectations| explain(expectations, engine.memory(), request));
     Judgement { answer, explanation }
 }
 
-fn explain(_engine: &mut Engine, _request: &Request) -> Explanation {
-    Explanation::default()
+/// Everything that does not fit into what is expected. `memory`: what the policy remembers.
+fn explain(expectations: &Expectations, memory: &Value, request: &Request) -> Explanation {
+    let input = request.input();
+    match request {
+        Request::CreateContainer(_) => container::explain(expectations, memory, &input),
+        Request::ExecProcess(exec) => {
+            with_known(expectations, memory, &exec.container_id, |found| process::exec(found, &input))
+        }
+        Request::ReadStream(read) => with_known(expectations, memory, &read.container_id, |found| {
+            vec![refusal("container_id", Subject::Logs, "a container whose output may be read", &found.name)]
+        }),
+        Request::WriteStream(write) => with_known(expectations, memory, &write.container_id, |found| {
+            vec![refusal("container_id", Subject::Terminal, "a container that reads its input", &found.name)]
+        }),
+        Request::CloseStdin(close) => with_known(expectations, memory, &close.container_id, |found| {
+            vec![refusal("container_id", Subject::Terminal, "a container that reads its input", &found.name)]
+        }),
+        other => of_no_container(expectations, memory, other.kind(), &input),
+    }
+}
+
+fn of_no_container(expectations: &Expectations, memory: &Value, kind: Kind, input: &Value) -> Explanation {
+    let Some(members) = expectations.requests.get(&kind) else {
+        let mismatch = Mismatch {
+            path: ".".to_owned(),
+            subject: Subject::Request,
+            expected: "no request of this kind".to_owned(),
+            found: kind.name().to_owned(),
+        };
+        return Explanation { container: None, mismatches: vec![mismatch] };
+    };
+    let mut mismatches = member::compare(members, input);
+    if let Some(id) = input.get("container_id").and_then(Value::as_str)
+        && expectations.known(memory, id).is_none()
+    {
+        mismatches.push(unknown(id));
+    }
+    Explanation { container: None, mismatches }
+}
+
+fn with_known(
+    expectations: &Expectations,
+    memory: &Value,
+    id: &str,
+    compare: impl FnOnce(&Container) -> Vec<Mismatch>,
+) -> Explanation {
+    match expectations.known(memory, id) {
+        Some(found) => Explanation { container: Some(found.name.clone()), mismatches: compare(found) },
+        None => Explanation { container: None, mismatches: vec![unknown(id)] },
+    }
+}
+
+fn unknown(id: &str) -> Mismatch {
+    refusal("container_id", Subject::Container, "a container that was created and not removed", id)
+}
+
+fn refusal(path: &str, subject: Subject, expected: &str, found: &str) -> Mismatch {
+    Mismatch { path: path.to_owned(), subject, expected: expected.to_owned(), found: format!("{found:?}") }
 }

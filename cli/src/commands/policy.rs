@@ -1,6 +1,7 @@
 //! `contrast policy`: what policies allow, and why they deny.
 
 mod check;
+mod explain;
 mod options;
 mod places;
 mod source;
@@ -15,6 +16,7 @@ use options::PolicyCommand;
 pub(crate) async fn policy(options: PolicyOptions) -> Result<(), Failure> {
     match options.command {
         PolicyCommand::Check(options) => aside("Checking requests", move || check::check(&options)).await,
-        PolicyCommand::Explain(_) | PolicyCommand::Diff(_) => Ok(()),
+        PolicyCommand::Explain(options) => explain::explain(&options),
+        PolicyCommand::Diff(options) => explain::diff(&options),
     }
 }

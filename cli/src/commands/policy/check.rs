@@ -7,14 +7,15 @@ use std::{
 };
 
 use contrast_policy::{
-    Judgement, Verdict, judge,
+    Expectations, Judgement, Subject, Verdict, judge,
     request::{BatchError, Case, MAX_BATCH_LEN, read_batch},
 };
 use serde_json::{Value, json};
 
 use super::{
+    explain::one_line,
     options::{CheckFormat, CheckOptions},
-    places::{Line, Origin},
+    places::Line,
     source::{self, Found},
 };
 use crate::{
@@ -73,9 +74,13 @@ pub(super) fn check(options: &CheckOptions) -> Result<(), Failure> {
             found.name
         ));
     }
+    let expectations = Expectations::of(&mut engine);
+    if let Err(error) = &expectations {
+        output::warning(&format!("denials of {} are not explained: {error}", found.name));
+    }
     let (mut denied, mut wrong) = (0, 0);
     for (index, case) in cases.iter().enumerate() {
-        let judgement = judge(&mut engine, &case.request);
+        let judgement = judge(&mut engine, expectations.as_ref().ok(), &case.request);
         let allowed = judgement.answer.verdict.is_allowed();
         denied += usize::from(!allowed && case.expected.is_none());
         wrong += usize::from(case.expected.is_some_and(|expected| expected != allowed));
@@ -137,8 +142,12 @@ impl Told<'_> {
             text.push_str("  the test case expects another answer\n");
         }
         let Some(explanation) = &self.judgement.explanation else { return text };
-        if let Some(container) = &explanation.container {
-            text.push_str(&format!("  compared with the container {}\n", one_line(container)));
+        match explanation.container.as_deref() {
+            Some("") => text.push_str("  compared with the sandbox\n"),
+            Some(container) => {
+                text.push_str(&format!("  compared with the container {}\n", one_line(container)))
+            }
+            None => {}
         }
         for mismatch in &explanation.mismatches {
             text.push_str(&format!("  {}\n", one_line(&mismatch.to_string())));
@@ -191,12 +200,7 @@ impl Told<'_> {
         object
     }
 
-    fn line(&self, container: Option<&str>, subject: &contrast_policy::Subject) -> Option<Line> {
-        self.found.origin.as_ref().and_then(|origin: &Origin| origin.line(container, subject))
+    fn line(&self, container: Option<&str>, subject: &Subject) -> Option<Line> {
+        self.found.origin.as_ref().and_then(|origin| origin.line(container, subject))
     }
-}
-
-/// Text from elsewhere, on the one line that it belongs to.
-fn one_line(text: &str) -> String {
-    text.replace('\n', "\\n")
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contrast_policy::{Engine, LoadError};
+use contrast_policy::{Engine, Expectations, LoadError, UnknownForm};
 
 use super::places::Origin;
 use crate::{
@@ -55,6 +55,9 @@ pub(super) enum SourceError {
     /// Several could be meant.
     #[error("several workloads have a policy: {}", names.join(", "))]
     Several { names: Vec<String> },
+    /// It does not say what it expects.
+    #[error("the policy of {name} cannot be explained: {source}")]
+    Unknown { name: String, source: UnknownForm },
     /// The agent would not load it.
     #[error("the policy of {name} cannot be used: {source}")]
     Load { name: String, source: LoadError },
@@ -68,9 +71,11 @@ impl Advice for SourceError {
             Self::NotText { .. } => {
                 "give the text of a policy, initialisation data (TOML), or resources (YAML or JSON)".into()
             }
-            Self::Initdata { .. } | Self::NoPolicyInside { .. } | Self::None { .. } | Self::Load { .. } => {
-                "make the policy anew".into()
-            }
+            Self::Initdata { .. }
+            | Self::NoPolicyInside { .. }
+            | Self::None { .. }
+            | Self::Load { .. }
+            | Self::Unknown { .. } => "make the policy anew".into(),
             Self::NotThere { .. } | Self::Several { .. } => "name one with --workload".into(),
         })
     }
@@ -96,6 +101,12 @@ pub(super) fn one_of_resources(paths: &[PathBuf], workload: Option<&str>) -> Res
 }
 
 impl Found {
+    /// What the policy expects.
+    pub(super) fn expectations(&self) -> Result<Expectations, SourceError> {
+        let unknown = |source| SourceError::Unknown { name: self.name.clone(), source };
+        Expectations::of(&mut self.load()?).map_err(unknown)
+    }
+
     /// The policy, loaded.
     pub(super) fn load(&self) -> Result<Engine, SourceError> {
         Engine::load(&self.text).map_err(|source| SourceError::Load { name: self.name.clone(), source })

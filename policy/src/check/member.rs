@@ -1,0 +1,113 @@
+//! Members with one value, and sets.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Mismatch;
+use crate::expectation::{Member, Set, Text};
+
+/// What is said where a request says nothing.
+pub(super) const NOTHING: &str = "nothing";
+
+/// Every member that has another value.
+pub(super) fn compare(members: &[Member], input: &Value) -> Vec<Mismatch> {
+    let mut mismatches = Vec::new();
+    for member in members {
+        visit(input, &member.path, String::new(), &mut |path, value| {
+            if !admits(&member.expected, value) {
+                mismatches.push(Mismatch {
+                    path,
+                    subject: member.subject.clone(),
+                    expected: shown_text(&member.expected, value),
+                    found: value.map_or_else(|| NOTHING.to_owned(), Value::to_string),
+                });
+            }
+        });
+    }
+    mismatches
+}
+
+/// Every set that has other items: one mismatch for what is missing, one for what is too many.
+pub(super) fn compare_sets(sets: &[Set], input: &Value) -> Vec<Mismatch> {
+    let mut mismatches = Vec::new();
+    for set in sets {
+        visit(input, &set.path, String::new(), &mut |path, value| {
+            let found: BTreeSet<String> =
+                value.and_then(Value::as_array).into_iter().flatten().map(plain).collect();
+            if found != set.items {
+                mismatches.push(Mismatch {
+                    path,
+                    subject: set.subject.clone(),
+                    expected: format!("the set {}", braces(&set.items)),
+                    found: difference(&set.items, &found),
+                });
+            }
+        });
+    }
+    mismatches
+}
+
+/// Whether a value is as expected: a text as it is, anything else by its JSON.
+pub(super) fn admits(expected: &Text, value: Option<&Value>) -> bool {
+    value.is_some_and(|value| expected.admits(&plain(value)))
+}
+
+/// A text as it is, anything else as JSON.
+pub(super) fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn shown_text(expected: &Text, value: Option<&Value>) -> String {
+    match (expected, value) {
+        // A number or truth value is expected without quotes where one is found.
+        (
+            Text::Is(text),
+            Some(Value::Bool(_) | Value::Number(_) | Value::Null | Value::Array(_) | Value::Object(_)),
+        ) => text.clone(),
+        _ => expected.to_string(),
+    }
+}
+
+fn braces(items: &BTreeSet<String>) -> String {
+    format!("{{{}}}", items.iter().cloned().collect::<Vec<_>>().join(", "))
+}
+
+fn difference(expected: &BTreeSet<String>, found: &BTreeSet<String>) -> String {
+    let part = |items: Vec<&String>, word: &str| {
+        let items: Vec<_> = items.into_iter().map(String::as_str).collect();
+        (!items.is_empty()).then(|| format!("{} {word}", items.join(", ")))
+    };
+    let missing = part(expected.difference(found).collect(), "missing");
+    let more = part(found.difference(expected).collect(), "too many");
+    match (missing, more) {
+        (Some(missing), Some(more)) => format!("{missing} and {more}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => NOTHING.to_owned(),
+    }
+}
+
+/// Calls `seen` for every member that a path leads to; `None` where there is none. `[]` after a name stands for every item.
+fn visit(value: &Value, path: &str, so_far: String, seen: &mut impl FnMut(String, Option<&Value>)) {
+    let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
+    let (name, items) = step.strip_suffix("[]").map_or((step, false), |name| (name, true));
+    let at = if so_far.is_empty() { name.to_owned() } else { format!("{so_far}.{name}") };
+    let Some(member) = value.get(name) else {
+        // A list that is not there has no items that could be wrong.
+        if !items {
+            seen(at, None);
+        }
+        return;
+    };
+    let mut next = |member: &Value, at: String| match rest {
+        Some(rest) => visit(member, rest, at, seen),
+        None => seen(at, Some(member)),
+    };
+    if items {
+        for (index, item) in member.as_array().into_iter().flatten().enumerate() {
+            next(item, format!("{at}[{index}]"));
+        }
+    } else {
+        next(member, at);
+    }
+}

@@ -1,0 +1,143 @@
+//! What a policy expects of requests, as values that can be compared with a request, told in words, and compared with what
+//! another policy expects.
+
+mod read;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+pub use read::UnknownForm;
+pub use text::Text;
+
+use crate::{check::Subject, request::Kind};
+
+/// Where a policy remembers the containers that were created: an object of names by identifier.
+const CREATED: &str = "containers";
+
+/// Everything that a policy expects.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct Expectations {
+    /// Name of the pod.
+    pub pod_name: Text,
+    /// Namespace of the pod.
+    pub namespace: Text,
+    /// The sandbox, whose container runs the pause program.
+    pub sandbox: Container,
+    /// The containers, in the order of the policy. Initialisation comes first.
+    pub containers: Vec<Container>,
+    /// What requests about no container must say, by kind. A kind that is not here is always denied; one with an empty list
+    /// is always allowed.
+    pub requests: BTreeMap<Kind, Vec<Member>>,
+}
+
+/// What is expected of a container.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct Container {
+    /// Its name in the pod; empty for the sandbox.
+    pub name: String,
+    /// The image that the guest pulls.
+    pub image: Option<Text>,
+    /// Program and arguments.
+    pub args: Vec<Text>,
+    /// Variables by name.
+    pub env: BTreeMap<String, Variable>,
+    /// Variables that may be there under names of a form, with the form of `NAME=value`.
+    pub env_patterns: Vec<Text>,
+    /// Mounts by destination.
+    pub mounts: BTreeMap<String, Mount>,
+    /// What the agent mounts.
+    pub storages: Vec<Storage>,
+    /// Annotations by key.
+    pub annotations: BTreeMap<String, Optional>,
+    /// Everything with one value.
+    pub members: Vec<Member>,
+    /// Everything that is a set, in any order.
+    pub sets: Vec<Set>,
+    /// Commands that the host may run in it.
+    pub exec: Vec<Vec<Text>>,
+    /// Whether the host may read what it prints.
+    pub logs: bool,
+    /// Whether the host may write to its input.
+    pub stdin: bool,
+}
+
+/// A variable of a process.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Variable {
+    /// Its value.
+    pub value: Text,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// A value that may be missing.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Optional {
+    /// The value.
+    pub value: Text,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// A mount in a container.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Mount {
+    /// What is mounted.
+    pub source: Text,
+    /// File system, or `bind`.
+    pub kind: Text,
+    /// Options, in order.
+    pub options: Vec<Text>,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// Something that the agent mounts.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Storage {
+    /// How it is mounted.
+    pub driver: Text,
+    /// Device, path, or reference of an image.
+    pub source: Text,
+    /// File system.
+    pub fstype: Text,
+    /// Path in the guest.
+    pub mount_point: Text,
+    /// Options, in order.
+    pub options: Vec<Text>,
+}
+
+/// A member of a request with one value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    /// Where, such as `OCI.Process.Cwd`; `[]` stands for every item of a list.
+    pub path: String,
+    /// What it is about.
+    pub subject: Subject,
+    /// The value; what is no text is written as JSON.
+    pub expected: Text,
+}
+
+/// A member of a request that is a set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Set {
+    /// Where, such as `OCI.Process.User.AdditionalGids`.
+    pub path: String,
+    /// What it is about.
+    pub subject: Subject,
+    /// Its items; what is no text is written as JSON.
+    pub items: BTreeSet<String>,
+}
+
+impl Expectations {
+    /// The container that was created under an identifier and not removed; `memory`: what the policy remembers.
+    pub(crate) fn known(&self, memory: &Value, id: &str) -> Option<&Container> {
+        let entry = memory.get(CREATED)?.get(id)?;
+        match entry.as_str() {
+            Some("") | None => Some(&self.sandbox),
+            Some(name) => self.containers.iter().find(|container| container.name == name),
+        }
+    }
+}

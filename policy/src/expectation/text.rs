@@ -1,0 +1,57 @@
+//! What a text may be.
+
+use std::fmt;
+
+use regex::Regex;
+
+/// What a text of a request may be.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Text {
+    /// Exactly this.
+    Is(String),
+    /// What a regular expression of the agent's dialect finds. It is anchored if it says so.
+    Matches(String),
+    /// Exactly one of these.
+    OneOf(Vec<String>),
+    /// Anything; the words say of what.
+    Any(&'static str),
+}
+
+impl Text {
+    /// Whether a text is as expected. An expression that cannot be read finds nothing.
+    #[must_use]
+    pub fn admits(&self, text: &str) -> bool {
+        match self {
+            Self::Is(expected) => expected == text,
+            Self::Matches(pattern) => Regex::new(pattern).is_ok_and(|regex| regex.is_match(text)),
+            Self::OneOf(all) => all.iter().any(|one| one == text),
+            Self::Any(_) => true,
+        }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::Is(String::new())
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::Is(text.to_owned())
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Is(text) => write!(f, "{text:?}"),
+            Self::Matches(pattern) => write!(f, "a text that matches {pattern}"),
+            Self::OneOf(all) => {
+                let all: Vec<_> = all.iter().map(|one| format!("{one:?}")).collect();
+                write!(f, "one of {}", all.join(", "))
+            }
+            Self::Any(what) => write!(f, "any {what}"),
+        }
+    }
+}
