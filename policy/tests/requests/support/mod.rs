@@ -1,4 +1,6 @@
 //! What several tests need.
 
+pub(crate) mod expected;
 pub(crate) mod faults;
+pub(crate) mod honest;
 pub(crate) mod runtime;

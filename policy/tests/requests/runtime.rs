@@ -1,52 +1,13 @@
-//! The way from an OCI runtime configuration to a request, tried on itself.
-
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
+//! The way from an OCI runtime configuration to a request, and from there to faulty ones.
 
 use contrast_policy::request::Request;
 use serde_json::{Value, json};
-use support::{faults, runtime};
 
-fn config() -> Value {
-    json!({
-        "ociVersion": "1.2.1",
-        "process": {
-            "user": { "uid": 7, "gid": 8, "additionalGids": [8] }, "args": ["/app"], "env": ["PATH=/bin"], "cwd": "/",
-            "capabilities": { "bounding": ["CAP_KILL"] }, "oomScoreAdj": 1000, "selinuxLabel": "label",
-            "rlimits": [{ "type": "RLIMIT_NOFILE", "hard": 1, "soft": 1 }],
-        },
-        "root": { "path": "rootfs", "readonly": true },
-        "mounts": [
-            { "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"] },
-            { "destination": "/etc/hosts", "type": "bind", "source": "/var/lib/kubelet/pods/u/etc-hosts", "options": ["rbind"] },
-            { "destination": "/tls", "type": "bind", "source": "/var/lib/kubelet/pods/u/volumes/kubernetes.io~empty-dir/tls" },
-            { "destination": "/dev/shm", "type": "bind", "source": "/run/sandboxes/s/shm" },
-        ],
-        "annotations": {
-            "io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.image-name": "example.com/a@sha256:1",
-            "io.katacontainers.config.agent.policy": "x",
-        },
-        "linux": {
-            "sysctl": { "net.ipv4.x": "1" }, "cgroupsPath": "/c", "seccomp": { "defaultAction": "SCMP_ACT_ERRNO" },
-            "namespaces": [{ "type": "pid" }, { "type": "ipc", "path": "/proc/1/ns/ipc" }, { "type": "network" }],
-            "resources": { "memory": { "limit": 5 }, "cpu": { "shares": 2 }, "devices": [{ "allow": false }] },
-            "maskedPaths": ["/proc/acpi"],
-        },
-    })
-}
-
-fn pod() -> Value {
-    json!({ "spec": { "volumes": [{ "name": "tls", "emptyDir": { "medium": "Memory" } }] } })
-}
-
-fn honest() -> Value {
-    runtime::create_container(&config(), "c0ffee", &pod()).input()
-}
+use crate::support::{faults, honest, runtime};
 
 #[test]
 fn a_configuration_becomes_what_the_runtime_sends() {
-    let input = honest();
+    let input = honest::request();
     let oci = &input["OCI"];
     assert_eq!(oci["Version"], "1.2.1");
     assert_eq!(oci["Process"]["User"], json!({ "UID": 7, "GID": 8, "AdditionalGids": [8], "Username": "" }));
@@ -78,7 +39,7 @@ fn a_configuration_becomes_what_the_runtime_sends() {
 
 #[test]
 fn a_process_becomes_a_request_without_capabilities() {
-    let request = runtime::exec_process(&config()["process"], "c0ffee");
+    let request = runtime::exec_process(&honest::config()["process"], "c0ffee");
     let Request::ExecProcess(exec) = request else { panic!() };
     let process = exec.process.unwrap();
     assert_eq!(process.args, ["/app"]);
@@ -87,7 +48,7 @@ fn a_process_becomes_a_request_without_capabilities() {
 
 #[test]
 fn faults_differ_from_the_honest_request_in_one_member() {
-    let honest = honest();
+    let honest = honest::request();
     let faults = faults::single_faults(&honest);
     assert!(faults.iter().all(|fault| fault.members != honest));
     let has = |what: &str, path: &str| faults.iter().any(|fault| fault.what == what && fault.path == path);

@@ -1,0 +1,7 @@
+//! Requests as they are sent, requests with faults, and what is said about them.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod explanations;
+mod runtime;
+mod support;

@@ -1,0 +1,102 @@
+//! Expectations that admit exactly one request.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contrast_policy::{
+    Expectations, Subject,
+    expectation::{Container, Member, Mount, Optional, Set, Storage, Text, Variable},
+};
+use serde_json::Value;
+
+/// What admits exactly this request for a container.
+pub(crate) fn exactly(input: &Value) -> Expectations {
+    let oci = &input["OCI"];
+    let name = text(&oci["Annotations"]["io.kubernetes.cri.container-name"]);
+    let env = strings(&oci["Process"]["Env"]).into_iter().map(|variable| {
+        let (name, value) = variable.split_once('=').unwrap();
+        (name.to_owned(), Variable { value: value.into(), required: true })
+    });
+    let mounts = items(&oci["Mounts"]).map(|mount| {
+        let source = Text::Is(text(&mount["source"]));
+        let kind = Text::Is(text(&mount["type_"]));
+        (
+            text(&mount["destination"]),
+            Mount { source, kind, options: texts(&mount["options"]), required: true },
+        )
+    });
+    let storages = items(&input["storages"]).map(|storage| Storage {
+        driver: Text::Is(text(&storage["driver"])),
+        source: Text::Is(text(&storage["source"])),
+        fstype: Text::Is(text(&storage["fstype"])),
+        mount_point: Text::Is(text(&storage["mount_point"])),
+        options: texts(&storage["options"]),
+    });
+    let annotations = oci["Annotations"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(key, value)| (key.clone(), Optional { value: Text::Is(text(value)), required: true }));
+    let container = Container {
+        name,
+        args: texts(&oci["Process"]["Args"]),
+        env: env.collect::<BTreeMap<_, _>>(),
+        mounts: mounts.collect(),
+        storages: storages.collect(),
+        annotations: annotations.collect(),
+        members: MEMBERS.iter().map(|(path, subject)| member(input, path, subject.clone())).collect(),
+        sets: SETS.iter().map(|(path, subject)| set(input, path, subject.clone())).collect(),
+        ..Container::default()
+    };
+    Expectations { containers: vec![container], ..Expectations::default() }
+}
+
+const MEMBERS: &[(&str, Subject)] = &[
+    ("OCI.Version", Subject::Container),
+    ("OCI.Process.Cwd", Subject::WorkingDirectory),
+    ("OCI.Process.Terminal", Subject::Terminal),
+    ("OCI.Process.User.UID", Subject::User),
+    ("OCI.Process.User.GID", Subject::User),
+    ("OCI.Process.NoNewPrivileges", Subject::Privileges),
+    ("OCI.Root.Path", Subject::RootFileSystem),
+    ("OCI.Root.Readonly", Subject::RootFileSystem),
+    ("sandbox_pidns", Subject::Namespaces),
+];
+
+const SETS: &[(&str, Subject)] = &[
+    ("OCI.Process.User.AdditionalGids", Subject::User),
+    ("OCI.Process.Capabilities.Bounding", Subject::Privileges),
+    ("OCI.Linux.MaskedPaths", Subject::Container),
+];
+
+fn member(input: &Value, path: &str, subject: Subject) -> Member {
+    Member { path: path.to_owned(), subject, expected: Text::Is(plain(at(input, path))) }
+}
+
+fn set(input: &Value, path: &str, subject: Subject) -> Set {
+    let items: BTreeSet<String> = items(at(input, path)).map(plain).collect();
+    Set { path: path.to_owned(), subject, items }
+}
+
+fn at<'v>(input: &'v Value, path: &str) -> &'v Value {
+    path.split('.').fold(input, |value, key| &value[key])
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn texts(list: &Value) -> Vec<Text> {
+    strings(list).into_iter().map(Text::Is).collect()
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    items(list).map(text).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
