@@ -5,3 +5,4 @@
 mod explanations;
 mod runtime;
 mod support;
+mod words;

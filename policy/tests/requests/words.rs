@@ -1,0 +1,84 @@
+//! What policies allow, in words.
+
+use contrast_policy::{
+    Expectations, Subject, diff,
+    expectation::{Container, Member, Text},
+    explain,
+    request::Kind,
+};
+
+use crate::support::{expected, honest};
+
+fn expectations() -> Expectations {
+    let mut expectations = expected::exactly(&honest::request());
+    expectations.containers[0].name = "web".to_owned();
+    expectations.pod_name = Text::Matches("^web-[a-z0-9]+$".to_owned());
+    expectations
+}
+
+fn lines(expectations: &Expectations, title: &str) -> Vec<String> {
+    explain(expectations).into_iter().find(|section| section.title == title).unwrap().lines
+}
+
+#[test]
+fn a_container_is_told_with_command_variables_and_mounts() {
+    let lines = lines(&expectations(), "Container web");
+    for line in [
+        r#"it runs "/app""#,
+        r#"variable PATH is "/bin""#,
+        r#"mounted at /proc: "proc" ("proc"; nosuid)"#,
+        "OCI.Process.User.UID is \"7\"",
+        "the host may run nothing else in it",
+        "the host may not read its logs",
+    ] {
+        assert!(lines.iter().any(|said| said == line), "{line} is not in {lines:#?}");
+    }
+}
+
+#[test]
+fn what_the_host_may_do_and_what_not_is_complete() {
+    let mut expectations = expectations();
+    expectations.requests.insert(Kind::StatsContainer, Vec::new());
+    let member =
+        Member { path: "interface.name".to_owned(), subject: Subject::Network, expected: "eth0".into() };
+    expectations.requests.insert(Kind::UpdateInterface, vec![member]);
+    assert_eq!(
+        lines(&expectations, "What the host may do"),
+        [
+            "it may read how much containers use",
+            "it may set network interfaces up, if interface.name is \"eth0\"",
+        ]
+    );
+    let denied = lines(&expectations, "What the host may not do");
+    assert!(denied.contains(&"it may not replace the policy".to_owned()));
+    // Five kinds are told for each container.
+    assert_eq!(denied.len() + 2 + 5, Kind::ALL.len());
+}
+
+#[test]
+fn what_is_left_open_is_told_apart() {
+    let mut expectations = expectations();
+    assert_eq!(lines(&expectations, "What is left open"), ["nothing that a pod specification determines"]);
+    let variable = expectations.containers[0].env.get_mut("PATH").unwrap();
+    variable.value = Text::Any("name of a node");
+    expectations.containers[0].logs = true;
+    assert_eq!(
+        lines(&expectations, "What is left open"),
+        ["in web, variable PATH may be any name of a node", "the host reads the logs of web"]
+    );
+}
+
+#[test]
+fn only_what_changed_is_told() {
+    let before = expectations();
+    assert_eq!(diff(&before, &before), []);
+    let mut after = before.clone();
+    after.containers[0].logs = true;
+    after.containers.push(Container { name: "new".to_owned(), ..Container::default() });
+    let changes = diff(&before, &after);
+    let titles: Vec<_> = changes.iter().map(|change| change.title.as_str()).collect();
+    assert_eq!(titles, ["Pod", "Container web", "What is left open", "Container new"]);
+    assert_eq!(changes[1].removed, ["the host may not read its logs"]);
+    assert_eq!(changes[1].added, ["the host may read its logs"]);
+    assert!(changes[3].removed.is_empty());
+}
