@@ -1,5 +1,8 @@
 //! Which line of a resource an expectation of its policy comes from.
 
+#[cfg(test)]
+mod tests;
+
 use std::rc::Rc;
 
 use contrast_policy::Subject;
