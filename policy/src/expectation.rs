@@ -6,6 +6,7 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use read::UnknownForm;
@@ -17,7 +18,8 @@ use crate::{check::Subject, request::Kind};
 const CREATED: &str = "containers";
 
 /// Everything that a policy expects.
-#[derive(Clone, Default, PartialEq, Debug)]
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Expectations {
     /// Name of the pod.
     pub pod_name: Text,
@@ -33,7 +35,8 @@ pub struct Expectations {
 }
 
 /// What is expected of a container.
-#[derive(Clone, Default, PartialEq, Debug)]
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Container {
     /// Its name in the pod; empty for the sandbox.
     pub name: String,
@@ -57,6 +60,8 @@ pub struct Container {
     pub sets: Vec<Set>,
     /// Commands that the host may run in it.
     pub exec: Vec<Vec<Text>>,
+    /// What else such a process must be, such as `process.Cwd`.
+    pub exec_members: Vec<Member>,
     /// Whether the host may read what it prints.
     pub logs: bool,
     /// Whether the host may write to its input.
@@ -64,7 +69,8 @@ pub struct Container {
 }
 
 /// A variable of a process.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Variable {
     /// Its value.
     pub value: Text,
@@ -73,7 +79,8 @@ pub struct Variable {
 }
 
 /// A value that may be missing.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Optional {
     /// The value.
     pub value: Text,
@@ -82,7 +89,8 @@ pub struct Optional {
 }
 
 /// A mount in a container.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Mount {
     /// What is mounted.
     pub source: Text,
@@ -95,10 +103,13 @@ pub struct Mount {
 }
 
 /// Something that the agent mounts.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Storage {
     /// How it is mounted.
     pub driver: Text,
+    /// Options of that way, in order.
+    pub driver_options: Vec<Text>,
     /// Device, path, or reference of an image.
     pub source: Text,
     /// File system.
@@ -107,10 +118,15 @@ pub struct Storage {
     pub mount_point: Text,
     /// Options, in order.
     pub options: Vec<Text>,
+    /// Group that owns it, as JSON.
+    pub fs_group: Text,
+    /// Whether several containers use it, as JSON.
+    pub shared: Text,
 }
 
 /// A member of a request with one value.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Member {
     /// Where, such as `OCI.Process.Cwd`; `[]` stands for every item of a list.
     pub path: String,
@@ -121,7 +137,8 @@ pub struct Member {
 }
 
 /// A member of a request that is a set.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Set {
     /// Where, such as `OCI.Process.User.AdditionalGids`.
     pub path: String,
@@ -132,12 +149,15 @@ pub struct Set {
 }
 
 impl Expectations {
-    /// The container that was created under an identifier and not removed; `memory`: what the policy remembers.
+    /// The containers that were created and not removed: names by identifier; `memory`: what the policy remembers.
+    pub(crate) fn created(memory: &Value) -> BTreeMap<&str, &str> {
+        let created = memory.get(CREATED).and_then(Value::as_object).into_iter().flatten();
+        created.filter_map(|(id, name)| Some((id.as_str(), name.as_str()?))).collect()
+    }
+
+    /// The container that was created under an identifier and not removed.
     pub(crate) fn known(&self, memory: &Value, id: &str) -> Option<&Container> {
-        let entry = memory.get(CREATED)?.get(id)?;
-        match entry.as_str() {
-            Some("") | None => Some(&self.sandbox),
-            Some(name) => self.containers.iter().find(|container| container.name == name),
-        }
+        let name = *Self::created(memory).get(id)?;
+        std::iter::once(&self.sandbox).chain(&self.containers).find(|container| container.name == name)
     }
 }

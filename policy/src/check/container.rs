@@ -17,7 +17,7 @@ const NAME: &str = "io.kubernetes.cri.container-name";
 const TYPE: &str = "io.kubernetes.cri.container-type";
 
 /// Everything that does not fit the container that the request names, or else the one that it differs from least.
-pub(super) fn explain(expectations: &Expectations, _memory: &Value, input: &Value) -> Explanation {
+pub(super) fn explain(expectations: &Expectations, memory: &Value, input: &Value) -> Explanation {
     let annotations = input.pointer("/OCI/Annotations");
     let annotation = |key: &str| annotations.and_then(|all| all.get(key)).and_then(Value::as_str);
     let named = match annotation(TYPE) {
@@ -33,7 +33,19 @@ pub(super) fn explain(expectations: &Expectations, _memory: &Value, input: &Valu
             .map(|container| (container, compare(container, input)))
             .min_by_key(|(_, mismatches)| mismatches.len()),
     };
-    let Some((container, mismatches)) = compared else { return Explanation::default() };
+    let Some((container, mut mismatches)) = compared else { return Explanation::default() };
+    let created = Expectations::created(memory);
+    if let Some(id) = created.iter().find(|(_, name)| **name == container.name).map(|(id, _)| id) {
+        mismatches.push(Mismatch {
+            path: "container_id".to_owned(),
+            subject: Subject::Container,
+            expected: "each container only once at a time".to_owned(),
+            found: format!(
+                "{:?} while {id:?} is there",
+                input.get("container_id").and_then(Value::as_str).unwrap_or_default()
+            ),
+        });
+    }
     Explanation { container: Some(container.name.clone()), mismatches }
 }
 
@@ -132,6 +144,8 @@ fn storage_faults(wanted: &Storage, storage: &Value, path: &str) -> Vec<Mismatch
         ("source", &wanted.source),
         ("fstype", &wanted.fstype),
         ("mount_point", &wanted.mount_point),
+        ("fs_group", &wanted.fs_group),
+        ("shared", &wanted.shared),
     ];
     for (member, wanted) in members {
         let value = storage.get(member);
@@ -139,9 +153,11 @@ fn storage_faults(wanted: &Storage, storage: &Value, path: &str) -> Vec<Mismatch
             push(member, wanted.to_string(), shown(value));
         }
     }
-    let options = texts(storage.get("options"));
-    if !all_admit(&wanted.options, &options) {
-        push("options", list(&wanted.options), format!("{options:?}"));
+    for (member, wanted) in [("options", &wanted.options), ("driver_options", &wanted.driver_options)] {
+        let options = texts(storage.get(member));
+        if !all_admit(wanted, &options) {
+            push(member, list(wanted), format!("{options:?}"));
+        }
     }
     faults
 }

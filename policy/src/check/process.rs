@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Mismatch, Subject, member::NOTHING};
+use super::{
+    Mismatch, Subject,
+    member::{self, NOTHING},
+};
 use crate::expectation::{Container, Text};
 
 /// Every word of a command line that is not as expected.
@@ -47,6 +50,10 @@ pub(super) fn variables(container: &Container, found: &[String], path: &str) -> 
             continue;
         }
         seen.insert(name, index);
+        if !variable.contains('=') {
+            push("NAME=value".to_owned());
+            continue;
+        }
         match container.env.get(name) {
             Some(expected) if expected.value.admits(value) => {}
             Some(expected) => push(format!("{name} = {}", expected.value)),
@@ -86,6 +93,7 @@ pub(super) fn exec(container: &Container, input: &Value) -> Vec<Mismatch> {
         mismatch.subject = Subject::Exec;
     }
     mismatches.extend(variables(container, &texts(process.get("Env")), "process.Env"));
+    mismatches.extend(member::compare(&container.exec_members, input));
     mismatches
 }
 

@@ -1,7 +1,9 @@
 //! What comparisons are about.
 
+use serde::{Deserialize, Serialize};
+
 /// What a comparison is about, in the words of a pod specification.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Subject {
     /// The kind of the request itself.
     Request,

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 /// What a text of a request may be.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Text {
     /// Exactly this.
     Is(String),
@@ -14,7 +16,7 @@ pub enum Text {
     /// Exactly one of these.
     OneOf(Vec<String>),
     /// Anything; the words say of what.
-    Any(&'static str),
+    Any(String),
 }
 
 impl Text {

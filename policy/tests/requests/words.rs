@@ -60,7 +60,7 @@ fn what_is_left_open_is_told_apart() {
     let mut expectations = expectations();
     assert_eq!(lines(&expectations, "What is left open"), ["nothing that a pod specification determines"]);
     let variable = expectations.containers[0].env.get_mut("PATH").unwrap();
-    variable.value = Text::Any("name of a node");
+    variable.value = Text::Any("name of a node".to_owned());
     expectations.containers[0].logs = true;
     assert_eq!(
         lines(&expectations, "What is left open"),

@@ -30,6 +30,9 @@ pub(crate) fn exactly(input: &Value) -> Expectations {
         fstype: Text::Is(text(&storage["fstype"])),
         mount_point: Text::Is(text(&storage["mount_point"])),
         options: texts(&storage["options"]),
+        driver_options: texts(&storage["driver_options"]),
+        fs_group: Text::Is(storage["fs_group"].to_string()),
+        shared: Text::Is(storage["shared"].to_string()),
     });
     let annotations = oci["Annotations"]
         .as_object()

@@ -21,7 +21,8 @@ pub(crate) fn config() -> Value {
             { "destination": "/dev/shm", "type": "bind", "source": "/run/sandboxes/s/shm" },
         ],
         "annotations": {
-            "io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.image-name": "example.com/a@sha256:1",
+            "io.kubernetes.cri.container-type": "container", "io.kubernetes.cri.container-name": "app",
+            "io.kubernetes.cri.image-name": "example.com/a@sha256:1",
             "io.katacontainers.config.agent.policy": "x",
         },
         "linux": {

@@ -3,4 +3,5 @@
 pub(crate) mod expected;
 pub(crate) mod faults;
 pub(crate) mod honest;
+pub(crate) mod policy;
 pub(crate) mod runtime;
