@@ -27,13 +27,13 @@ fn mismatches(expectations: &Expectations, members: &Value) -> Vec<Mismatch> {
 #[test]
 fn nothing_is_said_against_an_honest_request() {
     let honest = honest::request();
-    assert_eq!(mismatches(&expected::exactly(&honest), &honest), []);
+    assert_eq!(mismatches(&expected::exactly(&[&honest]), &honest), []);
 }
 
 #[test]
 fn what_is_wrong_is_named_with_what_was_expected() {
     let honest = honest::request();
-    let expectations = expected::exactly(&honest);
+    let expectations = expected::exactly(&[&honest]);
     let one = |pointer: &str, value: Value| {
         let mut members = honest.clone();
         *members.pointer_mut(pointer).unwrap() = value;
@@ -76,7 +76,7 @@ fn what_is_wrong_is_named_with_what_was_expected() {
 #[test]
 fn every_fault_in_what_is_compared_is_named_by_its_path() {
     let honest = honest::request();
-    let expectations = expected::exactly(&honest);
+    let expectations = expected::exactly(&[&honest]);
     let compared = [
         "OCI.Process.Args",
         "OCI.Process.Env",
@@ -113,7 +113,7 @@ fn every_fault_in_what_is_compared_is_named_by_its_path() {
 #[test]
 fn a_request_that_names_no_container_is_compared_with_the_nearest() {
     let honest = honest::request();
-    let mut expectations = expected::exactly(&honest);
+    let mut expectations = expected::exactly(&[&honest]);
     let mut far = expectations.containers[0].clone();
     far.name = "far".to_owned();
     far.args = vec!["/far".into()];

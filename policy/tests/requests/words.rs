@@ -10,7 +10,7 @@ use contrast_policy::{
 use crate::support::{expected, honest};
 
 fn expectations() -> Expectations {
-    let mut expectations = expected::exactly(&honest::request());
+    let mut expectations = expected::exactly(&[&honest::request()]);
     expectations.containers[0].name = "web".to_owned();
     expectations.pod_name = Text::Matches("^web-[a-z0-9]+$".to_owned());
     expectations

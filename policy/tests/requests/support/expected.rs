@@ -8,8 +8,13 @@ use contrast_policy::{
 };
 use serde_json::Value;
 
-/// What admits exactly this request for a container.
-pub(crate) fn exactly(input: &Value) -> Expectations {
+/// What admits exactly these requests for containers.
+pub(crate) fn exactly(inputs: &[&Value]) -> Expectations {
+    let containers = inputs.iter().map(|input| container(input)).collect();
+    Expectations { containers, ..Expectations::default() }
+}
+
+fn container(input: &Value) -> Container {
     let oci = &input["OCI"];
     let name = text(&oci["Annotations"]["io.kubernetes.cri.container-name"]);
     let env = strings(&oci["Process"]["Env"]).into_iter().map(|variable| {
@@ -39,7 +44,7 @@ pub(crate) fn exactly(input: &Value) -> Expectations {
         .unwrap()
         .iter()
         .map(|(key, value)| (key.clone(), Optional { value: Text::Is(text(value)), required: true }));
-    let container = Container {
+    Container {
         name,
         args: texts(&oci["Process"]["Args"]),
         env: env.collect::<BTreeMap<_, _>>(),
@@ -49,8 +54,7 @@ pub(crate) fn exactly(input: &Value) -> Expectations {
         members: MEMBERS.iter().map(|(path, subject)| member(input, path, subject.clone())).collect(),
         sets: SETS.iter().map(|(path, subject)| set(input, path, subject.clone())).collect(),
         ..Container::default()
-    };
-    Expectations { containers: vec![container], ..Expectations::default() }
+    }
 }
 
 const MEMBERS: &[(&str, Subject)] = &[
@@ -62,13 +66,42 @@ const MEMBERS: &[(&str, Subject)] = &[
     ("OCI.Process.NoNewPrivileges", Subject::Privileges),
     ("OCI.Root.Path", Subject::RootFileSystem),
     ("OCI.Root.Readonly", Subject::RootFileSystem),
+    ("OCI.Process.OOMScoreAdj", Subject::Resources),
+    ("OCI.Process.Rlimits", Subject::Resources),
+    ("OCI.Process.ConsoleSize", Subject::Terminal),
+    ("OCI.Process.ApparmorProfile", Subject::Privileges),
+    ("OCI.Process.SelinuxLabel", Subject::Privileges),
+    ("OCI.Process.User.Username", Subject::User),
+    ("OCI.Hostname", Subject::PodName),
+    ("OCI.Hooks", Subject::Container),
+    ("OCI.Linux.Sysctl", Subject::Pod),
+    ("OCI.Linux.Resources", Subject::Resources),
+    ("OCI.Linux.CgroupsPath", Subject::Resources),
+    ("OCI.Linux.Namespaces", Subject::Namespaces),
+    ("OCI.Linux.Devices", Subject::Container),
+    ("OCI.Linux.Seccomp", Subject::Privileges),
+    ("OCI.Linux.RootfsPropagation", Subject::RootFileSystem),
+    ("OCI.Linux.MountLabel", Subject::Privileges),
+    ("OCI.Linux.UIDMappings", Subject::User),
+    ("OCI.Linux.GIDMappings", Subject::User),
     ("sandbox_pidns", Subject::Namespaces),
+    ("stdin_port", Subject::Container),
+    ("stdout_port", Subject::Container),
+    ("stderr_port", Subject::Container),
+    ("string_user", Subject::User),
+    ("devices", Subject::Container),
+    ("shared_mounts", Subject::Container),
 ];
 
 const SETS: &[(&str, Subject)] = &[
     ("OCI.Process.User.AdditionalGids", Subject::User),
     ("OCI.Process.Capabilities.Bounding", Subject::Privileges),
+    ("OCI.Process.Capabilities.Effective", Subject::Privileges),
+    ("OCI.Process.Capabilities.Permitted", Subject::Privileges),
+    ("OCI.Process.Capabilities.Inheritable", Subject::Privileges),
+    ("OCI.Process.Capabilities.Ambient", Subject::Privileges),
     ("OCI.Linux.MaskedPaths", Subject::Container),
+    ("OCI.Linux.ReadonlyPaths", Subject::Container),
 ];
 
 fn member(input: &Value, path: &str, subject: Subject) -> Member {

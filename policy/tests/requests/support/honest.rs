@@ -43,3 +43,15 @@ pub(crate) fn pod() -> Value {
 pub(crate) fn request() -> Value {
     runtime::create_container(&config(), "c0ffee", &pod()).input()
 }
+
+/// What the runtime asks for another container of the pod.
+pub(crate) fn other_request() -> Value {
+    let mut config = config();
+    config["process"]["args"] = json!(["/other", "--flag"]);
+    config["process"]["env"] = json!(["PATH=/usr/bin", "HOME=/root"]);
+    config["process"]["user"]["uid"] = json!(9);
+    config["process"]["cwd"] = json!("/srv");
+    config["annotations"]["io.kubernetes.cri.container-name"] = json!("other");
+    config["annotations"]["io.kubernetes.cri.image-name"] = json!("example.com/other@sha256:2");
+    runtime::create_container(&config, "0ddba11", &pod()).input()
+}
