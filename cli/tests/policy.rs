@@ -9,7 +9,11 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::Value;
+use contrast_policy::{
+    Expectations,
+    expectation::{Container, Text},
+};
+use serde_json::{Value, json};
 
 const POLICY: &str = "package agent_policy
 default StartContainerRequest := false
@@ -151,4 +155,74 @@ fn what_is_no_policy_or_no_request_is_an_error_that_says_so() {
     );
     let foreign = policy(dir.path(), &["explain", "policy.rego"]);
     assert!(stderr(&foreign).contains("was not made by this program"), "{}", stderr(&foreign));
+}
+
+/// A pod whose policy expects these arguments, and denies everything.
+fn explained_pod(arguments: &[&str]) -> String {
+    let container = Container {
+        name: "app".to_owned(),
+        args: arguments.iter().map(|argument| Text::Is((*argument).to_owned())).collect(),
+        ..Container::default()
+    };
+    let expectations = Expectations { containers: vec![container], ..Expectations::default() };
+    let policy = format!(
+        "package agent_policy\ndefault CreateContainerRequest := false\nexpectations := {}\n",
+        serde_json::to_string(&expectations).unwrap()
+    );
+    format!(
+        "kind: Pod\nmetadata:\n  name: a\n  annotations:\n    io.katacontainers.config.agent.policy: {}\nspec:\n  \
+         containers:\n  - name: app\n    command: [/app]\n    args:\n    - --safe\n",
+        BASE64_STANDARD.encode(policy)
+    )
+}
+
+#[test]
+fn a_denial_names_what_was_expected_and_the_line_that_it_comes_from() {
+    let dir = folder();
+    fs::write(dir.path().join("app.yml"), explained_pod(&["/app", "--safe"])).unwrap();
+    let request =
+        r#"{"kind":"CreateContainerRequest","request":{"OCI":{"Process":{"Args":["/app","--evil\u001b"]}}}}"#;
+    fs::write(dir.path().join("evil.jsonl"), request).unwrap();
+    let check = ["check", "--request", "evil.jsonl", "--resources", "app.yml"];
+    let output = policy(dir.path(), &check);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stdout(&output),
+        "request 1 (line 1): CreateContainerRequest: denied\n  compared with the container app\n  \
+         OCI.Process.Args[1]: expected \"--safe\", found \"--evil\\u{1b}\"\n    \
+         from app.yml:11:7 spec.containers[0].args[0]\n"
+    );
+    let output = policy(dir.path(), &[&check[..], &["--output-format", "json"]].concat());
+    let line: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let origin = line.pointer("/mismatches/0/origin").unwrap();
+    assert_eq!(
+        *origin,
+        json!({ "file": "app.yml", "line": 11, "column": 7, "path": "spec.containers[0].args[0]" })
+    );
+}
+
+#[test]
+fn policies_are_explained_and_compared_in_the_same_words() {
+    let dir = folder();
+    fs::write(dir.path().join("before.yml"), explained_pod(&["/app", "--safe"])).unwrap();
+    fs::write(dir.path().join("after.yml"), explained_pod(&["/app"])).unwrap();
+    let output = policy(dir.path(), &["explain", "before.yml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    for line in
+        ["Policy of Pod/a\n", "\nContainer app:\n  - it runs \"/app\" \"--safe\"\n", "\nWhat is left open:\n"]
+    {
+        assert!(text.contains(line), "{text}");
+    }
+    let output = policy(dir.path(), &["diff", "before.yml", "after.yml"]);
+    assert_eq!(
+        stdout(&output),
+        "Container app:\n  - it runs \"/app\" \"--safe\"\n  + it runs \"/app\"\n",
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(
+        stdout(&policy(dir.path(), &["diff", "before.yml", "before.yml"])),
+        "✔ Both policies allow the same.\n"
+    );
 }
