@@ -189,7 +189,7 @@ fn a_denial_names_what_was_expected_and_the_line_that_it_comes_from() {
     assert_eq!(
         stdout(&output),
         "request 1 (line 1): CreateContainerRequest: denied\n  compared with the container app\n  \
-         OCI.Process.Args[1]: expected \"--safe\", found \"--evil\\u{1b}\"\n    \
+         OCI.Process.Args[1]: expected \"--safe\", found \"--evil\\u001b\"\n    \
          from app.yml:11:7 spec.containers[0].args[0]\n"
     );
     let output = policy(dir.path(), &[&check[..], &["--output-format", "json"]].concat());

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::{
     engine::{Answer, Engine},
-    expectation::{Container, Expectations},
+    expectation::{Container, Expectations, quoted},
     request::{Kind, Request},
 };
 
@@ -127,5 +127,5 @@ fn unknown(id: &str) -> Mismatch {
 }
 
 fn refusal(path: &str, subject: Subject, expected: &str, found: &str) -> Mismatch {
-    Mismatch { path: path.to_owned(), subject, expected: expected.to_owned(), found: format!("{found:?}") }
+    Mismatch { path: path.to_owned(), subject, expected: expected.to_owned(), found: quoted(found) }
 }

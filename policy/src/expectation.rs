@@ -11,6 +11,7 @@ use serde_json::Value;
 
 pub use read::UnknownForm;
 pub use text::Text;
+pub(crate) use text::{quoted, quoted_list};
 
 use crate::{check::Subject, request::Kind};
 

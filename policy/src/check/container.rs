@@ -9,7 +9,7 @@ use super::{
     member::{self, NOTHING},
     process::{arguments, texts, variables},
 };
-use crate::expectation::{Container, Expectations, Mount, Storage, Text};
+use crate::expectation::{Container, Expectations, Mount, Storage, Text, quoted, quoted_list};
 
 /// Annotation with the name of a container.
 const NAME: &str = "io.kubernetes.cri.container-name";
@@ -40,10 +40,7 @@ pub(super) fn explain(expectations: &Expectations, memory: &Value, input: &Value
             path: "container_id".to_owned(),
             subject: Subject::Container,
             expected: "each container only once at a time".to_owned(),
-            found: format!(
-                "{:?} while {id:?} is there",
-                input.get("container_id").and_then(Value::as_str).unwrap_or_default()
-            ),
+            found: format!("a second one while {} is there", quoted(id)),
         });
     }
     Explanation { container: Some(container.name.clone()), mismatches }
@@ -76,11 +73,11 @@ fn mounts(expected: &BTreeMap<String, Mount>, found: Option<&Value>) -> Vec<Mism
             });
         };
         let Some(wanted) = expected.get(destination) else {
-            push("", format!("no mount at {destination:?}"), mount.to_string());
+            push("", format!("no mount at {}", quoted(destination)), mount.to_string());
             continue;
         };
         if !seen.insert(destination) {
-            push("", format!("only one mount at {destination:?}"), mount.to_string());
+            push("", format!("only one mount at {}", quoted(destination)), mount.to_string());
         }
         for (member, wanted) in [("source", &wanted.source), ("type_", &wanted.kind)] {
             let value = mount.get(member);
@@ -90,14 +87,14 @@ fn mounts(expected: &BTreeMap<String, Mount>, found: Option<&Value>) -> Vec<Mism
         }
         let options = texts(mount.get("options"));
         if !all_admit(&wanted.options, &options) {
-            push(".options", list(&wanted.options), format!("{options:?}"));
+            push(".options", list(&wanted.options), quoted_list(&options));
         }
     }
     let missing = expected.iter().filter(|(at, mount)| mount.required && !seen.contains(at.as_str()));
     mismatches.extend(missing.map(|(destination, mount)| Mismatch {
         path: "OCI.Mounts".to_owned(),
         subject: Subject::Mount(destination.clone()),
-        expected: format!("a mount at {destination:?} of {}", mount.source),
+        expected: format!("a mount at {} of {}", quoted(destination), mount.source),
         found: NOTHING.to_owned(),
     }));
     mismatches
@@ -156,7 +153,7 @@ fn storage_faults(wanted: &Storage, storage: &Value, path: &str) -> Vec<Mismatch
     for (member, wanted) in [("options", &wanted.options), ("driver_options", &wanted.driver_options)] {
         let options = texts(storage.get(member));
         if !all_admit(wanted, &options) {
-            push(member, list(wanted), format!("{options:?}"));
+            push(member, list(wanted), quoted_list(&options));
         }
     }
     faults
@@ -172,7 +169,7 @@ fn subject_of(storage: &Storage) -> Subject {
 fn annotations(container: &Container, found: Option<&Value>) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     let mut push = |key: &str, expected: String, found: String| {
-        let path = format!("OCI.Annotations[{key:?}]");
+        let path = format!("OCI.Annotations[{}]", quoted(key));
         mismatches.push(Mismatch { path, subject: Subject::Annotation(key.to_owned()), expected, found });
     };
     let found = found.and_then(Value::as_object);

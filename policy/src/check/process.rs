@@ -8,7 +8,7 @@ use super::{
     Mismatch, Subject,
     member::{self, NOTHING},
 };
-use crate::expectation::{Container, Text};
+use crate::expectation::{Container, Text, quoted, quoted_list};
 
 /// Every word of a command line that is not as expected.
 pub(super) fn arguments(expected: &[Text], found: &[String], path: &str) -> Vec<Mismatch> {
@@ -24,7 +24,7 @@ pub(super) fn arguments(expected: &[Text], found: &[String], path: &str) -> Vec<
                 path: format!("{path}[{index}]"),
                 subject: Subject::Argument(index),
                 expected: expected.map_or_else(|| NOTHING.to_owned(), Text::to_string),
-                found: found.map_or_else(|| NOTHING.to_owned(), |found| format!("{found:?}")),
+                found: found.map_or_else(|| NOTHING.to_owned(), |found| quoted(found)),
             });
         }
     }
@@ -42,7 +42,7 @@ pub(super) fn variables(container: &Container, found: &[String], path: &str) -> 
                 path: format!("{path}[{index}]"),
                 subject: Subject::Variable(name.to_owned()),
                 expected,
-                found: format!("{variable:?}"),
+                found: quoted(variable),
             });
         };
         if let Some(first) = seen.get(name) {
@@ -86,7 +86,7 @@ pub(super) fn exec(container: &Container, input: &Value) -> Vec<Mismatch> {
             path: "process.Args".to_owned(),
             subject: Subject::Exec,
             expected: "no further process in this container".to_owned(),
-            found: format!("{words:?}"),
+            found: quoted_list(&words),
         }],
     };
     for mismatch in &mut mismatches {

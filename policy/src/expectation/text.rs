@@ -47,13 +47,23 @@ impl From<&str> for Text {
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Is(text) => write!(f, "{text:?}"),
+            Self::Is(text) => f.write_str(&quoted(text)),
             Self::Matches(pattern) => write!(f, "a text that matches {pattern}"),
             Self::OneOf(all) => {
-                let all: Vec<_> = all.iter().map(|one| format!("{one:?}")).collect();
+                let all: Vec<_> = all.iter().map(|one| quoted(one)).collect();
                 write!(f, "one of {}", all.join(", "))
             }
             Self::Any(what) => write!(f, "any {what}"),
         }
     }
+}
+
+/// A text as JSON has it, in quotes.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Texts as a list of JSON.
+pub(crate) fn quoted_list(texts: &[String]) -> String {
+    serde_json::Value::from(texts).to_string()
 }
