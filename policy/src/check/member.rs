@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Mismatch;
-use crate::expectation::{Member, Set, Text};
+use crate::expectation::{Member, Set, Text, quoted};
 
 /// What is said where a request says nothing.
 pub(super) const NOTHING: &str = "nothing";
@@ -15,17 +15,60 @@ pub(super) fn compare(members: &[Member], input: &Value) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     for member in members {
         visit(input, &member.path, String::new(), &mut |path, value| {
-            if !admits(&member.expected, value) {
-                mismatches.push(Mismatch {
-                    path,
-                    subject: member.subject.clone(),
-                    expected: shown_text(&member.expected, value),
-                    found: value.map_or_else(|| NOTHING.to_owned(), Value::to_string),
-                });
+            if admits(&member.expected, value) {
+                return;
+            }
+            let mut push = |path: String, expected: String, found: Option<&Value>| {
+                let found = found.map_or_else(|| NOTHING.to_owned(), Value::to_string);
+                mismatches.push(Mismatch { path, subject: member.subject.clone(), expected, found });
+            };
+            match (whole(&member.expected), value) {
+                (Some(expected), Some(value)) => narrow(path, &expected, value, &mut push),
+                _ => push(path, shown_text(&member.expected, value), value),
             }
         });
     }
     mismatches
+}
+
+/// What is expected, if it has members or items.
+fn whole(expected: &Text) -> Option<Value> {
+    let Text::Is(text) = expected else { return None };
+    serde_json::from_str(text).ok().filter(|value: &Value| value.is_object() || value.is_array())
+}
+
+/// The innermost members in which two values differ.
+fn narrow(
+    path: String,
+    expected: &Value,
+    found: &Value,
+    push: &mut impl FnMut(String, String, Option<&Value>),
+) {
+    match (expected, found) {
+        (Value::Object(members), Value::Object(others)) => {
+            for (key, member) in members {
+                let path = step(&path, key);
+                match others.get(key) {
+                    Some(other) => narrow(path, member, other, push),
+                    None => push(path, member.to_string(), None),
+                }
+            }
+            for (key, other) in others.iter().filter(|(key, _)| !members.contains_key(*key)) {
+                push(step(&path, key), NOTHING.to_owned(), Some(other));
+            }
+        }
+        (Value::Array(items), Value::Array(others)) if items.len() == others.len() => {
+            for (index, (item, other)) in items.iter().zip(others).enumerate() {
+                narrow(format!("{path}[{index}]"), item, other, push);
+            }
+        }
+        _ if expected == found => {}
+        _ => push(path, expected.to_string(), Some(found)),
+    }
+}
+
+fn step(path: &str, key: &str) -> String {
+    if key.contains(['.', '/']) { format!("{path}[{}]", quoted(key)) } else { format!("{path}.{key}") }
 }
 
 /// Every set that has other items: one mismatch for what is missing, one for what is too many.

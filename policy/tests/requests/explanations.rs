@@ -66,6 +66,10 @@ fn what_is_wrong_is_named_with_what_was_expected() {
         wrong.to_string(),
         "OCI.Process.Capabilities.Bounding: expected the set {CAP_KILL}, found CAP_SYS_ADMIN too many"
     );
+    let wrong = one("/OCI/Linux/Resources/CPU/Cpus", json!("3"));
+    assert_eq!(wrong.to_string(), r#"OCI.Linux.Resources.CPU.Cpus: expected "", found "3""#);
+    let wrong = one("/OCI/Linux/Sysctl", json!({ "net.ipv4.x": "1", "kernel.y": "2" }));
+    assert_eq!(wrong.to_string(), r#"OCI.Linux.Sysctl["kernel.y"]: expected nothing, found "2""#);
     let wrong = one("/OCI/Mounts/0/options", json!([]));
     assert_eq!(wrong.to_string(), r#"OCI.Mounts[0].options: expected ["nosuid"], found []"#);
     assert_eq!(wrong.subject, Subject::Mount("/proc".to_owned()));

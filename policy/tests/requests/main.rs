@@ -7,4 +7,5 @@ mod cost;
 mod explanations;
 mod runtime;
 mod support;
+mod table;
 mod words;
