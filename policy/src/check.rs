@@ -117,7 +117,9 @@ fn with_known(
     compare: impl FnOnce(&Container) -> Vec<Mismatch>,
 ) -> Explanation {
     match expectations.known(memory, id) {
-        Some(found) => Explanation { container: Some(found.name.clone()), mismatches: compare(found) },
+        Some(found) => {
+            Explanation { container: Some(found.name.clone()), mismatches: compare(&found.pinned(memory)) }
+        }
         None => Explanation { container: None, mismatches: vec![unknown(id)] },
     }
 }

@@ -17,6 +17,8 @@ use crate::{check::Subject, request::Kind};
 
 /// Where a policy remembers the containers that were created: an object of names by identifier.
 const CREATED: &str = "containers";
+/// Where a policy remembers what the first container said of the pod: an object of texts.
+const PINS: &str = "pins";
 
 /// Everything that a policy expects.
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
@@ -160,5 +162,23 @@ impl Expectations {
     pub(crate) fn known(&self, memory: &Value, id: &str) -> Option<&Container> {
         let name = *Self::created(memory).get(id)?;
         std::iter::once(&self.sandbox).chain(&self.containers).find(|container| container.name == name)
+    }
+}
+
+impl Container {
+    /// The same with the texts that were pinned; `memory`: what the policy remembers.
+    pub(crate) fn pinned(&self, memory: &Value) -> Self {
+        let mut container = self.clone();
+        let Some(pins) = memory.get(PINS) else { return container };
+        let Self { args, env, mounts, annotations, members, exec, exec_members, .. } = &mut container;
+        let texts = args
+            .iter_mut()
+            .chain(env.values_mut().map(|variable| &mut variable.value))
+            .chain(mounts.values_mut().map(|mount| &mut mount.source))
+            .chain(annotations.values_mut().map(|annotation| &mut annotation.value))
+            .chain(members.iter_mut().chain(exec_members).map(|member| &mut member.expected))
+            .chain(exec.iter_mut().flatten());
+        texts.for_each(|text| text.pin(pins));
+        container
     }
 }

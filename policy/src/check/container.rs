@@ -26,11 +26,11 @@ pub(super) fn explain(expectations: &Expectations, memory: &Value, input: &Value
             .and_then(|name| expectations.containers.iter().find(|container| container.name == name)),
     };
     let compared = match named {
-        Some(container) => Some((container, compare(container, input))),
+        Some(container) => Some((container, compare(&container.pinned(memory), input))),
         None => expectations
             .containers
             .iter()
-            .map(|container| (container, compare(container, input)))
+            .map(|container| (container, compare(&container.pinned(memory), input)))
             .min_by_key(|(_, mismatches)| mismatches.len()),
     };
     let Some((container, mut mismatches)) = compared else { return Explanation::default() };

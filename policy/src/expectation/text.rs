@@ -4,6 +4,7 @@ use std::fmt;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What a text of a request may be.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -15,6 +16,13 @@ pub enum Text {
     Matches(String),
     /// Exactly one of these.
     OneOf(Vec<String>),
+    /// What the first container said that was of this form; all others say the same.
+    Pinned {
+        /// Which of the things that are remembered.
+        pin: String,
+        /// The form: a regular expression.
+        like: String,
+    },
     /// Anything; the words say of what.
     Any(String),
 }
@@ -26,8 +34,20 @@ impl Text {
         match self {
             Self::Is(expected) => expected == text,
             Self::Matches(pattern) => Regex::new(pattern).is_ok_and(|regex| regex.is_match(text)),
+            Self::Pinned { like, .. } => Self::Matches(like.clone()).admits(text),
             Self::OneOf(all) => all.iter().any(|one| one == text),
             Self::Any(_) => true,
+        }
+    }
+}
+
+impl Text {
+    /// The text itself where it was pinned. `pins`: what the policy remembers, by name; an empty pin is none.
+    pub(crate) fn pin(&mut self, pins: &Value) {
+        if let Self::Pinned { pin, .. } = self
+            && let Some(pinned) = pins.get(pin.as_str()).and_then(Value::as_str).filter(|pin| !pin.is_empty())
+        {
+            *self = Self::Is(pinned.to_owned());
         }
     }
 }
@@ -49,6 +69,9 @@ impl fmt::Display for Text {
         match self {
             Self::Is(text) => f.write_str(&quoted(text)),
             Self::Matches(pattern) => write!(f, "a text that matches {pattern}"),
+            Self::Pinned { pin, like } => {
+                write!(f, "the same {} for all containers, a text that matches {like}", pin.replace('_', " "))
+            }
             Self::OneOf(all) => {
                 let all: Vec<_> = all.iter().map(|one| quoted(one)).collect();
                 write!(f, "one of {}", all.join(", "))
@@ -60,10 +83,10 @@ impl fmt::Display for Text {
 
 /// A text as JSON has it, in quotes.
 pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    Value::from(text).to_string()
 }
 
 /// Texts as a list of JSON.
 pub(crate) fn quoted_list(texts: &[String]) -> String {
-    serde_json::Value::from(texts).to_string()
+    Value::from(texts).to_string()
 }
