@@ -6,6 +6,7 @@
 mod container;
 mod member;
 mod process;
+mod rules;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -63,20 +64,25 @@ impl fmt::Display for Mismatch {
 /// Judges a request, and says why if it is denied.
 pub fn judge(engine: &mut Engine, expectations: Option<&Expectations>, request: &Request) -> Judgement {
     let answer = engine.evaluate(request);
+    if answer.verdict.is_allowed() {
+        return Judgement { answer, explanation: None };
+    }
     // What is denied changes no memory, so the explanation sees what the rules saw.
-    let explanation = expectations
-        .filter(|_| !answer.verdict.is_allowed())
-        .map(|expectations| explain(expectations, engine.memory(), request));
+    let explanation = expectations.map(|expectations| {
+        let input = request.input();
+        let mut explanation = explain(expectations, engine.memory(), request, &input);
+        rules::reconcile(engine, request.kind(), &input, &mut explanation.mismatches);
+        explanation
+    });
     Judgement { answer, explanation }
 }
 
 /// Everything that does not fit into what is expected. `memory`: what the policy remembers.
-fn explain(expectations: &Expectations, memory: &Value, request: &Request) -> Explanation {
-    let input = request.input();
+fn explain(expectations: &Expectations, memory: &Value, request: &Request, input: &Value) -> Explanation {
     match request {
-        Request::CreateContainer(_) => container::explain(expectations, memory, &input),
+        Request::CreateContainer(_) => container::explain(expectations, memory, input),
         Request::ExecProcess(exec) => {
-            with_known(expectations, memory, &exec.container_id, |found| process::exec(found, &input))
+            with_known(expectations, memory, &exec.container_id, |found| process::exec(found, input))
         }
         Request::ReadStream(read) => with_known(expectations, memory, &read.container_id, |found| {
             vec![refusal("container_id", Subject::Logs, "a container whose output may be read", &found.name)]
@@ -87,7 +93,7 @@ fn explain(expectations: &Expectations, memory: &Value, request: &Request) -> Ex
         Request::CloseStdin(close) => with_known(expectations, memory, &close.container_id, |found| {
             vec![refusal("container_id", Subject::Terminal, "a container that reads its input", &found.name)]
         }),
-        other => of_no_container(expectations, memory, other.kind(), &input),
+        other => of_no_container(expectations, memory, other.kind(), input),
     }
 }
 

@@ -6,7 +6,6 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use read::UnknownForm;
@@ -21,8 +20,7 @@ const CREATED: &str = "containers";
 const PINS: &str = "pins";
 
 /// Everything that a policy expects.
-#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Default, PartialEq, Debug)]
 pub struct Expectations {
     /// Name of the pod.
     pub pod_name: Text,
@@ -38,8 +36,7 @@ pub struct Expectations {
 }
 
 /// What is expected of a container.
-#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Default, PartialEq, Debug)]
 pub struct Container {
     /// Its name in the pod; empty for the sandbox.
     pub name: String,
@@ -72,8 +69,7 @@ pub struct Container {
 }
 
 /// A variable of a process.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Variable {
     /// Its value.
     pub value: Text,
@@ -82,8 +78,7 @@ pub struct Variable {
 }
 
 /// A value that may be missing.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Optional {
     /// The value.
     pub value: Text,
@@ -91,23 +86,30 @@ pub struct Optional {
     pub required: bool,
 }
 
-/// A mount in a container.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// What is mounted at a place.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Mount {
-    /// What is mounted.
-    pub source: Text,
-    /// File system, or `bind`.
-    pub kind: Text,
-    /// Options, in order.
-    pub options: Vec<Text>,
+    /// The forms that it may have. Nodes differ.
+    pub forms: Vec<MountForm>,
     /// Whether it must be there.
     pub required: bool,
 }
 
+/// One form of a mount.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct MountForm {
+    /// What is mounted.
+    pub source: Text,
+    /// File system, or `bind`.
+    pub kind: String,
+    /// Options, in any order.
+    pub options: BTreeSet<String>,
+    /// Options that may be there as well.
+    pub extra_options: BTreeSet<String>,
+}
+
 /// Something that the agent mounts.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Storage {
     /// How it is mounted.
     pub driver: Text,
@@ -128,8 +130,7 @@ pub struct Storage {
 }
 
 /// A member of a request with one value.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
     /// Where, such as `OCI.Process.Cwd`; `[]` stands for every item of a list.
     pub path: String,
@@ -140,8 +141,7 @@ pub struct Member {
 }
 
 /// A member of a request that is a set.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Set {
     /// Where, such as `OCI.Process.User.AdditionalGids`.
     pub path: String,
@@ -149,6 +149,12 @@ pub struct Set {
     pub subject: Subject,
     /// Its items; what is no text is written as JSON.
     pub items: BTreeSet<String>,
+    /// Items that may be there or not.
+    pub free: BTreeSet<String>,
+    /// Whether other items may be there as well.
+    pub more: bool,
+    /// Another list in which an item may be instead.
+    pub or_in: Option<String>,
 }
 
 impl Expectations {
@@ -174,7 +180,7 @@ impl Container {
         let texts = args
             .iter_mut()
             .chain(env.values_mut().map(|variable| &mut variable.value))
-            .chain(mounts.values_mut().map(|mount| &mut mount.source))
+            .chain(mounts.values_mut().flat_map(|mount| mount.forms.iter_mut().map(|form| &mut form.source)))
             .chain(annotations.values_mut().map(|annotation| &mut annotation.value))
             .chain(members.iter_mut().chain(exec_members).map(|member| &mut member.expected))
             .chain(exec.iter_mut().flatten());

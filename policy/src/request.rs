@@ -14,10 +14,7 @@ pub mod oci;
 #[cfg(test)]
 mod tests;
 
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{DeserializeOwned, Error as _},
-};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 
 pub use batch::{BatchError, Case, MAX_BATCH_LEN, MAX_REQUESTS, read_batch};
@@ -125,19 +122,6 @@ requests! {
     VolumeStats "VolumeStatsRequest" VolumeStats,
     ResizeVolume "ResizeVolumeRequest" ResizeVolume,
     SetPolicy "SetPolicyRequest" SetPolicy,
-}
-
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.name())
-    }
-}
-
-impl<'de> Deserialize<'de> for Kind {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(from)?;
-        Self::named(&name).ok_or_else(|| D::Error::custom(format_args!("there is no request {name:?}")))
-    }
 }
 
 impl Kind {

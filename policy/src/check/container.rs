@@ -79,25 +79,48 @@ fn mounts(expected: &BTreeMap<String, Mount>, found: Option<&Value>) -> Vec<Mism
         if !seen.insert(destination) {
             push("", format!("only one mount at {}", quoted(destination)), mount.to_string());
         }
-        for (member, wanted) in [("source", &wanted.source), ("type_", &wanted.kind)] {
-            let value = mount.get(member);
-            if !member::admits(wanted, value) {
-                push(&format!(".{member}"), wanted.to_string(), shown(value));
-            }
-        }
-        let options = texts(mount.get("options"));
-        if !all_admit(&wanted.options, &options) {
-            push(".options", list(&wanted.options), quoted_list(&options));
-        }
+        mismatches.extend(mount_faults(wanted, mount, &format!("OCI.Mounts[{index}]"), destination));
     }
     let missing = expected.iter().filter(|(at, mount)| mount.required && !seen.contains(at.as_str()));
     mismatches.extend(missing.map(|(destination, mount)| Mismatch {
         path: "OCI.Mounts".to_owned(),
         subject: Subject::Mount(destination.clone()),
-        expected: format!("a mount at {} of {}", quoted(destination), mount.source),
+        expected: format!("a mount at {} of {}", quoted(destination), sources(mount)),
         found: NOTHING.to_owned(),
     }));
     mismatches
+}
+
+/// What is wrong with a mount: of the form that it differs from least.
+fn mount_faults(wanted: &Mount, mount: &Value, path: &str, destination: &str) -> Vec<Mismatch> {
+    let forms = wanted.forms.iter().map(|form| {
+        let mut faults = Vec::new();
+        let mut push = |member: &str, expected: String, found: String| {
+            let (path, subject) = (format!("{path}.{member}"), Subject::Mount(destination.to_owned()));
+            faults.push(Mismatch { path, subject, expected, found });
+        };
+        let kind = mount.get("type_");
+        if kind.and_then(Value::as_str) != Some(&form.kind) {
+            push("type_", quoted(&form.kind), shown(kind));
+        }
+        let source = mount.get("source");
+        if !member::admits(&form.source, source) {
+            push("source", form.source.to_string(), shown(source));
+        }
+        let options = texts(mount.get("options"));
+        let counted: BTreeSet<_> = options.iter().filter(|&o| !form.extra_options.contains(o)).cloned().collect();
+        if counted != form.options {
+            let expected = form.options.iter().cloned().collect::<Vec<_>>();
+            push("options", quoted_list(&expected), quoted_list(&options));
+        }
+        faults
+    });
+    forms.min_by_key(Vec::len).unwrap_or_default()
+}
+
+/// What may be mounted somewhere.
+fn sources(mount: &Mount) -> String {
+    mount.forms.iter().map(|form| form.source.to_string()).collect::<Vec<_>>().join(" or ")
 }
 
 fn storages(container: &Container, found: Option<&Value>) -> Vec<Mismatch> {

@@ -71,29 +71,54 @@ fn step(path: &str, key: &str) -> String {
     if key.contains(['.', '/']) { format!("{path}[{}]", quoted(key)) } else { format!("{path}.{key}") }
 }
 
-/// Every set that has other items: one mismatch for what is missing, one for what is too many.
+/// Every set that has other items, with what is missing and what is too many.
 pub(super) fn compare_sets(sets: &[Set], input: &Value) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     for set in sets {
-        visit(input, &set.path, String::new(), &mut |path, value| {
-            let found: BTreeSet<String> =
-                value.and_then(Value::as_array).into_iter().flatten().map(plain).collect();
-            if found != set.items {
-                mismatches.push(Mismatch {
-                    path,
-                    subject: set.subject.clone(),
-                    expected: format!("the set {}", braces(&set.items)),
-                    found: difference(&set.items, &found),
-                });
-            }
-        });
+        let found = items(input, &set.path);
+        let elsewhere = set.or_in.as_ref().map(|path| items(input, path)).unwrap_or_default();
+        let free = |item: &&String| !set.free.contains(*item);
+        let missing: Vec<_> =
+            set.items.difference(&found).filter(free).filter(|item| !elsewhere.contains(*item)).collect();
+        let more: Vec<_> = found.difference(&set.items).filter(free).filter(|_| !set.more).collect();
+        if !missing.is_empty() || !more.is_empty() {
+            mismatches.push(Mismatch {
+                path: set.path.clone(),
+                subject: set.subject.clone(),
+                expected: format!("the set {}", braces(&set.items)),
+                found: difference(&missing, &more),
+            });
+        }
     }
     mismatches
 }
 
+/// The items of a list. Capabilities come with or without their prefix.
+fn items(input: &Value, path: &str) -> BTreeSet<String> {
+    let list = path.split('.').try_fold(input, |value, key| value.get(key));
+    let items = list.and_then(Value::as_array).into_iter().flatten().map(plain);
+    items.map(|item| item.strip_prefix("CAP_").map(str::to_owned).unwrap_or(item)).collect()
+}
+
 /// Whether a value is as expected: a text as it is, anything else by its JSON.
 pub(super) fn admits(expected: &Text, value: Option<&Value>) -> bool {
-    value.is_some_and(|value| expected.admits(&plain(value)))
+    value.is_some_and(|value| {
+        // What was not set may also be there without anything in it.
+        expected.admits(&plain(value)) || (*expected == Text::Is("null".to_owned()) && is_empty(value))
+    })
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(members) => members.values().all(|member| match member {
+            Value::Array(items) => items.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            Value::String(text) => text.is_empty(),
+            _ => false,
+        }),
+        _ => false,
+    }
 }
 
 /// A text as it is, anything else as JSON.
@@ -116,17 +141,14 @@ fn braces(items: &BTreeSet<String>) -> String {
     format!("{{{}}}", items.iter().cloned().collect::<Vec<_>>().join(", "))
 }
 
-fn difference(expected: &BTreeSet<String>, found: &BTreeSet<String>) -> String {
-    let part = |items: Vec<&String>, word: &str| {
-        let items: Vec<_> = items.into_iter().map(String::as_str).collect();
+fn difference(missing: &[&String], more: &[&String]) -> String {
+    let part = |items: &[&String], word: &str| {
+        let items: Vec<_> = items.iter().map(|item| item.as_str()).collect();
         (!items.is_empty()).then(|| format!("{} {word}", items.join(", ")))
     };
-    let missing = part(expected.difference(found).collect(), "missing");
-    let more = part(found.difference(expected).collect(), "too many");
-    match (missing, more) {
+    match (part(missing, "missing"), part(more, "too many")) {
         (Some(missing), Some(more)) => format!("{missing} and {more}"),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => NOTHING.to_owned(),
+        (missing, more) => missing.or(more).unwrap_or_default(),
     }
 }
 

@@ -1,9 +1,7 @@
 //! What comparisons are about.
 
-use serde::{Deserialize, Serialize};
-
 /// What a comparison is about, in the words of a pod specification.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Subject {
     /// The kind of the request itself.
     Request,

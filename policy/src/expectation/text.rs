@@ -3,17 +3,17 @@
 use std::fmt;
 
 use regex::Regex;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What a text of a request may be.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Text {
     /// Exactly this.
     Is(String),
     /// What a regular expression of the agent's dialect finds. It is anchored if it says so.
     Matches(String),
+    /// What a regular expression does not find.
+    Unlike(String),
     /// Exactly one of these.
     OneOf(Vec<String>),
     /// What the first container said that was of this form; all others say the same.
@@ -34,6 +34,7 @@ impl Text {
         match self {
             Self::Is(expected) => expected == text,
             Self::Matches(pattern) => Regex::new(pattern).is_ok_and(|regex| regex.is_match(text)),
+            Self::Unlike(pattern) => Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)),
             Self::Pinned { like, .. } => Self::Matches(like.clone()).admits(text),
             Self::OneOf(all) => all.iter().any(|one| one == text),
             Self::Any(_) => true,
@@ -69,6 +70,7 @@ impl fmt::Display for Text {
         match self {
             Self::Is(text) => f.write_str(&quoted(text)),
             Self::Matches(pattern) => write!(f, "a text that matches {pattern}"),
+            Self::Unlike(pattern) => write!(f, "a text that does not match {pattern}"),
             Self::Pinned { pin, like } => {
                 write!(f, "the same {} for all containers, a text that matches {like}", pin.replace('_', " "))
             }

@@ -17,8 +17,11 @@ pub(super) fn section(title: &str, container: &Container) -> Section {
     lines.extend(container.env_patterns.iter().map(|pattern| format!("there may be variables: {pattern}")));
     for (destination, mount) in &container.mounts {
         let may = if mount.required { "" } else { ", or nothing" };
-        let options = list(&mount.options);
-        lines.push(format!("mounted at {destination}: {} ({}; {options}){may}", mount.source, mount.kind));
+        let forms = mount.forms.iter().map(|form| {
+            let options = form.options.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+            format!("{} ({}; {options})", form.source, form.kind)
+        });
+        lines.push(format!("mounted at {destination}: {}{may}", forms.collect::<Vec<_>>().join(" or ")));
     }
     for storage in &container.storages {
         lines.push(format!(
@@ -61,8 +64,10 @@ pub(super) fn open(container: &Container) -> Vec<String> {
         lines.push(format!("in {name}, there may be variables: {pattern}"));
     }
     for (destination, mount) in &container.mounts {
-        if let Text::Any(what) = &mount.source {
-            lines.push(format!("in {name}, {destination} may be any {what}"));
+        for form in &mount.forms {
+            if let Text::Any(what) = &form.source {
+                lines.push(format!("in {name}, {destination} may be any {what}"));
+            }
         }
     }
     for member in &container.members {
@@ -80,15 +85,4 @@ pub(super) fn open(container: &Container) -> Vec<String> {
 fn command(words: &[Text]) -> String {
     let words: Vec<_> = words.iter().map(Text::to_string).collect();
     words.join(" ")
-}
-
-fn list(texts: &[Text]) -> String {
-    texts
-        .iter()
-        .map(|text| match text {
-            Text::Is(text) => text.clone(),
-            other => other.to_string(),
-        })
-        .collect::<Vec<_>>()
-        .join(",")
 }

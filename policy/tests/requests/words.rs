@@ -26,7 +26,7 @@ fn a_container_is_told_with_command_variables_and_mounts() {
     for line in [
         r#"it runs "/app""#,
         r#"variable PATH is "/bin""#,
-        r#"mounted at /proc: "proc" ("proc"; nosuid)"#,
+        r#"mounted at /proc: "proc" (proc; nosuid)"#,
         "OCI.Process.User.UID is \"7\"",
         "the host may run nothing else in it",
         "the host may not read its logs",
