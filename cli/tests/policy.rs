@@ -9,10 +9,6 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use contrast_policy::{
-    Expectations,
-    expectation::{Container, Text},
-};
 use serde_json::{Value, json};
 
 const POLICY: &str = "package agent_policy
@@ -159,15 +155,11 @@ fn what_is_no_policy_or_no_request_is_an_error_that_says_so() {
 
 /// A pod whose policy expects these arguments, and denies everything.
 fn explained_pod(arguments: &[&str]) -> String {
-    let container = Container {
-        name: "app".to_owned(),
-        args: arguments.iter().map(|argument| Text::Is((*argument).to_owned())).collect(),
-        ..Container::default()
-    };
-    let expectations = Expectations { containers: vec![container], ..Expectations::default() };
+    let args: Vec<_> = arguments.iter().map(|argument| json!({ "value": argument })).collect();
+    let pod =
+        json!({ "sandbox": {}, "containers": { "app": { "args": args, "cwd": "", "terminal": false } } });
     let policy = format!(
-        "package agent_policy\ndefault CreateContainerRequest := false\nexpectations := {}\n",
-        serde_json::to_string(&expectations).unwrap()
+        "package agent_policy\ndefault CreateContainerRequest := false\npod := {pod}\ncreate_checks := {{\"command\": false}}\n"
     );
     format!(
         "kind: Pod\nmetadata:\n  name: a\n  annotations:\n    io.katacontainers.config.agent.policy: {}\nspec:\n  \

@@ -52,6 +52,7 @@ fn compare(container: &Container, input: &Value) -> Vec<Mismatch> {
     mismatches.extend(variables(container, &texts(at("/OCI/Process/Env")), "OCI.Process.Env"));
     mismatches.extend(mounts(&container.mounts, at("/OCI/Mounts")));
     mismatches.extend(storages(container, at("/storages")));
+    mismatches.extend(metadata(input));
     mismatches.extend(annotations(container, at("/OCI/Annotations")));
     mismatches.extend(member::compare(&container.members, input));
     mismatches.extend(member::compare_sets(&container.sets, input));
@@ -91,6 +92,33 @@ fn mounts(expected: &BTreeMap<String, Mount>, found: Option<&Value>) -> Vec<Mism
     mismatches
 }
 
+/// What the name of an image is sent with tells the agent what to make of it, so it says what the annotations say.
+fn metadata(input: &Value) -> Vec<Mismatch> {
+    let annotations = input.pointer("/OCI/Annotations").unwrap_or(&Value::Null);
+    let mut mismatches = Vec::new();
+    for (index, storage) in input.get("storages").and_then(Value::as_array).into_iter().flatten().enumerate()
+    {
+        let options = texts(storage.get("driver_options"));
+        let Some(json) = options.iter().find_map(|option| option.strip_prefix("image_guest_pull=")) else {
+            continue;
+        };
+        let document: Value = serde_json::from_str(json).unwrap_or_default();
+        for (key, value) in document.get("metadata").and_then(Value::as_object).into_iter().flatten() {
+            let said = annotations.get(key);
+            let counts = said.is_some() || key.contains("container-type") || key.contains("container_type");
+            if counts && said != Some(value) {
+                mismatches.push(Mismatch {
+                    path: format!("storages[{index}].driver_options"),
+                    subject: Subject::Image,
+                    expected: format!("{} as the annotation says: {}", quoted(key), shown(said)),
+                    found: value.to_string(),
+                });
+            }
+        }
+    }
+    mismatches
+}
+
 /// What is wrong with a mount: of the form that it differs from least.
 fn mount_faults(wanted: &Mount, mount: &Value, path: &str, destination: &str) -> Vec<Mismatch> {
     let forms = wanted.forms.iter().map(|form| {
@@ -108,7 +136,8 @@ fn mount_faults(wanted: &Mount, mount: &Value, path: &str, destination: &str) ->
             push("source", form.source.to_string(), shown(source));
         }
         let options = texts(mount.get("options"));
-        let counted: BTreeSet<_> = options.iter().filter(|&o| !form.extra_options.contains(o)).cloned().collect();
+        let counted: BTreeSet<_> =
+            options.iter().filter(|&o| !form.extra_options.contains(o)).cloned().collect();
         if counted != form.options {
             let expected = form.options.iter().cloned().collect::<Vec<_>>();
             push("options", quoted_list(&expected), quoted_list(&options));

@@ -41,7 +41,11 @@ const CHECKS: &[Check] = &[
         "the pod that the sandbox was made for, and its network",
     ),
     create("annotations", &["OCI.Annotations"], "annotations of the pod and of the runtime only"),
-    create("command", &["OCI.Process.Args", "OCI.Process.Cwd", "OCI.Process.Terminal"], "the command of the container"),
+    create(
+        "command",
+        &["OCI.Process.Args", "OCI.Process.Cwd", "OCI.Process.Terminal"],
+        "the command of the container",
+    ),
     create("environment", &["OCI.Process.Env"], "the variables of the container"),
     create("user", &["OCI.Process.User", "string_user"], "the user of the container"),
     create(
@@ -55,8 +59,12 @@ const CHECKS: &[Check] = &[
         ],
         "the rights of the container",
     ),
-    create("root", &["OCI.Root"], "a root in a folder of the container's own"),
-    create("image", &["storages"], "the image of the container, once, with metadata that says what the annotations say"),
+    create("root", &["OCI.Root"], "a root in the folder of the container's identifier"),
+    create(
+        "image",
+        &["storages"],
+        "the image of the container, once, with metadata that says what the annotations say",
+    ),
     create("mounts", &["OCI.Mounts"], "the mounts of the container"),
     create("storages", &["storages"], "the storages of the container, each at a place of its own"),
     create("devices", &["OCI.Linux.Devices", "devices"], "the devices of the container"),

@@ -13,7 +13,12 @@ pub enum Text {
     /// What a regular expression of the agent's dialect finds. It is anchored if it says so.
     Matches(String),
     /// What a regular expression does not find.
-    Unlike(String),
+    Unlike {
+        /// The expression.
+        pattern: String,
+        /// What is wanted, in words.
+        words: &'static str,
+    },
     /// Exactly one of these.
     OneOf(Vec<String>),
     /// What the first container said that was of this form; all others say the same.
@@ -34,7 +39,7 @@ impl Text {
         match self {
             Self::Is(expected) => expected == text,
             Self::Matches(pattern) => Regex::new(pattern).is_ok_and(|regex| regex.is_match(text)),
-            Self::Unlike(pattern) => Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)),
+            Self::Unlike { pattern, .. } => Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text)),
             Self::Pinned { like, .. } => Self::Matches(like.clone()).admits(text),
             Self::OneOf(all) => all.iter().any(|one| one == text),
             Self::Any(_) => true,
@@ -70,7 +75,7 @@ impl fmt::Display for Text {
         match self {
             Self::Is(text) => f.write_str(&quoted(text)),
             Self::Matches(pattern) => write!(f, "a text that matches {pattern}"),
-            Self::Unlike(pattern) => write!(f, "a text that does not match {pattern}"),
+            Self::Unlike { words, .. } => f.write_str(words),
             Self::Pinned { pin, like } => {
                 write!(f, "the same {} for all containers, a text that matches {like}", pin.replace('_', " "))
             }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use contrast_policy::{
-    Engine, Verdict,
+    Verdict,
     request::{Kind, Request},
 };
 use serde_json::{Value, json};
@@ -14,6 +14,9 @@ use crate::support::{expected, honest, policy};
 fn named(index: usize) -> Value {
     let mut input = honest::request();
     let name = json!(format!("container-{index}"));
+    let metadata =
+        input["storages"][1]["driver_options"][0].as_str().unwrap().replace("\"app\"", &name.to_string());
+    input["storages"][1]["driver_options"][0] = json!(metadata);
     input["OCI"]["Annotations"]["io.kubernetes.cri.container-name"] = name;
     input["OCI"]["Process"]["Env"] = (0..50).map(|index| format!("VARIABLE_{index}=value")).collect();
     input
@@ -22,7 +25,10 @@ fn named(index: usize) -> Value {
 /// The shortest of some evaluations of the last of `containers`.
 fn cost(containers: usize) -> Duration {
     let inputs: Vec<_> = (0..containers).map(named).collect();
-    let engine = Engine::load(&policy::text(&expected::exactly(&inputs.iter().collect::<Vec<_>>()))).unwrap();
+    let sandbox = honest::sandbox();
+    let mut engine = policy::engine(&expected::pod(&sandbox, &inputs.iter().collect::<Vec<_>>()));
+    let first = Request::read(Kind::CreateContainer, &sandbox).unwrap();
+    assert_eq!(engine.evaluate(&first).verdict, Verdict::Allowed);
     let request = Request::read(Kind::CreateContainer, inputs.last().unwrap()).unwrap();
     (0..20)
         .map(|_| {

@@ -3,29 +3,43 @@
 use contrast_policy::request::Request;
 use serde_json::{Value, json};
 
-use crate::support::{faults, honest, runtime};
+use crate::support::{
+    faults,
+    honest::{self, APP},
+    runtime,
+};
 
 #[test]
 fn a_configuration_becomes_what_the_runtime_sends() {
     let input = honest::request();
     let oci = &input["OCI"];
     assert_eq!(oci["Version"], "1.2.1");
-    assert_eq!(oci["Process"]["User"], json!({ "UID": 7, "GID": 8, "AdditionalGids": [8], "Username": "" }));
+    assert_eq!(
+        oci["Process"]["User"],
+        json!({ "UID": 7, "GID": 8, "AdditionalGids": [8, 9], "Username": "" })
+    );
     assert_eq!(oci["Process"]["OOMScoreAdj"], 1000);
     assert_eq!(oci["Process"]["SelinuxLabel"], "");
     assert_eq!(oci["Process"]["Rlimits"], json!([{ "Type": "RLIMIT_NOFILE", "Hard": 1, "Soft": 1 }]));
-    assert_eq!(oci["Root"], json!({ "Path": "/run/kata-containers/c0ffee/rootfs", "Readonly": true }));
-    let sources: Vec<_> = oci["Mounts"].as_array().unwrap().iter().map(|mount| &mount["source"]).collect();
+    assert_eq!(
+        oci["Root"],
+        json!({ "Path": format!("/run/kata-containers/{APP}/rootfs"), "Readonly": true })
+    );
+    let sources: Vec<_> =
+        oci["Mounts"].as_array().unwrap().iter().map(|mount| mount["source"].as_str().unwrap()).collect();
     assert_eq!(
         sources,
         [
             "proc",
-            "/run/kata-containers/shared/containers/c0ffee-0000000000000001-hosts",
+            &format!("/run/kata-containers/shared/containers/{APP}-0000000000000001-hosts"),
             "/run/kata-containers/sandbox/ephemeral/tls",
             "/run/kata-containers/sandbox/shm",
         ]
     );
-    assert_eq!(oci["Linux"]["Namespaces"], json!([{ "Type": "ipc", "Path": "" }]));
+    assert_eq!(
+        oci["Linux"]["Namespaces"],
+        json!([{ "Type": "ipc", "Path": "" }, { "Type": "uts", "Path": "" }, { "Type": "mount", "Path": "" }])
+    );
     assert_eq!(oci["Linux"]["Seccomp"], Value::Null);
     assert_eq!(oci["Linux"]["Resources"]["Memory"]["Limit"], 5);
     assert_eq!(oci["Linux"]["Resources"]["Devices"], json!([]));
@@ -33,7 +47,7 @@ fn a_configuration_becomes_what_the_runtime_sends() {
     assert!(oci["Annotations"].get("io.katacontainers.config.agent.policy").is_none());
     assert_eq!(oci["Annotations"]["io.katacontainers.pkg.oci.container_type"], "pod_container");
     let pull = &input["storages"][1];
-    assert_eq!(pull["source"], "example.com/a@sha256:1");
+    assert_eq!(pull["source"], format!("example.com/a@sha256:{}", "1".repeat(64)));
     assert!(pull["driver_options"][0].as_str().unwrap().contains("\"metadata\":{"));
 }
 

@@ -1,19 +1,16 @@
 //! What policies allow, in words.
 
 use contrast_policy::{
-    Expectations, Subject, diff,
-    expectation::{Container, Member, Text},
+    Expectations, diff,
+    expectation::{Container, Text},
     explain,
     request::Kind,
 };
 
-use crate::support::{expected, honest};
+use crate::agreement::engine;
 
 fn expectations() -> Expectations {
-    let mut expectations = expected::exactly(&[&honest::request()]);
-    expectations.containers[0].name = "web".to_owned();
-    expectations.pod_name = Text::Matches("^web-[a-z0-9]+$".to_owned());
-    expectations
+    Expectations::of(&mut engine()).unwrap()
 }
 
 fn lines(expectations: &Expectations, title: &str) -> Vec<String> {
@@ -22,7 +19,7 @@ fn lines(expectations: &Expectations, title: &str) -> Vec<String> {
 
 #[test]
 fn a_container_is_told_with_command_variables_and_mounts() {
-    let lines = lines(&expectations(), "Container web");
+    let lines = lines(&expectations(), "Container app");
     for line in [
         r#"it runs "/app""#,
         r#"variable PATH is "/bin""#,
@@ -37,22 +34,19 @@ fn a_container_is_told_with_command_variables_and_mounts() {
 
 #[test]
 fn what_the_host_may_do_and_what_not_is_complete() {
-    let mut expectations = expectations();
-    expectations.requests.insert(Kind::StatsContainer, Vec::new());
-    let member =
-        Member { path: "interface.name".to_owned(), subject: Subject::Network, expected: "eth0".into() };
-    expectations.requests.insert(Kind::UpdateInterface, vec![member]);
-    assert_eq!(
-        lines(&expectations, "What the host may do"),
-        [
-            "it may read how much containers use",
-            "it may set network interfaces up, if interface.name is \"eth0\"",
-        ]
-    );
+    let expectations = expectations();
+    let allowed = lines(&expectations, "What the host may do");
+    for line in [
+        "it may read how much containers use",
+        "it may replace the routes, if routes.Routes[].device is not lo and routes.Routes[].source is no loopback \
+         address and routes.Routes[].dest is no loopback address and routes.Routes[].gateway is no loopback address",
+    ] {
+        assert!(allowed.iter().any(|said| said == line), "{allowed:#?}");
+    }
     let denied = lines(&expectations, "What the host may not do");
     assert!(denied.contains(&"it may not replace the policy".to_owned()));
     // Five kinds are told for each container.
-    assert_eq!(denied.len() + 2 + 5, Kind::ALL.len());
+    assert_eq!(denied.len() + allowed.len() + 5, Kind::ALL.len());
 }
 
 #[test]
@@ -64,7 +58,7 @@ fn what_is_left_open_is_told_apart() {
     expectations.containers[0].logs = true;
     assert_eq!(
         lines(&expectations, "What is left open"),
-        ["in web, variable PATH may be any name of a node", "the host reads the logs of web"]
+        ["in app, variable PATH may be any name of a node", "the host reads the logs of app"]
     );
 }
 
@@ -77,7 +71,7 @@ fn only_what_changed_is_told() {
     after.containers.push(Container { name: "new".to_owned(), ..Container::default() });
     let changes = diff(&before, &after);
     let titles: Vec<_> = changes.iter().map(|change| change.title.as_str()).collect();
-    assert_eq!(titles, ["Pod", "Container web", "What is left open", "Container new"]);
+    assert_eq!(titles, ["Pod", "Container app", "What is left open", "Container new"]);
     assert_eq!(changes[1].removed, ["the host may not read its logs"]);
     assert_eq!(changes[1].added, ["the host may read its logs"]);
     assert!(changes[3].removed.is_empty());

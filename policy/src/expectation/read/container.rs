@@ -17,13 +17,12 @@ pub(super) fn read(name: &str, entry: &Value, pod: &Value) -> Container {
         (name.to_owned(), Variable { value: text_of(wanted), required })
     });
     let mounts = members(entry, "mounts").map(|(at, wanted)| (at.to_owned(), mount(wanted, pod)));
-    let exec = items(entry, "exec").map(|command| {
-        command.as_array().into_iter().flatten().map(|word| Text::Is(plain(word))).collect()
-    });
+    let exec =
+        items(entry, "exec").map(|command| command.as_array().into_iter().flatten().map(text_of).collect());
     Container {
         name: name.to_owned(),
         image: entry.get("image").map(|image| Text::Is(text(image, "name").to_owned())),
-        args: texts(entry, "args"),
+        args: items(entry, "args").map(text_of).collect(),
         env: env.collect(),
         env_patterns: items(pod, "service_variables").map(|pattern| Text::Matches(plain(pattern))).collect(),
         mounts: mounts.collect(),
@@ -137,7 +136,11 @@ fn single(entry: &Value, pod: &Value) -> Vec<Member> {
     say("OCI.Root.Readonly", Subject::RootFileSystem, json("readonly_root"));
     say("OCI.Linux.Sysctl", Subject::Pod, json("sysctls"));
     say("OCI.Linux.CgroupsPath", Subject::Resources, Text::Matches("^/".to_owned()));
-    say("OCI.Linux.Namespaces[].Type", Subject::Namespaces, one_of(&["ipc", "uts", "mount", "network", "cgroup"]));
+    say(
+        "OCI.Linux.Namespaces[].Type",
+        Subject::Namespaces,
+        one_of(&["ipc", "uts", "mount", "network", "cgroup"]),
+    );
     say("sandbox_pidns", Subject::Namespaces, json("share_processes"));
     for path in ["OCI.Linux.MountLabel", "OCI.Linux.RootfsPropagation"] {
         say(path, Subject::RootFileSystem, Text::default());
@@ -148,7 +151,9 @@ fn single(entry: &Value, pod: &Value) -> Vec<Member> {
     for path in ["BlockIO", "Network", "Pids"] {
         say(&format!("OCI.Linux.Resources.{path}"), Subject::Resources, "null".into());
     }
-    for path in ["OCI.Linux.Resources.Devices", "OCI.Linux.UIDMappings", "OCI.Linux.GIDMappings", "shared_mounts"] {
+    for path in
+        ["OCI.Linux.Resources.Devices", "OCI.Linux.UIDMappings", "OCI.Linux.GIDMappings", "shared_mounts"]
+    {
         say(path, Subject::Container, "[]".into());
     }
     say("string_user", Subject::User, "null".into());

@@ -24,8 +24,8 @@ pub(super) fn read(engine: &mut Engine, pod: &Value) -> BTreeMap<Kind, Vec<Membe
         }
     }
     let shared = text(pod, "shared_file");
-    let not_lo = || Text::Unlike("^lo$".to_owned());
-    let not_loopback = || Text::Unlike(LOOPBACK.to_owned());
+    let not_lo = || unlike("^lo$", "not lo");
+    let not_loopback = || unlike(LOOPBACK, "no loopback address");
     let network = |members: Vec<(&str, Text)>| of(Subject::Network, members);
     requests.insert(Kind::StartContainer, Vec::new());
     requests.insert(Kind::RemoveContainer, Vec::new());
@@ -48,8 +48,8 @@ pub(super) fn read(engine: &mut Engine, pod: &Value) -> BTreeMap<Kind, Vec<Membe
             vec![
                 ("file_type", Text::OneOf(["Regular", "Directory", "Symlink"].map(str::to_owned).into())),
                 ("path", Text::Matches(format!("^{shared}[^/]+(/.*)?$"))),
-                ("path", Text::Unlike(r"(^|/)\.\.(/|$)".to_owned())),
-                ("symlink_target", Text::Unlike(r"^/|(^|/)\.\.(/|$)".to_owned())),
+                ("path", unlike(r"(^|/)\.\.(/|$)|\n", "one that does not lead back")),
+                ("symlink_target", unlike(r"^/|(^|/)\.\.(/|$)", "one that does not lead out")),
             ],
         ),
     );
@@ -59,7 +59,7 @@ pub(super) fn read(engine: &mut Engine, pod: &Value) -> BTreeMap<Kind, Vec<Membe
             ("interface.name", not_lo()),
             ("interface.device", not_lo()),
             ("interface.raw_flags", Text::OneOf(["0", "128"].map(str::to_owned).into())),
-            ("interface.hwAddr", Text::Unlike("^(00:)*00$".to_owned())),
+            ("interface.hwAddr", unlike("^(00:)*00$", "not all zero")),
             ("interface.IPAddresses[].address", not_loopback()),
         ]),
     );
@@ -79,13 +79,21 @@ pub(super) fn read(engine: &mut Engine, pod: &Value) -> BTreeMap<Kind, Vec<Membe
             ("neighbors.ARPNeighbors[].toIPAddress.mask", Text::default()),
             ("neighbors.ARPNeighbors[].toIPAddress.address", not_loopback()),
             ("neighbors.ARPNeighbors[].state", Text::OneOf(["2", "128"].map(str::to_owned).into())),
-            ("neighbors.ARPNeighbors[].flags", Text::OneOf(["0", "8", "128", "136"].map(str::to_owned).into())),
+            (
+                "neighbors.ARPNeighbors[].flags",
+                Text::OneOf(["0", "8", "128", "136"].map(str::to_owned).into()),
+            ),
         ]),
     );
     requests
 }
 
 fn of(subject: Subject, members: Vec<(&str, Text)>) -> Vec<Member> {
-    let member = |(path, expected): (&str, Text)| Member { path: path.to_owned(), subject: subject.clone(), expected };
+    let member =
+        |(path, expected): (&str, Text)| Member { path: path.to_owned(), subject: subject.clone(), expected };
     members.into_iter().map(member).collect()
+}
+
+fn unlike(pattern: &str, words: &'static str) -> Text {
+    Text::Unlike { pattern: pattern.to_owned(), words }
 }

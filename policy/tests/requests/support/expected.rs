@@ -1,138 +1,83 @@
-//! Expectations that admit exactly one request.
+//! Descriptions of pods that admit exactly some requests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use regex::escape;
+use serde_json::{Map, Value, json};
 
-use contrast_policy::{
-    Expectations, Subject,
-    expectation::{Container, Member, Mount, Optional, Set, Storage, Text, Variable},
-};
-use serde_json::Value;
-
-/// What admits exactly these requests for containers.
-pub(crate) fn exactly(inputs: &[&Value]) -> Expectations {
-    let containers = inputs.iter().map(|input| container(input)).collect();
-    Expectations { containers, ..Expectations::default() }
+/// What a pod is described by whose containers are those of these requests; the first one is the sandbox.
+pub(crate) fn pod(sandbox: &Value, containers: &[&Value]) -> Value {
+    let named = containers.iter().map(|input| {
+        let name = input["OCI"]["Annotations"]["io.kubernetes.cri.container-name"].as_str().unwrap();
+        (name.to_owned(), container(input))
+    });
+    json!({
+        "name": { "value": sandbox["OCI"]["Annotations"]["io.kubernetes.cri.sandbox-name"] },
+        "namespace": { "value": sandbox["OCI"]["Annotations"]["io.kubernetes.cri.sandbox-namespace"] },
+        "annotations": {},
+        "runtime_versions": [sandbox["OCI"]["Version"]],
+        "root": "^/run/kata-containers/([^/]+)/rootfs$",
+        "shared_file": "/run/kata-containers/shared/containers/[0-9a-f]{64}-[0-9a-f]{16}-",
+        "block_folder": "/run/kata-containers/sandbox/storage",
+        "sandbox_storages": [],
+        "service_variables": [],
+        "sandbox": container(sandbox),
+        "containers": named.collect::<Map<_, _>>(),
+    })
 }
 
-fn container(input: &Value) -> Container {
-    let oci = &input["OCI"];
-    let name = text(&oci["Annotations"]["io.kubernetes.cri.container-name"]);
-    let env = strings(&oci["Process"]["Env"]).into_iter().map(|variable| {
-        let (name, value) = variable.split_once('=').unwrap();
-        (name.to_owned(), Variable { value: value.into(), required: true })
-    });
-    let mounts = items(&oci["Mounts"]).map(|mount| {
-        let source = Text::Is(text(&mount["source"]));
-        let kind = Text::Is(text(&mount["type_"]));
-        (
-            text(&mount["destination"]),
-            Mount { source, kind, options: texts(&mount["options"]), required: true },
-        )
-    });
-    let storages = items(&input["storages"]).map(|storage| Storage {
-        driver: Text::Is(text(&storage["driver"])),
-        source: Text::Is(text(&storage["source"])),
-        fstype: Text::Is(text(&storage["fstype"])),
-        mount_point: Text::Is(text(&storage["mount_point"])),
-        options: texts(&storage["options"]),
-        driver_options: texts(&storage["driver_options"]),
-        fs_group: Text::Is(storage["fs_group"].to_string()),
-        shared: Text::Is(storage["shared"].to_string()),
-    });
+fn container(input: &Value) -> Value {
+    let (oci, process) = (&input["OCI"], &input["OCI"]["Process"]);
     let annotations = oci["Annotations"]
         .as_object()
         .unwrap()
         .iter()
-        .map(|(key, value)| (key.clone(), Optional { value: Text::Is(text(value)), required: true }));
-    Container {
-        name,
-        args: texts(&oci["Process"]["Args"]),
-        env: env.collect::<BTreeMap<_, _>>(),
-        mounts: mounts.collect(),
-        storages: storages.collect(),
-        annotations: annotations.collect(),
-        members: MEMBERS.iter().map(|(path, subject)| member(input, path, subject.clone())).collect(),
-        sets: SETS.iter().map(|(path, subject)| set(input, path, subject.clone())).collect(),
-        ..Container::default()
-    }
-}
-
-const MEMBERS: &[(&str, Subject)] = &[
-    ("OCI.Version", Subject::Container),
-    ("OCI.Process.Cwd", Subject::WorkingDirectory),
-    ("OCI.Process.Terminal", Subject::Terminal),
-    ("OCI.Process.User.UID", Subject::User),
-    ("OCI.Process.User.GID", Subject::User),
-    ("OCI.Process.NoNewPrivileges", Subject::Privileges),
-    ("OCI.Root.Path", Subject::RootFileSystem),
-    ("OCI.Root.Readonly", Subject::RootFileSystem),
-    ("OCI.Process.OOMScoreAdj", Subject::Resources),
-    ("OCI.Process.Rlimits", Subject::Resources),
-    ("OCI.Process.ConsoleSize", Subject::Terminal),
-    ("OCI.Process.ApparmorProfile", Subject::Privileges),
-    ("OCI.Process.SelinuxLabel", Subject::Privileges),
-    ("OCI.Process.User.Username", Subject::User),
-    ("OCI.Hostname", Subject::PodName),
-    ("OCI.Hooks", Subject::Container),
-    ("OCI.Linux.Sysctl", Subject::Pod),
-    ("OCI.Linux.Resources", Subject::Resources),
-    ("OCI.Linux.CgroupsPath", Subject::Resources),
-    ("OCI.Linux.Namespaces", Subject::Namespaces),
-    ("OCI.Linux.Devices", Subject::Container),
-    ("OCI.Linux.Seccomp", Subject::Privileges),
-    ("OCI.Linux.RootfsPropagation", Subject::RootFileSystem),
-    ("OCI.Linux.MountLabel", Subject::Privileges),
-    ("OCI.Linux.UIDMappings", Subject::User),
-    ("OCI.Linux.GIDMappings", Subject::User),
-    ("sandbox_pidns", Subject::Namespaces),
-    ("stdin_port", Subject::Container),
-    ("stdout_port", Subject::Container),
-    ("stderr_port", Subject::Container),
-    ("string_user", Subject::User),
-    ("devices", Subject::Container),
-    ("shared_mounts", Subject::Container),
-];
-
-const SETS: &[(&str, Subject)] = &[
-    ("OCI.Process.User.AdditionalGids", Subject::User),
-    ("OCI.Process.Capabilities.Bounding", Subject::Privileges),
-    ("OCI.Process.Capabilities.Effective", Subject::Privileges),
-    ("OCI.Process.Capabilities.Permitted", Subject::Privileges),
-    ("OCI.Process.Capabilities.Inheritable", Subject::Privileges),
-    ("OCI.Process.Capabilities.Ambient", Subject::Privileges),
-    ("OCI.Linux.MaskedPaths", Subject::Container),
-    ("OCI.Linux.ReadonlyPaths", Subject::Container),
-];
-
-fn member(input: &Value, path: &str, subject: Subject) -> Member {
-    Member { path: path.to_owned(), subject, expected: Text::Is(plain(at(input, path))) }
-}
-
-fn set(input: &Value, path: &str, subject: Subject) -> Set {
-    let items: BTreeSet<String> = items(at(input, path)).map(plain).collect();
-    Set { path: path.to_owned(), subject, items }
-}
-
-fn at<'v>(input: &'v Value, path: &str) -> &'v Value {
-    path.split('.').fold(input, |value, key| &value[key])
+        .map(|(key, value)| (key.clone(), json!(format!("^{}$", escape(value.as_str().unwrap())))));
+    let env = items(&process["Env"]).map(|variable| {
+        let (name, value) = variable.as_str().unwrap().split_once('=').unwrap();
+        (name.to_owned(), json!({ "value": value }))
+    });
+    let mounts = items(&oci["Mounts"]).map(|mount| {
+        let source = mount["source"].as_str().unwrap();
+        let mut kind = json!({ "type": mount["type_"], "options": mount["options"] });
+        // Folder and container, number, name.
+        match source.splitn(4, '-').nth(3).filter(|_| source.contains("/shared/")) {
+            Some(file) => kind["file"] = json!(escape(file)),
+            None => kind["source"] = json!(source),
+        }
+        (mount["destination"].as_str().unwrap().to_owned(), json!({ "kinds": [kind] }))
+    });
+    let pull = items(&input["storages"]).find(|storage| storage["driver"] == "image_guest_pull").unwrap();
+    let name = pull["source"].as_str().unwrap();
+    let storages = items(&input["storages"]).filter(|storage| *storage != pull);
+    let user = &process["User"];
+    let kinds = items(&oci["Linux"]["Namespaces"]).map(|namespace| namespace["Type"].as_str().unwrap());
+    let devices = items(&oci["Linux"]["Devices"])
+        .map(|device| (device["Path"].as_str().unwrap().to_owned(), device["Type"].clone()));
+    json!({
+        "annotations": annotations.collect::<Map<_, _>>(),
+        "args": process["Args"],
+        "cwd": process["Cwd"],
+        "terminal": process["Terminal"],
+        "env": env.collect::<Map<_, _>>(),
+        "user": { "uid": user["UID"], "gid": user["GID"], "groups": user["AdditionalGids"] },
+        "capabilities": items(&process["Capabilities"]["Bounding"])
+            .map(|name| name.as_str().unwrap().trim_start_matches("CAP_")).collect::<Vec<_>>(),
+        "no_new_privileges": process["NoNewPrivileges"],
+        "readonly_root": oci["Root"]["Readonly"],
+        "image": { "name": name, "digest": name.split_once('@').map_or("", |(_, digest)| digest) },
+        "mounts": mounts.collect::<Map<_, _>>(),
+        "storages": storages.collect::<Vec<_>>(),
+        "devices": devices.collect::<Map<_, _>>(),
+        "sysctls": oci["Linux"]["Sysctl"],
+        "masked_paths": oci["Linux"]["MaskedPaths"],
+        "readonly_paths": oci["Linux"]["ReadonlyPaths"],
+        "share_processes": input["sandbox_pidns"],
+        "own_host_name": kinds.collect::<Vec<_>>().contains(&"uts"),
+        "exec": [],
+        "logs": false,
+        "stdin": false,
+    })
 }
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
-}
-
-fn texts(list: &Value) -> Vec<Text> {
-    strings(list).into_iter().map(Text::Is).collect()
-}
-
-fn strings(list: &Value) -> Vec<String> {
-    items(list).map(text).collect()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,0 +1,69 @@
+# Containers that exist already.
+
+default StartContainerRequest := false
+
+StartContainerRequest if name_of(input.container_id)
+
+default RemoveContainerRequest := false
+
+RemoveContainerRequest := {"allowed": true, "ops": [{"op": "remove", "path": path}]} if {
+	is_identifier(input.container_id)
+	name_of(input.container_id)
+	path := concat("/", ["/pstate/containers", input.container_id])
+}
+
+default ReadStreamRequest := false
+
+# The agent hands out nothing instead of refusing, so that no container blocks.
+ReadStreamRequest if entry_of(name_of(input.container_id)).logs
+
+default WriteStreamRequest := false
+
+WriteStreamRequest if entry_of(name_of(input.container_id)).stdin
+
+default CloseStdinRequest := false
+
+CloseStdinRequest if entry_of(name_of(input.container_id)).stdin
+
+# Commands of probes and of hooks of the life cycle, with the user, the variables and the rights of their container.
+default ExecProcessRequest := false
+
+ExecProcessRequest if {
+	every _, holds in exec_checks {
+		holds
+	}
+}
+
+exec_entry := entry_of(name_of(input.container_id))
+
+exec_checks := {
+	"command": exec_command_is_listed,
+	"user": exec_user_is_right,
+	"environment": exec_environment_is_right,
+	"rights": exec_rights_are_right,
+}
+
+default exec_command_is_listed := false
+
+exec_command_is_listed if input.process.Args in exec_entry.exec
+
+default exec_user_is_right := false
+
+exec_user_is_right if {
+	input.string_user == null
+	is_user(input.process.User, exec_entry.user)
+}
+
+default exec_environment_is_right := false
+
+exec_environment_is_right if {
+	is_environment(input.process.Env, exec_entry.env)
+	input.process.Cwd == exec_entry.cwd
+}
+
+default exec_rights_are_right := false
+
+exec_rights_are_right if {
+	input.process.Terminal == exec_entry.terminal
+	has_rights(input.process, exec_entry)
+}

@@ -1,0 +1,57 @@
+# A process: who runs what, with which variables and rights.
+
+is_user(user, wanted) if {
+	user.UID == wanted.uid
+	user.GID == wanted.gid
+	user.Username == ""
+	{group | some group in user.AdditionalGids} | {wanted.gid} == {group | some group in wanted.groups} | {wanted.gid}
+}
+
+# Every variable is one of the pod's, or one that Kubernetes adds; none comes twice, and none of the pod's is missing.
+is_environment(variables, wanted) if {
+	names := [name_of_variable(variable) | some variable in variables]
+	found := {name | some name in names}
+	count(names) == count(variables)
+	count(found) == count(names)
+	every variable in variables {
+		is_variable(variable, wanted)
+	}
+	every name, value in wanted {
+		is_found_or_optional(name, value, found)
+	}
+}
+
+is_found_or_optional(name, _, found) if name in found
+
+is_found_or_optional(_, value, _) if value.optional
+
+name_of_variable(variable) := substring(variable, 0, end) if {
+	end := indexof(variable, "=")
+	end > 0
+}
+
+is_variable(variable, wanted) if {
+	name := name_of_variable(variable)
+	is_as_wanted(substring(variable, count(name) + 1, -1), wanted[name])
+}
+
+is_variable(variable, wanted) if {
+	not wanted[name_of_variable(variable)]
+	some pattern in pod.service_variables
+	regex.match(pattern, variable)
+}
+
+# Capabilities come with or without their prefix, and in any order.
+has_rights(process, wanted) if {
+	process.NoNewPrivileges == wanted.no_new_privileges
+	process.SelinuxLabel == ""
+	are_capabilities(process.Capabilities.Bounding, wanted.capabilities)
+	are_capabilities(process.Capabilities.Effective, wanted.capabilities)
+	are_capabilities(process.Capabilities.Permitted, wanted.capabilities)
+	count(process.Capabilities.Inheritable) == 0
+	count(process.Capabilities.Ambient) == 0
+}
+
+are_capabilities(found, wanted) if {
+	{trim_prefix(name, "CAP_") | some name in found} == {name | some name in wanted}
+}
