@@ -65,5 +65,14 @@ default exec_rights_are_right := false
 
 exec_rights_are_right if {
 	input.process.Terminal == exec_entry.terminal
-	has_rights(input.process, exec_entry)
+	input.process.NoNewPrivileges == exec_entry.no_new_privileges
+	input.process.SelinuxLabel == ""
+	input.process.ApparmorProfile == ""
+	asks_for_no_streams
+	exec_capabilities_are_right
 }
+
+# The runtime names none for a further process; the agent then takes those of the container.
+exec_capabilities_are_right if input.process.Capabilities == null
+
+exec_capabilities_are_right if has_capabilities(input.process.Capabilities, exec_entry.capabilities)

@@ -204,6 +204,7 @@ create_devices_are_right if {
 default create_asks_for_nothing_else := false
 
 create_asks_for_nothing_else if {
+	asks_for_no_streams
 	count(input.shared_mounts) == 0
 	is_empty(input.OCI.Hooks)
 	is_empty(input.OCI.Solaris)
@@ -215,10 +216,16 @@ create_asks_for_nothing_else if {
 	input.OCI.Linux.MountLabel == ""
 	input.OCI.Linux.RootfsPropagation == ""
 	input.OCI.Process.ApparmorProfile == ""
-	is_empty(input.OCI.Linux.Resources.BlockIO)
-	is_empty(input.OCI.Linux.Resources.Network)
-	is_empty(input.OCI.Linux.Resources.Pids)
-	count(input.OCI.Linux.Resources.Devices) == 0
+	are_only_limits(input.OCI.Linux.Resources)
+}
+
+are_only_limits(resources) if resources == null
+
+are_only_limits(resources) if {
+	is_empty(resources.BlockIO)
+	is_empty(resources.Network)
+	is_empty(resources.Pids)
+	count(resources.Devices) == 0
 }
 
 is_empty(value) if value == null

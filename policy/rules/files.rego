@@ -28,5 +28,5 @@ is_below_shared_file(path) if {
 # No part leads back, and no line break hides the rest of the path from a pattern.
 is_straight(path) if {
 	not ".." in split(path, "/")
-	not contains(path, "\n")
+	indexof(path, "\n") == -1
 }

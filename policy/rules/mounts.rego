@@ -31,7 +31,10 @@ create_images := [storage | some storage in input.storages; storage.driver == "i
 is_image(source) if source == create_entry.image.name
 
 # A node may name it otherwise, but not have another one: containerd leaves the tag out where there is a digest.
-is_image(source) if endswith(source, concat("", ["@", create_entry.image.digest]))
+is_image(source) if {
+	create_entry.image.digest != ""
+	endswith(source, concat("", ["@", create_entry.image.digest]))
+}
 
 says_the_same(driver_options) if {
 	count(driver_options) == 1
@@ -47,8 +50,7 @@ is_same_metadata(key, value) if input.OCI.Annotations[key] == value
 
 is_same_metadata(key, _) if {
 	not input.OCI.Annotations[key]
-	not contains(key, "container-type")
-	not contains(key, "container_type")
+	not regex.match("container[-_]type", key)
 }
 
 # Each mount is one of the pod's, at a place where no other one is; none is missing that a node has to make.
@@ -94,8 +96,6 @@ default create_storages_are_right := false
 
 create_storages_are_right if {
 	others := [storage | some storage in input.storages; storage.driver != "image_guest_pull"]
-	points := [storage.mount_point | some storage in others]
-	count(points) == count({point | some point in points})
 	every storage in others {
 		is_storage(storage)
 	}

@@ -1,6 +1,5 @@
 package agent_policy
 
-import future.keywords.contains
 import future.keywords.every
 import future.keywords.if
 import future.keywords.in

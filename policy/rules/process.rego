@@ -41,17 +41,28 @@ is_variable(variable, wanted) if {
 	regex.match(pattern, variable)
 }
 
-# Capabilities come with or without their prefix, and in any order.
 has_rights(process, wanted) if {
 	process.NoNewPrivileges == wanted.no_new_privileges
 	process.SelinuxLabel == ""
-	are_capabilities(process.Capabilities.Bounding, wanted.capabilities)
-	are_capabilities(process.Capabilities.Effective, wanted.capabilities)
-	are_capabilities(process.Capabilities.Permitted, wanted.capabilities)
-	count(process.Capabilities.Inheritable) == 0
-	count(process.Capabilities.Ambient) == 0
+	has_capabilities(process.Capabilities, wanted.capabilities)
+}
+
+# They come with or without their prefix, and in any order.
+has_capabilities(found, wanted) if {
+	are_capabilities(found.Bounding, wanted)
+	are_capabilities(found.Effective, wanted)
+	are_capabilities(found.Permitted, wanted)
+	count(found.Inheritable) == 0
+	count(found.Ambient) == 0
 }
 
 are_capabilities(found, wanted) if {
 	{trim_prefix(name, "CAP_") | some name in found} == {name | some name in wanted}
+}
+
+# Ports by which the agent would connect a process to the host itself, past the rules for logs and input.
+asks_for_no_streams if {
+	every port in ["stdin_port", "stdout_port", "stderr_port"] {
+		object.get(input, port, 0) in {0, null}
+	}
 }

@@ -79,6 +79,9 @@ const CHECKS: &[Check] = &[
         &[
             "OCI.Linux.Resources",
             "shared_mounts",
+            "stdin_port",
+            "stdout_port",
+            "stderr_port",
             "OCI.Hooks",
             "OCI.Solaris",
             "OCI.Windows",
@@ -97,7 +100,16 @@ const CHECKS: &[Check] = &[
     exec("environment", &["process.Env", "process.Cwd"], "the variables and the folder of the container"),
     exec(
         "rights",
-        &["process.Capabilities", "process.NoNewPrivileges", "process.SelinuxLabel", "process.Terminal"],
+        &[
+            "process.Capabilities",
+            "process.NoNewPrivileges",
+            "process.SelinuxLabel",
+            "process.ApparmorProfile",
+            "stdin_port",
+            "stdout_port",
+            "stderr_port",
+            "process.Terminal",
+        ],
         "the rights of the container",
     ),
     sandbox("hooks", &["guest_hook_path"], "no hooks"),

@@ -31,7 +31,7 @@ pub(super) fn read(name: &str, entry: &Value, pod: &Value) -> Container {
         members: single(entry, pod),
         sets: sets(entry),
         exec: exec.collect(),
-        exec_members: process("process", entry),
+        exec_members: process("process", entry).into_iter().chain(ports()).collect(),
         logs: is_true(entry, "logs"),
         stdin: is_true(entry, "stdin"),
     }
@@ -131,7 +131,6 @@ fn single(entry: &Value, pod: &Value) -> Vec<Member> {
     say("OCI.Version", Subject::Pod, Text::OneOf(versions));
     say("OCI.Process.Rlimits[].Type", Subject::Resources, one_of(&["RLIMIT_NOFILE", "RLIMIT_NPROC"]));
     say("OCI.Process.OOMScoreAdj", Subject::Resources, Text::Matches("^-?([0-9]{1,3}|1000)$".to_owned()));
-    say("OCI.Process.ApparmorProfile", Subject::Privileges, Text::default());
     say("OCI.Root.Path", Subject::RootFileSystem, Text::Matches(text(pod, "root").to_owned()));
     say("OCI.Root.Readonly", Subject::RootFileSystem, json("readonly_root"));
     say("OCI.Linux.Sysctl", Subject::Pod, json("sysctls"));
@@ -157,7 +156,17 @@ fn single(entry: &Value, pod: &Value) -> Vec<Member> {
         say(path, Subject::Container, "[]".into());
     }
     say("string_user", Subject::User, "null".into());
+    all.extend(ports());
     all
+}
+
+/// A process is never connected to the host by ports.
+fn ports() -> impl Iterator<Item = Member> {
+    ["stdin_port", "stdout_port", "stderr_port"].into_iter().map(|path| Member {
+        path: path.to_owned(),
+        subject: Subject::Logs,
+        expected: "0".into(),
+    })
 }
 
 /// What a process of the container is, beside its command line and variables.
@@ -172,6 +181,7 @@ fn process(at: &str, entry: &Value) -> Vec<Member> {
         ("User.Username", Subject::User, Text::default()),
         ("NoNewPrivileges", Subject::Privileges, json(entry, "no_new_privileges")),
         ("SelinuxLabel", Subject::Privileges, Text::default()),
+        ("ApparmorProfile", Subject::Privileges, Text::default()),
     ]
     .into_iter()
     .map(|(path, subject, expected)| Member { path: format!("{at}.{path}"), subject, expected })

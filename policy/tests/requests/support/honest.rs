@@ -80,3 +80,15 @@ pub(crate) fn other_request() -> Value {
         json!(format!("example.com/b@sha256:{}", "2".repeat(64)));
     runtime::create_container(&config, OTHER, &pod()).input()
 }
+
+/// What the runtime asks for a probe in the first container.
+pub(crate) fn exec() -> Value {
+    let mut process = config()["process"].clone();
+    process["args"] = json!(["/bin/check", "--live"]);
+    runtime::exec_process(&process, APP).input()
+}
+
+/// What the runtime asks before the sandbox.
+pub(crate) fn before() -> Value {
+    json!({ "hostname": "web-1", "sandbox_id": SANDBOX, "dns": ["nameserver 10.0.0.1"] })
+}

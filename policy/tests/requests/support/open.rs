@@ -21,23 +21,22 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
     ("changed OCI.Process.Rlimits[0].Soft", "the host decides how much a pod gets"),
     ("dropped an item of OCI.Process.User.AdditionalGids", "the primary group is one of them or not"),
     ("repeated an item of OCI.Process.User.AdditionalGids", "a set"),
-    (
-        "changed OCI.Process.User.AdditionalGids[0]",
-        "the primary group is one of them or not; the other one was there twice",
-    ),
+    ("changed OCI.Process.User.AdditionalGids[0]", "the primary group is one of them or not"),
     ("changed exec_id", "a name that the host gives"),
     ("dropped exec_id", "a name that the host gives"),
-    (
-        "changed stderr_port",
-        "the rules do not look at it yet: a stream that the agent connects to the host, past the rules for logs and input",
-    ),
-    (
-        "changed stdin_port",
-        "the rules do not look at it yet: a stream that the agent connects to the host, past the rules for logs and input",
-    ),
-    (
-        "changed stdout_port",
-        "the rules do not look at it yet: a stream that the agent connects to the host, past the rules for logs and input",
-    ),
     ("dropped an item of storages", "a volume in memory is the pod's, and made for its first container"),
+];
+
+/// The same of further processes.
+pub(crate) const OPEN_EXEC: &[(&str, &str)] = &[
+    ("changed exec_id", "a name that the host gives"),
+    ("dropped exec_id", "a name that the host gives"),
+    ("changed process.OOMScoreAdj", "the host decides how much a pod gets"),
+    ("dropped an item of process.Rlimits", "the host decides how much a pod gets"),
+    ("repeated an item of process.Rlimits", "the host decides how much a pod gets"),
+    ("changed process.Rlimits", "the host decides how much a pod gets"),
+    ("dropped process.Rlimits", "the host decides how much a pod gets"),
+    ("dropped an item of process.User.AdditionalGids", "the primary group is one of them or not"),
+    ("repeated an item of process.User.AdditionalGids", "a set"),
+    ("changed process.User.AdditionalGids[0]", "the primary group is one of them or not"),
 ];
