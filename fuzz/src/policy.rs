@@ -3,7 +3,7 @@
 use std::{cell::RefCell, thread_local};
 
 use contrast_policy::{
-    Engine, judge,
+    Engine, Expectations, judge,
     request::{Request, read_batch},
 };
 
@@ -15,6 +15,11 @@ CreateContainerRequest := {"allowed": true, "ops": [{"op": "add", "path": "/psta
     input.OCI.Process.Args[0]
 }
 ExecProcessRequest if regex.match("^[a-z]+$", concat(" ", input.process.Args))
+create_checks := {"name": false, "new": false, "mounts": true}
+pod := {"sandbox": {}, "shared_file": "/run/", "containers": {"app": {
+    "args": [{"value": "/app"}], "env": {"A": {"pattern": "^(b$"}, "B": {"pin": "name", "like": ".*"}},
+    "mounts": {"/proc": {"kinds": [{"type": "proc", "source": "proc", "options": []}]}}, "image": {"name": "a", "digest": "b"}
+}}}
 "#;
 
 thread_local! {
@@ -34,7 +39,8 @@ pub fn agent_request(bytes: &[u8]) {
         ENGINE.with_borrow_mut(|engine| {
             let Some(engine) = engine else { return };
             let before = engine.memory().clone();
-            let judgement = judge(engine, &request);
+            let expectations = Expectations::of(engine).ok();
+            let judgement = judge(engine, expectations.as_ref(), &request);
             assert!(judgement.answer.verdict.is_allowed() || *engine.memory() == before);
         });
     }
