@@ -81,9 +81,7 @@ fn open(expectations: &Expectations) -> Section {
     for container in std::iter::once(&expectations.sandbox).chain(&expectations.containers) {
         lines.extend(container::open(container));
     }
-    if lines.is_empty() {
-        lines.push("nothing that a pod specification determines".to_owned());
-    }
+    lines.push("limits of processors, memory, processes and open files are the host's to set".to_owned());
     Section { title: "What is left open".to_owned(), lines }
 }
 

@@ -1,7 +1,7 @@
 //! What is allowed for a container, in plain words.
 
 use super::Section;
-use crate::expectation::{Container, Text};
+use crate::expectation::{Container, Mount, Storage, Text};
 
 /// Everything about a container.
 pub(super) fn section(title: &str, container: &Container) -> Section {
@@ -23,17 +23,23 @@ pub(super) fn section(title: &str, container: &Container) -> Section {
         });
         lines.push(format!("mounted at {destination}: {}{may}", forms.collect::<Vec<_>>().join(" or ")));
     }
-    for storage in &container.storages {
+    for storage in container.storages.iter().filter(|storage| !is_image(storage)) {
         lines.push(format!(
             "the guest mounts {} by {} at {}",
             storage.source, storage.driver, storage.mount_point
         ));
     }
-    lines.extend(container.members.iter().map(|member| format!("{} is {}", member.path, member.expected)));
+    lines.extend(container.members.iter().filter_map(|member| said(&member.path, &member.expected)));
     for set in &container.sets {
-        let items: Vec<_> = set.items.iter().map(String::as_str).collect();
-        let items = if items.is_empty() { "empty".to_owned() } else { items.join(", ") };
-        lines.push(format!("{} is {items}", set.path));
+        let items = set.items.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let items = if items.is_empty() { "none".to_owned() } else { items };
+        lines.extend(match set.path.as_str() {
+            "OCI.Process.Capabilities.Bounding" => Some(format!("its capabilities: {items}")),
+            "OCI.Process.User.AdditionalGids" => Some(format!("its further groups: {items}")),
+            "OCI.Linux.MaskedPaths" => Some(format!("hidden from it, at least: {items}")),
+            "OCI.Linux.ReadonlyPaths" => Some(format!("read-only for it, at least: {items}")),
+            _ => None,
+        });
     }
     for (key, annotation) in &container.annotations {
         let may = if annotation.required { "" } else { ", or is missing" };
@@ -51,6 +57,36 @@ pub(super) fn section(title: &str, container: &Container) -> Section {
     Section { title: title.to_owned(), lines }
 }
 
+/// A member in words. `None` for what is the same for every pod: unset, or the host's to choose.
+fn said(path: &str, expected: &Text) -> Option<String> {
+    let Text::Is(text) = expected else { return None };
+    let yes = text == "true";
+    Some(match path {
+        "OCI.Process.Cwd" => format!("its working directory is {expected}"),
+        "OCI.Process.Terminal" => format!("it has {} terminal", if yes { "a" } else { "no" }),
+        "OCI.Process.User.UID" => format!("it runs as user {text}"),
+        "OCI.Process.User.GID" => format!("it runs with group {text}"),
+        "OCI.Process.NoNewPrivileges" => {
+            format!("its processes {} gain privileges", if yes { "can never" } else { "may" })
+        }
+        "OCI.Root.Readonly" => {
+            format!("its root file system {}", if yes { "is read-only" } else { "can be written to" })
+        }
+        "OCI.Linux.Sysctl" => format!("kernel parameters: {text}"),
+        "sandbox_pidns" => {
+            format!(
+                "it {} the processes of the pod's other containers",
+                if yes { "sees" } else { "does not see" }
+            )
+        }
+        _ => return None,
+    })
+}
+
+fn is_image(storage: &Storage) -> bool {
+    storage.driver == Text::from("image_guest_pull")
+}
+
 /// What is not fixed in a container.
 pub(super) fn open(container: &Container) -> Vec<String> {
     let name = if container.name.is_empty() { "the sandbox" } else { &container.name };
@@ -63,17 +99,11 @@ pub(super) fn open(container: &Container) -> Vec<String> {
     for pattern in &container.env_patterns {
         lines.push(format!("in {name}, there may be variables: {pattern}"));
     }
-    for (destination, mount) in &container.mounts {
-        for form in &mount.forms {
-            if let Text::Any(what) = &form.source {
-                lines.push(format!("in {name}, {destination} may be any {what}"));
-            }
-        }
-    }
-    for member in &container.members {
-        if let Text::Any(what) = &member.expected {
-            lines.push(format!("in {name}, {} may be any {what}", member.path));
-        }
+    let by_host = |mount: &&Mount| mount.forms.iter().any(|form| matches!(form.source, Text::Matches(_)));
+    let shared: Vec<_> =
+        container.mounts.iter().filter(|(_, mount)| by_host(mount)).map(|(at, _)| at.as_str()).collect();
+    if !shared.is_empty() {
+        lines.push(format!("in {name}, the host writes what is at {}", shared.join(", ")));
     }
     if container.logs {
         lines.push(format!("the host reads the logs of {name}"));

@@ -24,7 +24,9 @@ fn a_container_is_told_with_command_variables_and_mounts() {
         r#"it runs "/app""#,
         r#"variable PATH is "/bin""#,
         r#"mounted at /proc: "proc" (proc; nosuid)"#,
-        "OCI.Process.User.UID is \"7\"",
+        "it runs as user 7",
+        "its capabilities: KILL",
+        "its root file system is read-only",
         r#"the host may run "/bin/check" "--live" in it"#,
         "the host may not read its logs",
     ] {
@@ -52,13 +54,21 @@ fn what_the_host_may_do_and_what_not_is_complete() {
 #[test]
 fn what_is_left_open_is_told_apart() {
     let mut expectations = expectations();
-    assert_eq!(lines(&expectations, "What is left open"), ["nothing that a pod specification determines"]);
+    let limits = "limits of processors, memory, processes and open files are the host's to set";
+    let files = |name: &str| format!("in {name}, the host writes what is at /etc/hosts");
+    assert_eq!(lines(&expectations, "What is left open"), [&files("app"), &files("other"), limits]);
     let variable = expectations.containers[0].env.get_mut("PATH").unwrap();
     variable.value = Text::Any("name of a node".to_owned());
     expectations.containers[0].logs = true;
     assert_eq!(
         lines(&expectations, "What is left open"),
-        ["in app, variable PATH may be any name of a node", "the host reads the logs of app"]
+        [
+            "in app, variable PATH may be any name of a node",
+            &files("app"),
+            "the host reads the logs of app",
+            &files("other"),
+            limits
+        ]
     );
 }
 
