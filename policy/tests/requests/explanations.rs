@@ -1,6 +1,6 @@
 //! What is said about a request with a fault.
 
-use contrast_policy::{Mismatch, Subject, Verdict, request::Kind};
+use contrast_policy::{Engine, Mismatch, Subject, Verdict, request::Kind};
 use serde_json::{Value, json};
 
 use crate::{
@@ -99,4 +99,22 @@ fn a_container_that_was_not_created_is_called_unknown() {
             r#"container_id: expected a container that was created and not removed, found "xy""#
         );
     }
+}
+
+#[test]
+fn a_check_that_is_not_known_is_told_by_its_name_and_one_that_holds_is_not_told() {
+    let rules = "package agent_policy
+        default CreateContainerRequest := false
+        create_checks := {\"new\": false, \"command\": true, \"once\": false}
+        pod := {\"sandbox\": {}, \"containers\": {\"app\": {\"args\": [{\"value\": \"/app\"}]}}}";
+    let (_, explanation) =
+        explained(&Engine::load(rules).unwrap(), Kind::CreateContainer, &json!({ "container_id": "xy" }));
+    let said: Vec<_> = explanation.unwrap().mismatches.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            r#"container_id: expected the sandbox first, and each container only once at a time, found "xy""#,
+            ".: expected what the check \"new\" of the rules wants, found CreateContainerRequest",
+        ]
+    );
 }
