@@ -72,7 +72,7 @@ exec_rights_are_right if {
 	exec_capabilities_are_right
 }
 
-# The runtime names none for a further process; the agent then takes those of the container.
+# The runtime names none for a further process.
 exec_capabilities_are_right if input.process.Capabilities == null
 
 exec_capabilities_are_right if has_capabilities(input.process.Capabilities, exec_entry.capabilities)
