@@ -80,6 +80,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Attestation(options) => commands::attestation(&workspace, options).await,
         Command::Collateral(options) => commands::collateral(&workspace, options).await,
         Command::Measure(options) => commands::measure(options).await,
+        Command::Policy(options) => commands::policy(options).await,
         Command::Simulator(options) => commands::simulator(options).await,
     }
 }

@@ -6,10 +6,10 @@ mod resources;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::BTreeSet, fmt, io, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeSet, fmt, io, path::PathBuf, rc::Rc};
 
 use contrast_manifest::Manifest;
-use contrast_resources::ReadError;
+use contrast_resources::{Address, File, ReadError, WorkloadKind};
 use sha2::{Digest, Sha256};
 
 pub(crate) use annotation::{AnnotationError, is_initdata};
@@ -96,9 +96,27 @@ impl fmt::Display for Mismatch {
     }
 }
 
+/// A workload, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Located {
+    /// The workload.
+    pub(crate) workload: Workload,
+    /// Its file.
+    pub(crate) file: Rc<File>,
+    /// The object in it.
+    pub(crate) address: Address,
+    /// What the object is.
+    pub(crate) kind: WorkloadKind,
+}
+
 /// Finds every workload with a policy in the resource files at `paths`, in the order of files and documents. `-` is
 /// standard input. Files of a folder that are no resources are skipped with a warning; one that was named is an error.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Workload>, PoliciesError> {
+    Ok(find_located(paths)?.into_iter().map(|located| located.workload).collect())
+}
+
+/// The same as [`find`], with the places of the workloads.
+pub(crate) fn find_located(paths: &[PathBuf]) -> Result<Vec<Located>, PoliciesError> {
     let inputs = files::inputs(paths)?;
     if inputs.is_empty() {
         return Err(PoliciesError::NoFiles { paths: paths.to_vec() });
@@ -106,7 +124,7 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Workload>, PoliciesError> {
     let mut workloads = Vec::new();
     for input in inputs {
         match input.read() {
-            Ok(file) => workloads.extend(resources::workloads(&file)?),
+            Ok(file) => workloads.extend(resources::workloads(&Rc::new(file))?),
             Err(PoliciesError::Resources(error)) if !input.is_named() => {
                 output::warning(&format!("{error} (this file is skipped)"));
             }

@@ -6,6 +6,7 @@
 
 mod certificate_table;
 mod image;
+mod policy;
 #[cfg(any(feature = "engine", test))]
 mod sealed_record;
 
@@ -22,6 +23,7 @@ use contrast_attestation::{
 };
 use contrast_manifest::{Audience, ManifestDocument};
 pub use image::{image_layer, image_manifest, image_reference};
+pub use policy::agent_request;
 #[cfg(any(feature = "engine", test))]
 pub use sealed_record::sealed_record;
 
@@ -174,6 +176,7 @@ mod tests {
 
     /// Every target that has a file in `targets`.
     const TARGETS: &[(&str, Target)] = &[
+        ("agent_request", agent_request),
         ("certificate_table", certificate_table),
         ("collateral", collateral),
         ("firmware", firmware),
@@ -251,6 +254,10 @@ mod tests {
                 std::str::from_utf8(seed).unwrap().parse::<contrast_image::Reference>().is_ok()
             })
         );
+        let requests = seeds("agent_request");
+        assert!(requests.iter().all(|seed| {
+            contrast_policy::request::read_batch(std::str::from_utf8(seed).unwrap()).is_ok()
+        }));
         let manifests = seeds("manifest");
         let valid = manifests.iter().filter(|seed| ManifestDocument::parse(seed.as_slice()).is_ok());
         assert_eq!(valid.count(), 2);

@@ -11,6 +11,7 @@ CopyFileRequest if {
 CopyFileRequest if {
 	input.file_type == "Symlink"
 	is_below_shared_file(input.path)
+	is_string(input.symlink_target)
 	not startswith(input.symlink_target, "/")
 	not ".." in split(input.symlink_target, "/")
 }

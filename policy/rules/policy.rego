@@ -67,7 +67,11 @@ is_as_wanted(text, wanted) if text == wanted.value
 
 is_as_wanted(text, wanted) if regex.match(wanted.pattern, text)
 
-is_as_wanted(text, wanted) if text == data.pstate.pins[wanted.pin]
+is_as_wanted(text, wanted) if {
+	pin := data.pstate.pins[wanted.pin]
+	pin != ""
+	text == concat("", [object.get(wanted, "before", ""), pin, object.get(wanted, "after", "")])
+}
 
 # Older nodes do not say everything that could be pinned.
 is_as_wanted(text, wanted) if {

@@ -36,7 +36,8 @@ pub(crate) fn pod(workload: &Workload<'_>, settings: &Settings) -> Result<Pod, V
         annotations: workload.metadata.annotations.clone().unwrap_or_default(),
         runtime_versions: settings.runtime_versions.clone(),
         root: "^/run/kata-containers/([0-9a-f]{64})/rootfs$".to_owned(),
-        shared_file: "/run/kata-containers/shared/containers/(?:watchable/)?[0-9a-f]{64}-[0-9a-f]{16}-".to_owned(),
+        shared_file: "/run/kata-containers/shared/containers/(?:watchable/)?[0-9a-f]{64}-[0-9a-f]{16}-"
+            .to_owned(),
         block_folder: "/run/kata-containers/sandbox/storage".to_owned(),
         sandbox_storages: settings.sandbox_storages.clone(),
         service_variables: environment::of_cluster(workload),
@@ -154,7 +155,10 @@ fn annotations(container: Option<&str>) -> BTreeMap<String, String> {
         None => {
             let numbers = ["sandbox-cpu-period", "sandbox-cpu-quota", "sandbox-cpu-shares", "sandbox-memory"];
             all.extend(numbers.map(|key| (format!("io.kubernetes.cri.{key}"), "^-?[0-9]+$".to_owned())));
-            all.insert("io.kubernetes.cri.sandbox-log-directory".to_owned(), "^/var/log/pods/[^/\n]+$".to_owned());
+            all.insert(
+                "io.kubernetes.cri.sandbox-log-directory".to_owned(),
+                "^/var/log/pods/[^/\n]+$".to_owned(),
+            );
             all.insert("nerdctl/network-namespace".to_owned(), "^/var/run/netns/cni-[0-9a-f-]+$".to_owned());
         }
     }
@@ -192,7 +196,9 @@ fn args(
 
 fn cwd(container: &Container, image: &Image) -> String {
     let own = container.working_dir.clone().filter(|path| !path.is_empty());
-    own.unwrap_or_else(|| if image.working_dir.is_empty() { "/".to_owned() } else { image.working_dir.clone() })
+    own.unwrap_or_else(
+        || if image.working_dir.is_empty() { "/".to_owned() } else { image.working_dir.clone() },
+    )
 }
 
 fn block_devices(container: &Container) -> BTreeMap<String, &'static str> {
@@ -204,10 +210,8 @@ fn commands(container: &Container) -> Vec<Vec<String>> {
     let probes = [&container.liveness_probe, &container.readiness_probe, &container.startup_probe];
     let of_probes = probes.into_iter().flatten().filter_map(|probe| probe.exec.as_ref());
     let hooks = container.lifecycle.as_ref();
-    let hooks: [Option<&LifecycleHandler>; 2] = [
-        hooks.and_then(|hooks| hooks.post_start.as_ref()),
-        hooks.and_then(|hooks| hooks.pre_stop.as_ref()),
-    ];
+    let hooks: [Option<&LifecycleHandler>; 2] =
+        [hooks.and_then(|hooks| hooks.post_start.as_ref()), hooks.and_then(|hooks| hooks.pre_stop.as_ref())];
     let of_hooks = hooks.into_iter().flatten().filter_map(|hook| hook.exec.as_ref());
     let mut all: Vec<_> = of_probes.chain(of_hooks).filter_map(|exec| exec.command.clone()).collect();
     all.sort();

@@ -15,8 +15,16 @@ pub(crate) enum Wanted {
     Value { value: String },
     /// One like this: a regular expression that is anchored at both ends.
     Pattern { pattern: String },
-    /// What the first container said of the pod: `name`, `namespace` or `uid`. Where a node did not say it, one `like` this.
-    Pin { pin: &'static str, like: String },
+    /// What the first container said of the pod: `name`, `namespace` or `uid`, with what is before and after it. Where a node did
+    /// not say it, a text `like` this.
+    Pin {
+        pin: &'static str,
+        like: String,
+        #[serde(skip_serializing_if = "String::is_empty")]
+        before: String,
+        #[serde(skip_serializing_if = "String::is_empty")]
+        after: String,
+    },
 }
 
 fn is_false(value: &bool) -> bool {
@@ -32,7 +40,6 @@ impl Wanted {
     pub(crate) fn pattern(parts: &[&str]) -> Self {
         Self::Pattern { pattern: format!("^(?:{})$", parts.concat()) }
     }
-
 }
 
 /// All that the rules know of a pod.

@@ -49,19 +49,29 @@ impl Text {
     }
 
     pub(crate) fn wanted(&self) -> Wanted {
-        match self.0.as_slice() {
-            [Part::Pin(pin, like)] => Wanted::Pin { pin, like: format!("^(?:{like})$") },
-            parts if parts.iter().all(|part| matches!(part, Part::Known(_))) => Wanted::value(self.text()),
-            parts => {
-                let patterns: Vec<_> = parts.iter().map(Part::pattern).collect();
-                Wanted::pattern(&patterns.iter().map(String::as_str).collect::<Vec<_>>())
+        let patterns: String = self.0.iter().map(Part::pattern).collect();
+        let unknown: Vec<_> =
+            self.0.iter().enumerate().filter(|(_, part)| !matches!(part, Part::Known(_))).collect();
+        match unknown.as_slice() {
+            [] => Wanted::value(known(&self.0)),
+            [(index, Part::Pin(pin, _))] => {
+                let (before, rest) = self.0.split_at(*index);
+                let after = rest.get(1..).unwrap_or_default();
+                Wanted::Pin {
+                    pin,
+                    like: format!("^(?:{patterns})$"),
+                    before: known(before),
+                    after: known(after),
+                }
             }
+            _ => Wanted::pattern(&[&patterns]),
         }
     }
+}
 
-    fn text(&self) -> String {
-        self.0.iter().map(|part| if let Part::Known(text) = part { text.as_str() } else { "" }).collect()
-    }
+/// The parts that are known, put together.
+fn known(parts: &[Part]) -> String {
+    parts.iter().map(|part| if let Part::Known(text) = part { text.as_str() } else { "" }).collect()
 }
 
 impl Part {
@@ -102,13 +112,14 @@ pub(crate) fn variables(
             None => expanded(variable.value.as_deref().unwrap_or_default(), &before),
             Some(source) => source_value(workload, settings, source, &place.member("valueFrom"), problems),
         };
-        let Some(value) = value.map_err(|trouble| problems.add(&place, trouble)).ok().flatten() else { continue };
+        let Some(value) = value.map_err(|trouble| problems.add(&place, trouble)).ok().flatten() else {
+            continue;
+        };
         before.insert(variable.name.clone(), value);
     }
     all.extend(before);
     all
 }
-
 
 fn host_name(workload: &Workload<'_>) -> Text {
     let spec = workload.spec;
@@ -134,7 +145,10 @@ fn from_objects(
         if let Some(reference) = &source.config_map_ref {
             match (workload.config_maps.get(&reference.name), reference.optional) {
                 (Some(map), _) => all.extend(
-                    map.data.iter().flatten().map(|(key, value)| (format!("{prefix}{key}"), Text::known(value.clone()))),
+                    map.data
+                        .iter()
+                        .flatten()
+                        .map(|(key, value)| (format!("{prefix}{key}"), Text::known(value.clone()))),
                 ),
                 (None, Some(true)) => {}
                 (None, _) => problems
@@ -161,7 +175,8 @@ fn from_objects(
 fn secret_keys(workload: &Workload<'_>, name: &str) -> Option<Vec<String>> {
     let secret = workload.secrets.get(name)?;
     let keys = secret.data.iter().flatten().map(|(key, _)| key);
-    let mut keys: Vec<_> = keys.chain(secret.string_data.iter().flatten().map(|(key, _)| key)).cloned().collect();
+    let mut keys: Vec<_> =
+        keys.chain(secret.string_data.iter().flatten().map(|(key, _)| key)).cloned().collect();
     keys.sort();
     keys.dedup();
     Some(keys)
@@ -188,11 +203,9 @@ fn source_value(
         return match map.data.iter().flatten().find(|(key, _)| **key == reference.key) {
             Some((_, value)) => Ok(Some(Text::known(value.clone()))),
             None if missing => Ok(None),
-            None => Err(Trouble::MissingKey {
-                kind,
-                name: reference.name.clone(),
-                key: reference.key.clone(),
-            }),
+            None => {
+                Err(Trouble::MissingKey { kind, name: reference.name.clone(), key: reference.key.clone() })
+            }
         };
     }
     if let Some(reference) = &source.secret_key_ref {
@@ -303,7 +316,8 @@ fn is_of_cluster(name: &str) -> bool {
     let upper = |text: &str| {
         text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
     };
-    upper(name) && (name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.contains("_PORT"))
+    upper(name)
+        && (name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.contains("_PORT"))
 }
 
 /// Patterns of the variables that the cluster adds: those of its own API always, those of all services in the namespace where

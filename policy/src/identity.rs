@@ -40,7 +40,8 @@ pub(crate) fn user(
     let own = container.security_context.as_ref();
     let mut number = |place: Place, id: Option<i64>| {
         let id = id?;
-        problems.note(&place, u32::try_from(id).ok().filter(|id| *id <= i32::MAX as u32).ok_or(Trouble::Id(id)))
+        problems
+            .note(&place, u32::try_from(id).ok().filter(|id| *id <= i32::MAX as u32).ok_or(Trouble::Id(id)))
     };
     let of_pod = Place::of("securityContext");
     let of_container = place.member("securityContext");

@@ -50,7 +50,8 @@ impl Document {
     /// The value of [`ANNOTATION`]: compressed (gzip, without a time), in Base64.
     #[must_use]
     pub fn annotation(&self) -> String {
-        let mut gzip = GzBuilder::new().operating_system(UNKNOWN_SYSTEM).write(Vec::new(), Compression::best());
+        let mut gzip =
+            GzBuilder::new().operating_system(UNKNOWN_SYSTEM).write(Vec::new(), Compression::best());
         // Writing into memory does not fail.
         let written = gzip.write_all(self.0.as_bytes()).and_then(|()| gzip.finish());
         STANDARD.encode(written.unwrap_or_default())
@@ -100,7 +101,18 @@ mod tests {
 
     #[test]
     fn whatever_goes_in_comes_out() {
-        let texts = ["", "a", "\n", "a'''b", "'", "\"\"\"", "\\", "a\r\nb\u{7f}\u{0}", "ä\u{2028}", "line\n'quoted'\n"];
+        let texts = [
+            "",
+            "a",
+            "\n",
+            "a'''b",
+            "'",
+            "\"\"\"",
+            "\\",
+            "a\r\nb\u{7f}\u{0}",
+            "ä\u{2028}",
+            "line\n'quoted'\n",
+        ];
         for text in texts {
             let entries = BTreeMap::from([("a \"name\"\\".to_owned(), text.to_owned())]);
             assert_eq!(read(&Document::new(&entries)), entries, "{text:?}");
@@ -109,7 +121,8 @@ mod tests {
 
     #[test]
     fn the_annotation_is_the_document() {
-        let document = Document::new(&BTreeMap::from([("policy.rego".to_owned(), "package agent_policy\n".to_owned())]));
+        let document =
+            Document::new(&BTreeMap::from([("policy.rego".to_owned(), "package agent_policy\n".to_owned())]));
         let gzip = STANDARD.decode(document.annotation()).unwrap();
         let text = std::io::read_to_string(flate2::read::GzDecoder::new(gzip.as_slice())).unwrap();
         assert_eq!(text, document.text());

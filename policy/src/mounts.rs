@@ -98,7 +98,10 @@ fn of_runtime(privileged: bool) -> Mounts {
         ("/dev", file_system("tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"])),
         (
             "/dev/pts",
-            file_system("devpts", &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+            file_system(
+                "devpts",
+                &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+            ),
         ),
         ("/dev/mqueue", file_system("mqueue", &["nosuid", "noexec", "nodev"])),
         ("/sys", file_system("sysfs", &sys)),

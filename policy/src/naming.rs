@@ -47,6 +47,7 @@ fn dashed(name: &str) -> String {
 
 /// The part that is kept before a suffix, as a pattern.
 fn cut(name: &str) -> String {
-    let end = (0..=name.len().min(MAX_GENERATED)).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
+    let end =
+        (0..=name.len().min(MAX_GENERATED)).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
     regex::escape(name.get(..end).unwrap_or_default())
 }

@@ -26,7 +26,9 @@ pub enum Trouble {
     #[error("neither the container nor its image says what to run; set `command`")]
     NoCommand,
     /// A ConfigMap or Secret that is not among the files.
-    #[error("{kind} `{name}` is not among the files; give its file, too, or mark the reference as `optional: true` if it does not exist")]
+    #[error(
+        "{kind} `{name}` is not among the files; give its file, too, or mark the reference as `optional: true` if it does not exist"
+    )]
     MissingObject {
         /// ConfigMap or Secret.
         kind: &'static str,
@@ -44,7 +46,9 @@ pub enum Trouble {
         key: String,
     },
     /// A value of a Secret that is no text.
-    #[error("the value of key `{key}` in Secret `{name}` is not UTF-8, so that it cannot be a variable; mount the Secret as a volume instead")]
+    #[error(
+        "the value of key `{key}` in Secret `{name}` is not UTF-8, so that it cannot be a variable; mount the Secret as a volume instead"
+    )]
     NotText {
         /// The Secret's name.
         name: String,
@@ -52,13 +56,17 @@ pub enum Trouble {
         key: String,
     },
     /// A value of a Secret that would stand in the policy.
-    #[error("everybody who reaches the Coordinator reads the policy, and the value of Secret `{name}` would stand in it; mount the Secret as a volume, use a workload secret, or allow it with the setting `secrets_in_policy`")]
+    #[error(
+        "everybody who reaches the Coordinator reads the policy, and the value of Secret `{name}` would stand in it; mount the Secret as a volume, use a workload secret, or allow it with the setting `secrets_in_policy`"
+    )]
     SecretInPolicy {
         /// The Secret's name.
         name: String,
     },
     /// A field of the downward API that is not known here.
-    #[error("the field `{0}` cannot be foreseen; use one of metadata.name, metadata.namespace, metadata.uid, metadata.labels['…'], metadata.annotations['…'], spec.nodeName, spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP, status.podIPs")]
+    #[error(
+        "the field `{0}` cannot be foreseen; use one of metadata.name, metadata.namespace, metadata.uid, metadata.labels['…'], metadata.annotations['…'], spec.nodeName, spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP, status.podIPs"
+    )]
     UnknownField(String),
     /// A label or annotation that the pod does not have.
     #[error("the pod has no {kind} `{key}`; add it, or leave the variable out")]
@@ -69,7 +77,9 @@ pub enum Trouble {
         key: String,
     },
     /// A reference to what the cluster adds.
-    #[error("`$({0})` refers to a variable that the cluster adds, whose value nobody knows here; write the value instead")]
+    #[error(
+        "`$({0})` refers to a variable that the cluster adds, whose value nobody knows here; write the value instead"
+    )]
     ClusterVariable(String),
     /// A user or group that the image does not know.
     #[error("the image has no user or group `{0}`; set `securityContext.runAsUser` and `runAsGroup`")]
@@ -87,7 +97,9 @@ pub enum Trouble {
     #[error("two things are mounted at `{0}`; remove one of them")]
     MountedTwice(String),
     /// A kind of volume that the guest cannot have.
-    #[error("volume `{name}`: {kind} cannot be brought into a confidential VM as a policy describes it; use configMap, secret, projected, downwardAPI, emptyDir, hostPath, persistentVolumeClaim or ephemeral")]
+    #[error(
+        "volume `{name}`: {kind} cannot be brought into a confidential VM as a policy describes it; use configMap, secret, projected, downwardAPI, emptyDir, hostPath, persistentVolumeClaim or ephemeral"
+    )]
     VolumeKind {
         /// The volume's name.
         name: String,
@@ -104,7 +116,9 @@ pub enum Trouble {
     #[error("`{0}` means the host, not the confidential VM; remove it")]
     OfTheHost(&'static str),
     /// A text that the agent does not read.
-    #[error("a value of {length} bytes is too long: the agent reads lines of at most {limit} characters; pass it in a file instead")]
+    #[error(
+        "a value of {length} bytes is too long: the agent reads lines of at most {limit} characters; pass it in a file instead"
+    )]
     TooLong {
         /// Its length.
         length: usize,
@@ -129,7 +143,11 @@ impl Place {
     }
 
     pub(crate) fn item(&self, name: &str, index: usize) -> Self {
-        if self.0.is_empty() { Self(format!("{name}[{index}]")) } else { Self(format!("{}.{name}[{index}]", self.0)) }
+        if self.0.is_empty() {
+            Self(format!("{name}[{index}]"))
+        } else {
+            Self(format!("{}.{name}[{index}]", self.0))
+        }
     }
 
     pub(crate) fn member(&self, name: &str) -> Self {

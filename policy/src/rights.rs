@@ -29,7 +29,11 @@ pub(crate) fn capabilities(settings: &Settings, container: &Container) -> BTreeS
         names(asked.and_then(|asked| asked.add.as_ref())),
         names(asked.and_then(|asked| asked.drop.as_ref())),
     );
-    let mut all = if add.contains(ALL) { settings.privileged_capabilities.clone() } else { settings.capabilities.clone() };
+    let mut all = if add.contains(ALL) {
+        settings.privileged_capabilities.clone()
+    } else {
+        settings.capabilities.clone()
+    };
     if drop.contains(ALL) {
         all.clear();
     }

@@ -49,10 +49,16 @@ impl Default for Settings {
             guest_pull: true,
             runtime_versions: ["1.1.0", "1.2.0", "1.2.1", "1.3.0"].map(str::to_owned).into(),
             capabilities: list_of(CAPABILITIES),
-            privileged_capabilities: list_of(CAPABILITIES).into_iter().chain(list_of(MORE_CAPABILITIES)).collect(),
-            sysctls: [("net.ipv4.ip_unprivileged_port_start", "0"), ("net.ipv4.ping_group_range", "0 2147483647")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+            privileged_capabilities: list_of(CAPABILITIES)
+                .into_iter()
+                .chain(list_of(MORE_CAPABILITIES))
+                .collect(),
+            sysctls: [
+                ("net.ipv4.ip_unprivileged_port_start", "0"),
+                ("net.ipv4.ping_group_range", "0 2147483647"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
             masked_paths: list(
                 "/proc/acpi /proc/kcore /proc/keys /proc/latency_stats /proc/timer_list /proc/timer_stats \
                  /proc/sched_debug /proc/scsi /sys/firmware",

@@ -3,17 +3,9 @@
 use std::fmt;
 
 use crate::{
-    Problem, Settings, Workload,
-    container,
+    MAX_LINE_LEN, MAX_POLICY_LEN, MAX_POLICY_LINES, Problem, Settings, Workload, container,
     problem::{Place, Trouble},
 };
-
-/// Most characters of a line that the agent reads.
-pub const MAX_LINE: usize = 65_536;
-/// Most bytes of a policy that the agent reads.
-pub const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// Most lines of a policy that the agent reads.
-pub const MAX_LINES: usize = 200_000;
 
 /// The rules, in the order in which they are read.
 const RULES: [&str; 8] = [
@@ -63,11 +55,12 @@ impl fmt::Debug for Policy {
 }
 
 fn check(text: &str) -> Result<(), Trouble> {
-    if let Some(length) = text.lines().map(|line| line.chars().count()).find(|length| *length > MAX_LINE) {
-        return Err(Trouble::TooLong { length, limit: MAX_LINE });
+    let limit = usize::try_from(MAX_LINE_LEN).unwrap_or(usize::MAX);
+    if let Some(length) = text.lines().map(|line| line.chars().count()).find(|length| *length > limit) {
+        return Err(Trouble::TooLong { length, limit });
     }
     let lines = text.lines().count();
-    for (found, unit, limit) in [(text.len(), "bytes", MAX_BYTES), (lines, "lines", MAX_LINES)] {
+    for (found, unit, limit) in [(text.len(), "bytes", MAX_POLICY_LEN), (lines, "lines", MAX_POLICY_LINES)] {
         if found > limit {
             return Err(Trouble::PolicyTooLarge { found, unit, limit });
         }

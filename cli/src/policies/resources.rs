@@ -1,13 +1,15 @@
 //! Kubernetes resources, as far as they make pods that have a policy.
 
+use std::rc::Rc;
+
 use contrast_resources::{Document, File, Object, WorkloadKind, objects};
 use serde_json::Value;
 
-use super::{PoliciesError, Workload, annotation};
+use super::{Located, PoliciesError, Workload, annotation};
 use crate::output;
 
 /// The workloads with a policy in one file.
-pub(super) fn workloads(file: &File) -> Result<Vec<Workload>, PoliciesError> {
+pub(super) fn workloads(file: &Rc<File>) -> Result<Vec<Located>, PoliciesError> {
     let values: Vec<Value> = file.documents().iter().map(Document::value).cloned().collect();
     let mut workloads = Vec::new();
     for object in objects(&values) {
@@ -16,7 +18,7 @@ pub(super) fn workloads(file: &File) -> Result<Vec<Workload>, PoliciesError> {
     Ok(workloads)
 }
 
-fn workload(file: &File, object: &Object<'_>) -> Result<Option<Workload>, PoliciesError> {
+fn workload(file: &Rc<File>, object: &Object<'_>) -> Result<Option<Located>, PoliciesError> {
     let Some(kind) = WorkloadKind::of(object) else { return Ok(None) };
     let (_, kind_name) = kind.type_meta();
     let name = if object.name().is_empty() { "(no name)" } else { object.name() };
@@ -32,7 +34,12 @@ fn workload(file: &File, object: &Object<'_>) -> Result<Option<Workload>, Polici
                     file: file.name().into(),
                     source,
                 })?;
-                return Ok(Some(Workload { name, file: file.name().into(), policy }));
+                return Ok(Some(Located {
+                    workload: Workload { name, file: file.name().into(), policy },
+                    file: Rc::clone(file),
+                    address: object.address.clone(),
+                    kind,
+                }));
             }
             Some(_) => output::warning(&format!(
                 "{name} in {} has the annotation {key} on itself, where it has no effect: it belongs to its pod \
