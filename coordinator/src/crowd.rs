@@ -9,199 +9,27 @@
 //! newest and the oldest are served in turn: in a queue that an attacker keeps filled, whoever is new would wait for all of
 //! it; and if only the newest were served, some would wait for ever.
 
+mod visitor;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap, hash_map::Entry},
-    net::IpAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
-use crate::limits::{SHARES, SLOW_READER};
+use crate::limits::SHARES;
+
+pub use visitor::{Address, Busy, Visitor};
+
+use visitor::Rank;
 
 /// How long the next one waits for a place before looking again: what somebody has to show may have changed meanwhile.
 const NEXT_LOOK: Duration = Duration::from_millis(5);
 /// How long others wait who are not told anything.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
-/// Something has not happened.
-const NOT_YET: u64 = u64::MAX;
-
-/// Where a connection comes from. Who has one IPv6 address has all that share its first 64 bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Address(u128);
-
-impl From<IpAddr> for Address {
-    fn from(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self(ip.to_bits().into()),
-            IpAddr::V6(ip) => Self(ip.to_bits() >> 64 << 64),
-        }
-    }
-}
-
-/// One connection, from its first packet to its last.
-#[derive(Debug)]
-pub struct Visitor {
-    /// Where it comes from.
-    pub address: Address,
-    since: Instant,
-    shown: AtomicBool,
-    unheard: AtomicBool,
-    /// Milliseconds from `since` to the end of its first answer; [`NOT_YET`] before.
-    answered: AtomicU64,
-    calls: AtomicUsize,
-    /// Milliseconds from `since` to when it was given a piece of an answer that it has not taken yet; [`NOT_YET`]
-    /// otherwise.
-    offered: AtomicU64,
-    /// Bytes that it was asked for, or that it takes to be answered.
-    earned: AtomicU64,
-    /// Held by the one call that is answered with contents.
-    answering: Arc<Semaphore>,
-    cut: Notify,
-}
-
-/// Those with the least go first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Rank {
-    Nothing,
-    Something,
-    Busy,
-}
-
-/// A call of a visitor is being worked on, until this is dropped.
-#[derive(Debug)]
-pub struct Busy(Arc<Visitor>);
-
-impl Visitor {
-    /// Somebody who has just come, and has shown nothing.
-    #[must_use]
-    pub fn new(ip: IpAddr) -> Arc<Self> {
-        Arc::new(Self {
-            address: ip.into(),
-            since: Instant::now(),
-            shown: AtomicBool::new(false),
-            unheard: AtomicBool::new(false),
-            answered: AtomicU64::new(NOT_YET),
-            calls: AtomicUsize::new(0),
-            offered: AtomicU64::new(NOT_YET),
-            earned: AtomicU64::new(0),
-            answering: Arc::new(Semaphore::new(1)),
-            cut: Notify::new(),
-        })
-    }
-
-    /// Notes whether it has shown what the present stage of its connection asks for.
-    pub fn has_shown(&self, something: bool) {
-        self.shown.store(something, Ordering::Relaxed);
-    }
-
-    /// Notes that a call of it is being worked on.
-    #[must_use]
-    pub fn begin_work(self: &Arc<Self>) -> Busy {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(self))
-    }
-
-    /// Ends its connection.
-    pub fn cut(&self) {
-        self.cut.notify_one();
-    }
-
-    /// Waits until the connection has to end. For the one who serves it.
-    pub async fn is_cut(&self) {
-        self.cut.notified().await;
-    }
-
-    /// How long ago it came.
-    #[must_use]
-    pub fn age(&self) -> Duration {
-        self.since.elapsed()
-    }
-
-    /// Whether a call of it is being worked on.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.calls.load(Ordering::Relaxed) > 0
-    }
-
-    /// Notes whether all that it has said by now was read. Before that, nobody knows what it has to show.
-    pub fn is_heard(&self, all: bool) {
-        self.unheard.store(!all, Ordering::Relaxed);
-    }
-
-    /// Notes that it has had an answer, if none is being worked on any more. Clients come for a call or two: others come
-    /// first from then on.
-    pub fn is_answered(&self) {
-        if !self.is_busy() && self.answered.load(Ordering::Relaxed) == NOT_YET {
-            self.answered.store(self.now(), Ordering::Relaxed);
-        }
-    }
-
-    /// Waits until no other call of it is answered with contents.
-    pub async fn begin_answer(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.answering).acquire_owned().await.ok()
-    }
-
-    /// Notes whether a piece of an answer waits to be taken by it.
-    pub fn is_offered(&self, something: bool) {
-        let since = if something { self.now() } else { NOT_YET };
-        self.offered.store(since, Ordering::Relaxed);
-    }
-
-    /// For how long a piece of an answer has been waiting to be taken by it.
-    #[must_use]
-    pub fn keeps_waiting(&self) -> Duration {
-        Duration::from_millis(self.now().saturating_sub(self.offered.load(Ordering::Relaxed)))
-    }
-
-    /// Allows it to say so many more bytes.
-    pub fn earns(&self, bytes: usize) {
-        self.earned.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// How many bytes that is altogether.
-    #[must_use]
-    pub fn earned(&self) -> u64 {
-        self.earned.load(Ordering::Relaxed)
-    }
-
-    /// Milliseconds since it came.
-    fn now(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(NOT_YET)
-    }
-
-    /// For how long it has had nothing more to wait for.
-    fn time_since_answer(&self) -> Option<Duration> {
-        let answered = self.answered.load(Ordering::Relaxed);
-        (answered != NOT_YET).then(|| self.since.elapsed().saturating_sub(Duration::from_millis(answered)))
-    }
-
-    fn rank(&self) -> Rank {
-        if self.is_busy() {
-            // A place is for work. What waits for a slow reader is none.
-            if self.keeps_waiting() < SLOW_READER { Rank::Busy } else { Rank::Something }
-        } else if self.answered.load(Ordering::Relaxed) != NOT_YET {
-            Rank::Nothing
-        } else if self.shown.load(Ordering::Relaxed) || self.unheard.load(Ordering::Relaxed) {
-            Rank::Something
-        } else {
-            Rank::Nothing
-        }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
-        self.0.is_answered();
-    }
-}
-
 /// Who goes first when there are too many.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum First {
@@ -460,7 +288,7 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
 
@@ -588,29 +416,5 @@ mod tests {
             let _place = crowd.admit(&from(3));
             assert!(is_cut(&visitors[who]).await, "{first:?}");
         }
-    }
-
-    #[test]
-    fn a_slow_reader_is_not_busy() {
-        let mut reader = Arc::into_inner(from(1)).unwrap();
-        reader.since = Instant::now().checked_sub(SLOW_READER).unwrap();
-        reader.calls.store(1, Ordering::Relaxed);
-        assert_eq!(reader.rank(), Rank::Busy);
-        reader.is_offered(true);
-        assert_eq!(reader.rank(), Rank::Busy, "it has only just been offered something");
-        reader.offered.store(0, Ordering::Relaxed);
-        assert_eq!(reader.rank(), Rank::Something);
-        reader.is_offered(false);
-        assert_eq!(reader.rank(), Rank::Busy, "it has taken what it was offered");
-    }
-
-    #[test]
-    fn a_network_of_64_bits_is_one_address_and_so_are_both_forms_of_an_old_one() {
-        let address = |text: &str| Address::from(text.parse::<IpAddr>().unwrap());
-        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:1"));
-        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
-        let old = Ipv4Addr::new(192, 0, 2, 1);
-        assert_eq!(Address::from(IpAddr::V6(old.to_ipv6_mapped())), Address::from(IpAddr::V4(old)));
-        assert_ne!(Address::from(IpAddr::V6(Ipv6Addr::LOCALHOST)), Address::from(IpAddr::V4(old)));
     }
 }
