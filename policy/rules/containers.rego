@@ -64,7 +64,7 @@ exec_environment_is_right if {
 default exec_rights_are_right := false
 
 exec_rights_are_right if {
-	input.process.Terminal == exec_entry.terminal
+	input.process.Terminal in {false, exec_entry.terminal}
 	input.process.NoNewPrivileges == exec_entry.no_new_privileges
 	input.process.SelinuxLabel == ""
 	input.process.ApparmorProfile == ""

@@ -179,12 +179,24 @@ is_own_namespace(namespace) if namespace.Type == "network"
 default create_kernel_settings_are_right := false
 
 create_kernel_settings_are_right if {
-	input.OCI.Linux.Sysctl == create_entry.sysctls
+	every name, value in input.OCI.Linux.Sysctl {
+		value == create_entry.sysctls[name]
+	}
+	every name in object.get(create_entry, "needed_sysctls", []) {
+		input.OCI.Linux.Sysctl[name]
+	}
 	covers(input.OCI.Linux.MaskedPaths, create_entry.masked_paths)
 	covers(array.concat(input.OCI.Linux.ReadonlyPaths, input.OCI.Linux.MaskedPaths), create_entry.readonly_paths)
-	startswith(input.OCI.Linux.CgroupsPath, "/")
-	is_straight(input.OCI.Linux.CgroupsPath)
+	is_group(input.OCI.Linux.CgroupsPath)
 }
+
+# A path, or slice, prefix and name where systemd makes them.
+is_group(path) if {
+	startswith(path, "/")
+	is_straight(path)
+}
+
+is_group(path) if regex.match(`^[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+){2}$`, path)
 
 covers(found, wanted) if {
 	every path in wanted {
@@ -218,7 +230,7 @@ create_asks_for_nothing_else if {
 	count(input.OCI.Linux.GIDMappings) == 0
 	input.OCI.Linux.MountLabel == ""
 	input.OCI.Linux.RootfsPropagation == ""
-	input.OCI.Process.ApparmorProfile == ""
+	input.OCI.Process.ApparmorProfile in {"", "cri-containerd.apparmor.d"}
 	are_only_limits(input.OCI.Linux.Resources)
 }
 

@@ -6,8 +6,8 @@ use k8s_openapi::api::core::v1::{Container, LifecycleHandler, PodSpec};
 
 use crate::{
     Image, Problem, Settings, Workload,
-    data::{self, ImageName, Pod, User, Wanted},
-    environment::{self, Variables},
+    data::{self, ImageName, Pod, Variable, Wanted},
+    environment::{self, Text},
     identity, mounts,
     problem::{Place, Problems, Trouble},
     rights,
@@ -76,15 +76,15 @@ fn entry(
     let spec = workload.spec;
     let variables = environment::variables(workload, settings, container, image, place, problems);
     let (mounts, storages) = mounts::of_container(workload, settings, container, image, place, problems);
-    let privileged = rights::is_privileged(container);
+    let unmasked = rights::is_unmasked(container);
     let context = container.security_context.as_ref();
-    let paths = |paths: &Vec<String>| if privileged { Vec::new() } else { paths.clone() };
+    let paths = |paths: &Vec<String>| if unmasked { Vec::new() } else { paths.clone() };
     data::Container {
         annotations: annotations(Some(&container.name)),
-        args: args(container, image, &variables, place, problems),
+        args: args(container, image, &variables.of_kubelet, place, problems),
         cwd: cwd(container, image),
         terminal: container.tty.unwrap_or_default(),
-        env: variables.iter().map(|(name, text)| (name.clone(), text.wanted())).collect(),
+        env: variables.all.iter().map(|(name, text)| (name.clone(), needed(text.wanted()))).collect(),
         user: identity::user(settings, spec, container, image, place, problems),
         capabilities: rights::capabilities(settings, container),
         no_new_privileges: rights::no_new_privileges(container),
@@ -94,6 +94,7 @@ fn entry(
         storages,
         devices: block_devices(container),
         sysctls: rights::sysctls(settings, spec),
+        needed_sysctls: BTreeSet::new(),
         masked_paths: paths(&settings.masked_paths),
         readonly_paths: paths(&settings.readonly_paths),
         share_processes: spec.share_process_namespace.unwrap_or_default(),
@@ -107,14 +108,17 @@ fn entry(
 fn sandbox(workload: &Workload<'_>, settings: &Settings) -> data::Container {
     let spec = workload.spec;
     let has_privileged = all_containers(spec).any(|(_, container)| rights::is_privileged(container));
-    let user = settings.pause_user;
     data::Container {
         annotations: annotations(None),
         args: settings.pause_command.iter().map(Wanted::value).collect(),
         cwd: "/".to_owned(),
         terminal: false,
-        env: BTreeMap::from([("PATH".to_owned(), Wanted::value(environment::PATH))]),
-        user: User { uid: user, gid: user, groups: BTreeSet::from([user]) },
+        // If the node's pause image has one.
+        env: BTreeMap::from([(
+            "PATH".to_owned(),
+            Variable { value: Wanted::value(environment::PATH), optional: true },
+        )]),
+        user: identity::of_sandbox(settings, spec),
         capabilities: settings.capabilities.clone(),
         no_new_privileges: true,
         readonly_root: true,
@@ -123,6 +127,7 @@ fn sandbox(workload: &Workload<'_>, settings: &Settings) -> data::Container {
         storages: Vec::new(),
         devices: BTreeMap::new(),
         sysctls: rights::sysctls(settings, spec),
+        needed_sysctls: rights::own_sysctls(spec).map(|(name, _)| name).collect(),
         masked_paths: settings.masked_paths.clone(),
         readonly_paths: settings.readonly_paths.clone(),
         share_processes: false,
@@ -159,6 +164,7 @@ fn annotations(container: Option<&str>) -> BTreeMap<String, String> {
                 "io.kubernetes.cri.sandbox-log-directory".to_owned(),
                 "^/var/log/pods/[^/\n]+$".to_owned(),
             );
+            all.insert("io.kubernetes.cri.podsandbox.image-name".to_owned(), anything);
             all.insert("nerdctl/network-namespace".to_owned(), "^/var/run/netns/cni-[0-9a-f-]+$".to_owned());
         }
     }
@@ -169,7 +175,7 @@ fn annotations(container: Option<&str>) -> BTreeMap<String, String> {
 fn args(
     container: &Container,
     image: &Image,
-    variables: &Variables,
+    variables: &BTreeMap<String, Text>,
     place: &Place,
     problems: &mut Problems,
 ) -> Vec<Wanted> {
@@ -192,6 +198,10 @@ fn args(
         problems.add(place, Trouble::NoCommand);
     }
     all
+}
+
+fn needed(value: Wanted) -> Variable {
+    Variable { value, optional: false }
 }
 
 fn cwd(container: &Container, image: &Image) -> String {

@@ -71,7 +71,7 @@ pub(crate) struct Container {
     pub(crate) args: Vec<Wanted>,
     pub(crate) cwd: String,
     pub(crate) terminal: bool,
-    pub(crate) env: BTreeMap<String, Wanted>,
+    pub(crate) env: BTreeMap<String, Variable>,
     pub(crate) user: User,
     pub(crate) capabilities: BTreeSet<String>,
     pub(crate) no_new_privileges: bool,
@@ -81,7 +81,11 @@ pub(crate) struct Container {
     pub(crate) storages: Vec<Storage>,
     /// Kind (`c` or `b`) by path.
     pub(crate) devices: BTreeMap<String, &'static str>,
+    /// Kernel settings that may be asked for.
     pub(crate) sysctls: BTreeMap<String, String>,
+    /// Those of them that must be.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) needed_sysctls: BTreeSet<String>,
     pub(crate) masked_paths: Vec<String>,
     pub(crate) readonly_paths: Vec<String>,
     pub(crate) share_processes: bool,
@@ -90,6 +94,15 @@ pub(crate) struct Container {
     pub(crate) exec: Vec<Vec<String>>,
     pub(crate) logs: bool,
     pub(crate) stdin: bool,
+}
+
+/// A variable.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct Variable {
+    #[serde(flatten)]
+    pub(crate) value: Wanted,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) optional: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]

@@ -84,7 +84,14 @@ impl Part {
 }
 
 /// Variables by name.
-pub(crate) type Variables = BTreeMap<String, Text>;
+type ByName = BTreeMap<String, Text>;
+
+/// The variables of a container.
+pub(crate) struct Variables {
+    pub(crate) all: ByName,
+    /// Those that `$(NAME)` in commands may stand for: not those of the image, nor the container runtime's.
+    pub(crate) of_kubelet: ByName,
+}
 
 pub(crate) fn variables(
     workload: &Workload<'_>,
@@ -94,31 +101,32 @@ pub(crate) fn variables(
     place: &Place,
     problems: &mut Problems,
 ) -> Variables {
-    let mut all = Variables::new();
+    let mut all = ByName::new();
     all.insert("PATH".to_owned(), Text::known(PATH));
     all.insert("HOSTNAME".to_owned(), host_name(workload));
     if container.tty.unwrap_or_default() {
         all.insert("TERM".to_owned(), Text::known("xterm"));
     }
     for variable in &image.env {
-        let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-        all.insert(name.to_owned(), Text::known(value));
+        match variable.split_once('=') {
+            Some((name, value)) => all.insert(name.to_owned(), Text::known(value)),
+            None => all.remove(variable),
+        };
     }
-    all.extend(from_objects(workload, settings, container, place, problems));
-    let mut before = Variables::new();
+    let mut of_kubelet = from_objects(workload, settings, container, place, problems);
     for (index, variable) in container.env.iter().flatten().enumerate() {
         let place = place.item("env", index);
         let value = match &variable.value_from {
-            None => expanded(variable.value.as_deref().unwrap_or_default(), &before),
+            None => expanded(variable.value.as_deref().unwrap_or_default(), &of_kubelet),
             Some(source) => source_value(workload, settings, source, &place.member("valueFrom"), problems),
         };
         let Some(value) = value.map_err(|trouble| problems.add(&place, trouble)).ok().flatten() else {
             continue;
         };
-        before.insert(variable.name.clone(), value);
+        of_kubelet.insert(variable.name.clone(), value);
     }
-    all.extend(before);
-    all
+    all.extend(of_kubelet.clone());
+    Variables { all, of_kubelet }
 }
 
 fn host_name(workload: &Workload<'_>) -> Text {
@@ -137,8 +145,8 @@ fn from_objects(
     container: &Container,
     place: &Place,
     problems: &mut Problems,
-) -> Variables {
-    let mut all = Variables::new();
+) -> ByName {
+    let mut all = ByName::new();
     for (index, source) in container.env_from.iter().flatten().enumerate() {
         let place = place.item("envFrom", index);
         let prefix = source.prefix.as_deref().unwrap_or_default();
@@ -212,6 +220,9 @@ fn source_value(
         let optional = reference.optional.unwrap_or_default();
         return secret_value(workload, settings, &reference.name, &reference.key, optional);
     }
+    if source.file_key_ref.is_some() {
+        return Err(Trouble::VariableInFile);
+    }
     // What a container may use, in the unit that it is asked for.
     Ok(Some(Text::like("[0-9]+")))
 }
@@ -277,7 +288,7 @@ fn field_value(workload: &Workload<'_>, field: &ObjectFieldSelector) -> Result<T
 }
 
 /// `$(NAME)` stands for a variable, `$$` for a dollar, and everything else for itself (Kubernetes API reference, "EnvVar").
-pub(crate) fn expanded(text: &str, variables: &Variables) -> Result<Option<Text>, Trouble> {
+pub(crate) fn expanded(text: &str, variables: &ByName) -> Result<Option<Text>, Trouble> {
     let (mut parts, mut rest) = (Vec::new(), text);
     let mut known = String::new();
     while let Some((before, after)) = rest.split_once('$') {

@@ -54,6 +54,8 @@ pub struct Container {
     pub storages: Vec<Storage>,
     /// Annotations by key.
     pub annotations: BTreeMap<String, Optional>,
+    /// Kernel parameters by name.
+    pub sysctls: BTreeMap<String, Optional>,
     /// Everything with one value.
     pub members: Vec<Member>,
     /// Everything that is a set, in any order.

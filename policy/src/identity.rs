@@ -19,6 +19,17 @@ pub fn needs_users(settings: &Settings) -> bool {
     !settings.guest_pull
 }
 
+/// Of the sandbox's container: what the pod says, or else what its image does. Groups count only for the others (containerd).
+pub(crate) fn of_sandbox(settings: &Settings, spec: &PodSpec) -> User {
+    let pod = spec.security_context.as_ref();
+    let number = |id: Option<i64>| id.and_then(|id| u32::try_from(id).ok());
+    let own = number(pod.and_then(|pod| pod.run_as_user));
+    let uid = own.unwrap_or(settings.pause_user);
+    let group = number(pod.and_then(|pod| pod.run_as_group));
+    let gid = group.unwrap_or(if own.is_some() { 0 } else { settings.pause_user });
+    User { uid, gid, groups: BTreeSet::from([gid]) }
+}
+
 pub(crate) fn user(
     settings: &Settings,
     spec: &PodSpec,
@@ -61,6 +72,10 @@ pub(crate) fn user(
         && let Some(unresolved) = from_image.unresolved
     {
         problems.add(&place.member("image"), Trouble::UnknownUser(unresolved));
+    }
+    // Groups of that user are in the image, which such a node does not have.
+    if settings.guest_pull && own_uid.or(pod_uid).is_none() && from_image.uid != 0 {
+        problems.add(&place.member("image"), Trouble::UserOfImage(image.user.clone()));
     }
     let uid = own_uid.or(pod_uid).unwrap_or(from_image.uid);
     let primary = accounts.primary_group(uid).unwrap_or_default();

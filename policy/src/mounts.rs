@@ -28,8 +28,9 @@ pub(crate) fn of_container(
     place: &Place,
     problems: &mut Problems,
 ) -> (Mounts, Vec<Storage>) {
-    let mut all = of_runtime(rights::is_privileged(container));
-    all.insert("/sys/fs/cgroup".to_owned(), cgroup());
+    let privileged = rights::is_privileged(container);
+    let mut all = of_runtime(privileged);
+    all.insert("/sys/fs/cgroup".to_owned(), if privileged { either(cgroup()) } else { cgroup() });
     for path in ["/etc/resolv.conf", "/etc/hostname"] {
         all.insert(path.to_owned(), writable_as_root(path, container));
     }
@@ -65,19 +66,16 @@ pub(crate) fn of_container(
 /// Those of the sandbox's container, which does nothing.
 pub(crate) fn of_sandbox(has_privileged: bool) -> Mounts {
     let mut all = of_runtime(has_privileged);
-    let file = shared("/etc/resolv.conf", &["rbind", "rprivate", "ro"]);
-    all.insert("/etc/resolv.conf".to_owned(), Mount { optional: true, ..file });
-    let file = shared("/etc/hostname", &["rbind", "rprivate", "ro"]);
-    all.insert("/etc/hostname".to_owned(), Mount { optional: true, ..file });
+    let mut file = Mount { optional: true, ..shared("/etc/resolv.conf", &["rbind", "ro"]) };
+    for kind in &mut file.kinds {
+        kind.extra_options = owned(&["rprivate", "nosuid", "noexec", "nodev"]);
+    }
+    all.insert("/etc/resolv.conf".to_owned(), file);
     all
 }
 
 /// What any Linux container has (OCI runtime specification, "Default Filesystems", as containerd makes them).
 fn of_runtime(privileged: bool) -> Mounts {
-    let mut sys = vec!["nosuid", "noexec", "nodev"];
-    if !privileged {
-        sys.push("ro");
-    }
     let file_system = |kind: &'static str, options: &[&str]| Mount {
         kinds: vec![MountKind {
             kind,
@@ -87,6 +85,7 @@ fn of_runtime(privileged: bool) -> Mounts {
         }],
         optional: false,
     };
+    let sys = file_system("sysfs", &["nosuid", "noexec", "nodev", "ro"]);
     let shm = MountKind {
         kind: "bind",
         options: owned(&["rbind"]),
@@ -104,11 +103,20 @@ fn of_runtime(privileged: bool) -> Mounts {
             ),
         ),
         ("/dev/mqueue", file_system("mqueue", &["nosuid", "noexec", "nodev"])),
-        ("/sys", file_system("sysfs", &sys)),
+        ("/sys", if privileged { either(sys) } else { sys }),
         ("/dev/shm", Mount { kinds: vec![shm], optional: false }),
     ]
     .map(|(path, mount)| (path.to_owned(), mount))
     .into()
+}
+
+/// For a privileged container: versions of containerd differ in what may be written to.
+fn either(mut mount: Mount) -> Mount {
+    for kind in &mut mount.kinds {
+        kind.options.retain(|option| option != "ro");
+        kind.extra_options.extend(owned(&["ro", "rw"]));
+    }
+    mount
 }
 
 fn cgroup() -> Mount {
@@ -158,12 +166,10 @@ fn of_volume(
     if mount.sub_path_expr.is_some() {
         return Err(Trouble::SubPath("subPathExpr"));
     }
-    if mount.sub_path.as_deref().is_some_and(|path| !path.is_empty()) {
-        return Err(Trouble::SubPath("subPath"));
-    }
-    let read_only = mount.read_only.unwrap_or_default();
-    let access = if read_only { "ro" } else { "rw" };
+    let is_part = mount.sub_path.as_deref().is_some_and(|path| !path.is_empty());
+    let access = if mount.read_only == Some(true) { "ro" } else { "rw" };
     let path = normal(&mount.mount_path);
+    // A part of it looks the same from the guest: files of the node, with the name of the place that they are mounted at.
     let of_node = |access| shared(&path, &["rbind", "rprivate", access]);
     let is_claim = workload
         .claim_templates
@@ -176,6 +182,9 @@ fn of_volume(
         None => return Err(Trouble::NoSuchVolume(mount.name.clone())),
     };
     if let Some(empty_dir) = &volume.empty_dir {
+        if is_part && (settings.encrypted_empty_dirs || empty_dir.medium.as_deref() == Some("Memory")) {
+            return Err(Trouble::SubPath("subPath"));
+        }
         return Ok(of_empty_dir(workload, settings, volume, empty_dir, &path, access));
     }
     if volume.config_map.is_some()
@@ -192,6 +201,9 @@ fn of_volume(
             _ => "rprivate",
         };
         let source = normal(&host_path.path);
+        if is_part {
+            return Ok((shared(&path, &["rbind", propagation, access]), None));
+        }
         let in_vm = ["/dev/", "/sys/"].iter().any(|folder| source.starts_with(folder));
         let options = ["rbind", propagation, access];
         return Ok((if in_vm { in_guest(source, &options) } else { shared(&path, &options) }, None));
@@ -202,9 +214,20 @@ fn of_volume(
         || volume.azure_file.is_some()
         || volume.nfs.is_some()
     {
-        return Ok((of_node(access), None));
+        return Ok((of_node(if is_read_only(volume) { "ro" } else { access }), None));
     }
     Err(Trouble::VolumeKind { name: volume.name.clone(), kind: kind_of(volume) })
+}
+
+/// Whether the volume itself is mounted read-only, whatever its mounts say.
+fn is_read_only(volume: &Volume) -> bool {
+    let says = [
+        volume.persistent_volume_claim.as_ref().and_then(|claim| claim.read_only),
+        volume.csi.as_ref().and_then(|csi| csi.read_only),
+        volume.azure_file.as_ref().and_then(|file| file.read_only),
+        volume.nfs.as_ref().and_then(|nfs| nfs.read_only),
+    ];
+    says.contains(&Some(true))
 }
 
 fn of_empty_dir(

@@ -63,6 +63,11 @@ pub enum Trouble {
         /// The Secret's name.
         name: String,
     },
+    /// A variable from a file.
+    #[error(
+        "the value stands in a file of a volume, which nobody knows here; write the value instead, or let the program read the file"
+    )]
+    VariableInFile,
     /// A field of the downward API that is not known here.
     #[error(
         "the field `{0}` cannot be foreseen; use one of metadata.name, metadata.namespace, metadata.uid, metadata.labels['…'], metadata.annotations['…'], spec.nodeName, spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP, status.podIPs"
@@ -84,6 +89,11 @@ pub enum Trouble {
     /// A user or group that the image does not know.
     #[error("the image has no user or group `{0}`; set `securityContext.runAsUser` and `runAsGroup`")]
     UnknownUser(String),
+    /// A user that only the image names, where nodes do not have it.
+    #[error(
+        "the image runs as user `{0}`, whose groups a node cannot look up if the guest pulls the image; set `securityContext.runAsUser` and `runAsGroup`"
+    )]
+    UserOfImage(String),
     /// Users and groups of an image that are needed and not known.
     #[error("the image's users and groups are not known; they have to be looked up first")]
     UsersNotRead,
@@ -106,8 +116,8 @@ pub enum Trouble {
         /// What it is.
         kind: &'static str,
     },
-    /// `subPath` or `subPathExpr`.
-    #[error("the runtime cannot mount a `{0}`; mount the whole volume")]
+    /// `subPath` or `subPathExpr` of a volume that is more than files of the node.
+    #[error("the runtime cannot mount a `{0}` of this volume; mount the whole volume")]
     SubPath(&'static str),
     /// A name of two containers.
     #[error("two containers are named `{0}`; give one of them another name")]

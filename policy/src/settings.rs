@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Storage;
 
 /// What differs between nodes, and what a user may decide. The default fits a node with Kata Containers that pulls images in the
-/// guest, with containerd from 1.7 on.
+/// guest, with containerd from 1.6 on.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -24,7 +24,7 @@ pub struct Settings {
     pub capabilities: BTreeSet<String>,
     /// Capabilities of a privileged container.
     pub privileged_capabilities: BTreeSet<String>,
-    /// Kernel settings that the container runtime adds, where the pod has a network of its own.
+    /// Kernel settings that the container runtime may add, where the pod has a network of its own.
     pub sysctls: BTreeMap<String, String>,
     /// Paths that are hidden from containers, unless privileged.
     pub masked_paths: Vec<String>,
@@ -34,7 +34,7 @@ pub struct Settings {
     pub sandbox_storages: Vec<Storage>,
     /// The command of the sandbox's container.
     pub pause_command: Vec<String>,
-    /// User and group of the sandbox's container.
+    /// User and group of the node's pause image, for the sandbox of a pod that names none.
     pub pause_user: u32,
     /// Volumes of kind emptyDir are block devices that the guest encrypts; otherwise they are folders that the host reads.
     pub encrypted_empty_dirs: bool,
@@ -47,7 +47,7 @@ impl Default for Settings {
             logs: false,
             secrets_in_policy: false,
             guest_pull: true,
-            runtime_versions: ["1.1.0", "1.2.0", "1.2.1", "1.3.0"].map(str::to_owned).into(),
+            runtime_versions: ["1.0.2-dev", "1.1.0", "1.2.0", "1.2.1", "1.3.0"].map(str::to_owned).into(),
             capabilities: list_of(CAPABILITIES),
             privileged_capabilities: list_of(CAPABILITIES)
                 .into_iter()

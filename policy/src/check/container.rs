@@ -9,7 +9,7 @@ use super::{
     member::{self, NOTHING},
     process::{arguments, texts, variables},
 };
-use crate::expectation::{Container, Expectations, Mount, Storage, Text, quoted, quoted_list};
+use crate::expectation::{Container, Expectations, Mount, Optional, Storage, Text, quoted, quoted_list};
 
 /// Annotation with the name of a container.
 const NAME: &str = "io.kubernetes.cri.container-name";
@@ -54,6 +54,7 @@ fn compare(container: &Container, input: &Value) -> Vec<Mismatch> {
     mismatches.extend(storages(container, at("/storages")));
     mismatches.extend(metadata(input));
     mismatches.extend(annotations(container, at("/OCI/Annotations")));
+    mismatches.extend(sysctls(container, at("/OCI/Linux/Sysctl")));
     mismatches.extend(member::compare(&container.members, input));
     mismatches.extend(member::compare_sets(&container.sets, input));
     mismatches
@@ -219,20 +220,35 @@ fn subject_of(storage: &Storage) -> Subject {
 }
 
 fn annotations(container: &Container, found: Option<&Value>) -> Vec<Mismatch> {
+    by_key(&container.annotations, found, "OCI.Annotations", "no such annotation", Subject::Annotation)
+}
+
+fn sysctls(container: &Container, found: Option<&Value>) -> Vec<Mismatch> {
+    by_key(&container.sysctls, found, "OCI.Linux.Sysctl", NOTHING, Subject::Sysctl)
+}
+
+/// What is wrong with a map of texts; `none` is expected of a key that nobody expects.
+fn by_key(
+    wanted: &BTreeMap<String, Optional>,
+    found: Option<&Value>,
+    path: &str,
+    none: &str,
+    subject: fn(String) -> Subject,
+) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     let mut push = |key: &str, expected: String, found: String| {
-        let path = format!("OCI.Annotations[{}]", quoted(key));
-        mismatches.push(Mismatch { path, subject: Subject::Annotation(key.to_owned()), expected, found });
+        let path = format!("{path}[{}]", quoted(key));
+        mismatches.push(Mismatch { path, subject: subject(key.to_owned()), expected, found });
     };
     let found = found.and_then(Value::as_object);
     for (key, value) in found.into_iter().flatten() {
-        match container.annotations.get(key) {
+        match wanted.get(key) {
             Some(expected) if member::admits(&expected.value, Some(value)) => {}
             Some(expected) => push(key, expected.value.to_string(), value.to_string()),
-            None => push(key, "no such annotation".to_owned(), value.to_string()),
+            None => push(key, none.to_owned(), value.to_string()),
         }
     }
-    for (key, expected) in &container.annotations {
+    for (key, expected) in wanted {
         if expected.required && !found.is_some_and(|found| found.contains_key(key)) {
             push(key, expected.value.to_string(), NOTHING.to_owned());
         }

@@ -45,6 +45,10 @@ pub(super) fn section(title: &str, container: &Container) -> Section {
         let may = if annotation.required { "" } else { ", or is missing" };
         lines.push(format!("annotation {key} is {}{may}", annotation.value));
     }
+    for (name, parameter) in &container.sysctls {
+        let may = if parameter.required { "" } else { ", or is not asked for" };
+        lines.push(format!("kernel parameter {name} is {}{may}", parameter.value));
+    }
     lines.extend(
         container.exec.iter().map(|command_| format!("the host may run {} in it", command(command_))),
     );
@@ -72,7 +76,6 @@ fn said(path: &str, expected: &Text) -> Option<String> {
         "OCI.Root.Readonly" => {
             format!("its root file system {}", if yes { "is read-only" } else { "can be written to" })
         }
-        "OCI.Linux.Sysctl" => format!("kernel parameters: {text}"),
         "sandbox_pidns" => {
             format!(
                 "it {} the processes of the pod's other containers",

@@ -10,6 +10,9 @@ use crate::{
     expectation::{Container, Member, Mount, MountForm, Optional, Set, Storage, Text, Variable},
 };
 
+/// The profile that containerd names on nodes with AppArmor. Guests have none.
+const DEFAULT_APPARMOR: &str = "cri-containerd.apparmor.d";
+
 /// The container of this name; the sandbox has none.
 pub(super) fn read(name: &str, entry: &Value, pod: &Value) -> Container {
     let env = members(entry, "env").map(|(name, wanted)| {
@@ -28,10 +31,14 @@ pub(super) fn read(name: &str, entry: &Value, pod: &Value) -> Container {
         mounts: mounts.collect(),
         storages: image(entry, pod).into_iter().chain(items(entry, "storages").map(storage)).collect(),
         annotations: annotations(name, entry, pod),
+        sysctls: sysctls(entry),
         members: single(entry, pod),
         sets: sets(entry),
         exec: exec.collect(),
-        exec_members: process("process", entry).into_iter().chain(ports()).collect(),
+        exec_members: process("process", entry, &["false".to_owned(), json_of(entry, "terminal")], &[""])
+            .into_iter()
+            .chain(ports())
+            .collect(),
         logs: is_true(entry, "logs"),
         stdin: is_true(entry, "stdin"),
     }
@@ -127,7 +134,7 @@ fn annotations(name: &str, entry: &Value, pod: &Value) -> std::collections::BTre
 
 /// Everything with one value.
 fn single(entry: &Value, pod: &Value) -> Vec<Member> {
-    let mut all = process("OCI.Process", entry);
+    let mut all = process("OCI.Process", entry, &[json_of(entry, "terminal")], &["", DEFAULT_APPARMOR]);
     let mut say = |path: &str, subject: Subject, expected: Text| {
         all.push(Member { path: path.to_owned(), subject, expected });
     };
@@ -138,8 +145,11 @@ fn single(entry: &Value, pod: &Value) -> Vec<Member> {
     say("OCI.Process.OOMScoreAdj", Subject::Resources, Text::Matches("^-?([0-9]{1,3}|1000)$".to_owned()));
     say("OCI.Root.Path", Subject::RootFileSystem, Text::Matches(text(pod, "root").to_owned()));
     say("OCI.Root.Readonly", Subject::RootFileSystem, json("readonly_root"));
-    say("OCI.Linux.Sysctl", Subject::Pod, json("sysctls"));
-    say("OCI.Linux.CgroupsPath", Subject::Resources, Text::Matches("^/".to_owned()));
+    say(
+        "OCI.Linux.CgroupsPath",
+        Subject::Resources,
+        Text::Matches(r"^/|^[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+){2}$".to_owned()),
+    );
     say(
         "OCI.Linux.Namespaces[].Type",
         Subject::Namespaces,
@@ -175,18 +185,18 @@ fn ports() -> impl Iterator<Item = Member> {
 }
 
 /// What a process of the container is, beside its command line and variables.
-fn process(at: &str, entry: &Value) -> Vec<Member> {
+fn process(at: &str, entry: &Value, terminal: &[String], apparmor: &[&str]) -> Vec<Member> {
     let user = entry.get("user").unwrap_or(&Value::Null);
     let json = |of: &Value, key: &str| Text::Is(of.get(key).map(plain).unwrap_or_default());
     [
         ("Cwd", Subject::WorkingDirectory, json(entry, "cwd")),
-        ("Terminal", Subject::Terminal, json(entry, "terminal")),
+        ("Terminal", Subject::Terminal, one_of(terminal)),
         ("User.UID", Subject::User, json(user, "uid")),
         ("User.GID", Subject::User, json(user, "gid")),
         ("User.Username", Subject::User, Text::default()),
         ("NoNewPrivileges", Subject::Privileges, json(entry, "no_new_privileges")),
         ("SelinuxLabel", Subject::Privileges, Text::default()),
-        ("ApparmorProfile", Subject::Privileges, Text::default()),
+        ("ApparmorProfile", Subject::Privileges, one_of(apparmor)),
     ]
     .into_iter()
     .map(|(path, subject, expected)| Member { path: format!("{at}.{path}"), subject, expected })
@@ -225,6 +235,26 @@ fn sets(entry: &Value) -> Vec<Set> {
     sets
 }
 
-fn one_of(texts: &[&str]) -> Text {
-    Text::OneOf(texts.iter().map(|text| (*text).to_owned()).collect())
+/// Kernel parameters that may be asked for, and those that must be.
+fn sysctls(entry: &Value) -> std::collections::BTreeMap<String, Optional> {
+    let needed: BTreeSet<_> = items(entry, "needed_sysctls").map(plain).collect();
+    let each = |(name, value): (&str, &Value)| {
+        (name.to_owned(), Optional { value: Text::Is(plain(value)), required: needed.contains(name) })
+    };
+    members(entry, "sysctls").map(each).collect()
+}
+
+/// A member as a text or, if it is none, as JSON.
+fn json_of(entry: &Value, key: &str) -> String {
+    entry.get(key).map(plain).unwrap_or_default()
+}
+
+/// One text, if all are the same.
+fn one_of(texts: &[impl AsRef<str>]) -> Text {
+    let mut all: Vec<_> = texts.iter().map(|text| text.as_ref().to_owned()).collect();
+    all.dedup();
+    match all.as_mut_slice() {
+        [one] => Text::Is(std::mem::take(one)),
+        _ => Text::OneOf(all),
+    }
 }

@@ -8,6 +8,10 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
     ),
     ("changed OCI.Hostname", "the agent takes the host name from the sandbox"),
     ("changed OCI.Linux.CgroupsPath", "a name for limits, below the root of control groups"),
+    (
+        "dropped a member of OCI.Linux.Sysctl",
+        "versions of containerd differ; what the pod asks for, its sandbox must have",
+    ),
     ("repeated an item of OCI.Linux.MaskedPaths", "a set"),
     ("repeated an item of OCI.Linux.ReadonlyPaths", "a set"),
     ("changed OCI.Linux.Resources.CPU", "the host decides how much a pod gets"),
