@@ -2,14 +2,28 @@
 
 default StartContainerRequest := false
 
-StartContainerRequest if name_of(input.container_id)
+# One at a time of each, so that no two programs take themselves for the same one.
+StartContainerRequest := {"allowed": true, "ops": [{"op": "add", "path": path, "value": name}]} if {
+	is_identifier(input.container_id)
+	name := name_of(input.container_id)
+	not is_started(name)
+	path := concat("/", ["/pstate/started", input.container_id])
+}
+
+is_started(name) if {
+	some other in data.pstate.started
+	other == name
+}
 
 default RemoveContainerRequest := false
 
-RemoveContainerRequest := {"allowed": true, "ops": [{"op": "remove", "path": path}]} if {
+RemoveContainerRequest := {"allowed": true, "ops": operations} if {
 	is_identifier(input.container_id)
 	name_of(input.container_id)
-	path := concat("/", ["/pstate/containers", input.container_id])
+	operations := [{"op": "remove", "path": concat("/", [folder, input.container_id])} |
+		some folder, members in {"/pstate/containers": data.pstate.containers, "/pstate/started": data.pstate.started}
+		input.container_id in object.keys(members)
+	]
 }
 
 default ReadStreamRequest := false
@@ -34,7 +48,7 @@ ExecProcessRequest if {
 	}
 }
 
-exec_entry := entry_of(name_of(input.container_id))
+exec_entry := entry_of(data.pstate.started[input.container_id])
 
 exec_checks := {
 	"command": exec_command_is_listed,

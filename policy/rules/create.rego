@@ -1,4 +1,5 @@
-# A container is created: the pod's sandbox first, then each of its containers by name, one at a time of each.
+# A container is created: the pod's sandbox first, then each of its containers by name. Whoever could not be created is tried again
+# under another identifier, so that only the start is a matter of one at a time.
 
 default CreateContainerRequest := false
 
@@ -10,7 +11,7 @@ CreateContainerRequest := {"allowed": true, "ops": create_operations} if {
 
 create_checks := {
 	"name": create_name_is_known,
-	"once": create_is_the_only_one,
+	"once": create_is_new,
 	"pod": create_pod_is_right,
 	"annotations": create_annotations_are_listed,
 	"command": create_command_is_right,
@@ -53,20 +54,17 @@ create_name_is_known if {
 	input.OCI.Version in pod.runtime_versions
 }
 
-# The sandbox is the first; a container that is started again was removed before.
-default create_is_the_only_one := false
+default create_is_new := false
 
-create_is_the_only_one if {
+create_is_new if {
 	create_name == ""
 	not data.pstate.pins
 }
 
-create_is_the_only_one if {
+create_is_new if {
 	create_name != ""
-	not data.pstate.containers[input.container_id]
-	every _, name in data.pstate.containers {
-		name != create_name
-	}
+	data.pstate.pins
+	not name_of(input.container_id)
 }
 
 # What the first container says of the pod. A workload's sandbox is the container that was first.
@@ -102,6 +100,7 @@ create_pod_is_right if {
 create_operations := [
 	{"op": "add", "path": "/pstate/pins", "value": create_pins},
 	{"op": "add", "path": "/pstate/containers", "value": {input.container_id: ""}},
+	{"op": "add", "path": "/pstate/started", "value": {}},
 ] if {
 	create_name == ""
 }

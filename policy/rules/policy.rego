@@ -11,7 +11,8 @@ import future.keywords.in
 # `false`, so that what cannot be evaluated is refused; `..._checks` puts them together, and says by name which one failed.
 #
 # State, in `data.pstate`: `pins` (what the first container said of the pod; all others must say the same) and `containers`
-# (identifiers of containers that exist, and their names). No identifier of the host is ever looked for among the pins.
+# (identifiers of containers that exist, and their names), and `started` (the same of those that run). No identifier of the host is
+# ever looked for among the pins.
 
 default AllowRequestsFailingPolicy := false
 

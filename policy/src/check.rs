@@ -84,6 +84,17 @@ pub fn judge(engine: &mut Engine, expectations: Option<&Expectations>, request: 
 fn explain(expectations: &Expectations, memory: &Value, request: &Request, input: &Value) -> Explanation {
     match request {
         Request::CreateContainer(_) => container::explain(expectations, memory, input),
+        Request::ExecProcess(exec)
+            if !Expectations::started(memory).contains_key(exec.container_id.as_str()) =>
+        {
+            let mismatch = match expectations.known(memory, &exec.container_id) {
+                Some(found) => {
+                    refusal("container_id", Subject::Container, "a container that was started", &found.name)
+                }
+                None => unknown(&exec.container_id),
+            };
+            Explanation { container: None, mismatches: vec![mismatch] }
+        }
         Request::ExecProcess(exec) => {
             with_known(expectations, memory, &exec.container_id, |found| process::exec(found, input))
         }
@@ -111,10 +122,16 @@ fn of_no_container(expectations: &Expectations, memory: &Value, kind: Kind, inpu
         return Explanation { container: None, mismatches: vec![mismatch] };
     };
     let mut mismatches = member::compare(members, input);
-    if let Some(id) = input.get("container_id").and_then(Value::as_str)
-        && expectations.known(memory, id).is_none()
-    {
-        mismatches.push(unknown(id));
+    if let Some(id) = input.get("container_id").and_then(Value::as_str) {
+        match expectations.known(memory, id) {
+            None => mismatches.push(unknown(id)),
+            Some(found) if kind == Kind::StartContainer => {
+                let started = Expectations::started(memory);
+                let other = started.iter().find(|(_, name)| **name == found.name);
+                mismatches.extend(other.map(|(other, _)| second(other)));
+            }
+            Some(_) => {}
+        }
     }
     Explanation { container: None, mismatches }
 }
@@ -135,6 +152,15 @@ fn with_known(
 
 fn unknown(id: &str) -> Mismatch {
     refusal("container_id", Subject::Container, "a container that was created and not removed", id)
+}
+
+fn second(other: &str) -> Mismatch {
+    Mismatch {
+        path: "container_id".to_owned(),
+        subject: Subject::Container,
+        expected: "each container only once at a time".to_owned(),
+        found: format!("a second one while {} runs", quoted(other)),
+    }
 }
 
 fn refusal(path: &str, subject: Subject, expected: &str, found: &str) -> Mismatch {

@@ -16,6 +16,8 @@ use crate::{check::Subject, request::Kind};
 
 /// Where a policy remembers the containers that were created: an object of names by identifier.
 const CREATED: &str = "containers";
+/// Where a policy remembers the containers that were started: likewise.
+const STARTED: &str = "started";
 /// Where a policy remembers what the first container said of the pod: an object of texts.
 const PINS: &str = "pins";
 
@@ -162,8 +164,12 @@ pub struct Set {
 impl Expectations {
     /// The containers that were created and not removed: names by identifier; `memory`: what the policy remembers.
     pub(crate) fn created(memory: &Value) -> BTreeMap<&str, &str> {
-        let created = memory.get(CREATED).and_then(Value::as_object).into_iter().flatten();
-        created.filter_map(|(id, name)| Some((id.as_str(), name.as_str()?))).collect()
+        names(memory, CREATED)
+    }
+
+    /// The containers that were started and not removed.
+    pub(crate) fn started(memory: &Value) -> BTreeMap<&str, &str> {
+        names(memory, STARTED)
     }
 
     /// The container that was created under an identifier and not removed.
@@ -171,6 +177,12 @@ impl Expectations {
         let name = *Self::created(memory).get(id)?;
         std::iter::once(&self.sandbox).chain(&self.containers).find(|container| container.name == name)
     }
+}
+
+/// Names by identifier, from a member of what a policy remembers.
+fn names<'m>(memory: &'m Value, member: &str) -> BTreeMap<&'m str, &'m str> {
+    let members = memory.get(member).and_then(Value::as_object).into_iter().flatten();
+    members.filter_map(|(id, name)| Some((id.as_str(), name.as_str()?))).collect()
 }
 
 impl Container {

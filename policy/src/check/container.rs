@@ -35,13 +35,14 @@ pub(super) fn explain(expectations: &Expectations, memory: &Value, input: &Value
     };
     let Some((container, mut mismatches)) = compared else { return Explanation::default() };
     let created = Expectations::created(memory);
-    if let Some(id) = created.iter().find(|(_, name)| **name == container.name).map(|(id, _)| id) {
-        mismatches.push(Mismatch {
-            path: "container_id".to_owned(),
-            subject: Subject::Container,
-            expected: "each container only once at a time".to_owned(),
-            found: format!("a second one while {} is there", quoted(id)),
-        });
+    let id = input.get("container_id").and_then(Value::as_str).unwrap_or_default();
+    if created.contains_key(id) {
+        mismatches.push(super::refusal(
+            "container_id",
+            Subject::Container,
+            "an identifier that no container has",
+            id,
+        ));
     }
     Explanation { container: Some(container.name.clone()), mismatches }
 }

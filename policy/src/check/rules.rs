@@ -34,7 +34,11 @@ const CHECKS: &[Check] = &[
         ],
         "a container of the pod, a version that the node has, and an identifier of letters, digits, dots, dashes and underscores",
     ),
-    create("once", &["container_id"], "the sandbox first, and each container only once at a time"),
+    create(
+        "once",
+        &["container_id"],
+        "the sandbox first, once, and each container with an identifier of its own",
+    ),
     create(
         "pod",
         &["OCI.Annotations[\"io.kubernetes.cri.sandbox-", "OCI.Linux.Namespaces"],

@@ -3,9 +3,7 @@
 use contrast_policy::{Image, Settings};
 use serde_json::{Value, json};
 
-use crate::honest::{
-    WEB, begun, begun_with, create_pause, create_web, generate, generate_with, image, mount, spec,
-};
+use crate::honest::{WEB, begun_with, create_pause, create_web, generate, generate_with, image, mount, spec};
 
 /// The specification with another value at one place of its container.
 fn container(key: &str, value: Value) -> Value {
@@ -180,9 +178,7 @@ fn a_key_of_a_config_map_is_mounted_as_a_file() {
 
 #[test]
 fn probes_run_without_a_terminal() {
-    let mut agent = begun();
     let create = create_web(WEB);
-    assert!(agent.allows("CreateContainerRequest", &create));
     let mut spec = container("tty", json!(true));
     spec["containers"][0]["stdin"] = json!(true);
     let mut tty = create.clone();
@@ -190,6 +186,7 @@ fn probes_run_without_a_terminal() {
     tty["OCI"]["Process"]["Env"].as_array_mut().unwrap().push(json!("TERM=xterm"));
     let mut agent = begun_with(generate(spec).unwrap().text(), &create_pause());
     assert!(agent.allows("CreateContainerRequest", &tty), "{:?}", agent.failed(&tty));
+    assert!(agent.allows("StartContainerRequest", &json!({"container_id": WEB})));
     let mut process = tty["OCI"]["Process"].clone();
     process["Args"] = json!(["/bin/check", "-q"]);
     process["Terminal"] = json!(false);

@@ -13,16 +13,20 @@ fn an_honest_node_starts_the_pod_and_a_container_again() {
     assert!(agent.allows("CreateContainerRequest", &create_web(WEB)));
     let of = |id: &str| json!({"container_id": id});
     assert!(agent.allows("StartContainerRequest", &of(WEB)));
-    assert!(!agent.allows("CreateContainerRequest", &create_web(AGAIN)), "one at a time");
+    assert!(!agent.allows("CreateContainerRequest", &create_web(WEB)), "the same identifier");
+    // An attempt that fails in the guest leaves a container that is never started.
+    assert!(agent.allows("CreateContainerRequest", &create_web(AGAIN)));
+    assert!(!agent.allows("StartContainerRequest", &of(AGAIN)), "one at a time");
     assert!(agent.allows("RemoveContainerRequest", &of(WEB)));
     assert!(!agent.allows("RemoveContainerRequest", &of(WEB)));
-    assert!(agent.allows("CreateContainerRequest", &create_web(AGAIN)));
+    assert!(agent.allows("StartContainerRequest", &of(AGAIN)));
+    assert!(agent.allows("RemoveContainerRequest", &of(AGAIN)));
 }
 
 #[test]
 fn identifiers_do_not_reach_what_is_pinned() {
     let mut agent = begun();
-    for id in ["pins", "../pins", "name", "", "/", "~0"] {
+    for id in ["pins", "started", "../pins", "name", "", "/", "~0"] {
         let request = json!({"container_id": id});
         assert!(!agent.allows("RemoveContainerRequest", &request), "{id}");
         assert!(!agent.allows("StartContainerRequest", &request), "{id}");
@@ -136,6 +140,8 @@ fn commands_of_probes_run_as_their_container_and_nothing_else_does() {
     let mut agent = begun();
     let create = create_web(WEB);
     assert!(agent.allows("CreateContainerRequest", &create));
+    let start = json!({"container_id": WEB});
+    assert!(agent.allows("StartContainerRequest", &start));
     let mut process = create["OCI"]["Process"].clone();
     process["Args"] = json!(["/bin/check", "-q"]);
     let request = json!({"container_id": WEB, "exec_id": "1", "string_user": null, "process": process});

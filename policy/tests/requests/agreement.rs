@@ -47,10 +47,17 @@ fn honest_requests_are_allowed_once() {
         assert_eq!(verdict, Verdict::Denied);
         let mismatches = explanation.unwrap().mismatches;
         assert_eq!(mismatches.len(), 1, "{mismatches:?}");
-        assert_eq!(mismatches[0].expected, "each container only once at a time");
+        assert_eq!(mismatches[0].expected, "an identifier that no container has");
     }
     let honest = honest::request();
     let removal = json!({ "container_id": honest["container_id"] });
+    assert_eq!(explained(&engine, Kind::StartContainer, &removal).0, Verdict::Allowed);
+    engine.evaluate(&Request::read(Kind::StartContainer, &removal).unwrap());
+    let (verdict, explanation) = explained(&engine, Kind::StartContainer, &removal);
+    assert_eq!(verdict, Verdict::Denied);
+    let mismatches = explanation.unwrap().mismatches;
+    assert_eq!(mismatches.len(), 1, "{mismatches:?}");
+    assert_eq!(mismatches[0].expected, "each container only once at a time");
     let removed = engine.evaluate(&Request::read(Kind::RemoveContainer, &removal).unwrap());
     assert_eq!(removed.verdict, Verdict::Allowed);
     assert_eq!(explained(&engine, Kind::CreateContainer, &honest).0, Verdict::Allowed);
@@ -95,6 +102,11 @@ fn a_fault_of_a_container_is_denied_exactly_if_it_is_explained() {
 fn a_fault_of_a_further_process_is_denied_exactly_if_it_is_explained() {
     let mut engine = engine();
     engine.evaluate(&Request::read(Kind::CreateContainer, &honest::request()).unwrap());
+    let (verdict, explanation) = explained(&engine, Kind::ExecProcess, &honest::exec());
+    assert_eq!(verdict, Verdict::Denied);
+    assert_eq!(explanation.unwrap().mismatches[0].expected, "a container that was started");
+    let start = json!({ "container_id": honest::APP });
+    engine.evaluate(&Request::read(Kind::StartContainer, &start).unwrap());
     let denied = hold(
         &engine,
         Kind::ExecProcess,

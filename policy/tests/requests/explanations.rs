@@ -113,7 +113,7 @@ fn a_check_that_is_not_known_is_told_by_its_name_and_one_that_holds_is_not_told(
     assert_eq!(
         said,
         [
-            r#"container_id: expected the sandbox first, and each container only once at a time, found "xy""#,
+            r#"container_id: expected the sandbox first, once, and each container with an identifier of its own, found "xy""#,
             ".: expected what the check \"new\" of the rules wants, found CreateContainerRequest",
         ]
     );
