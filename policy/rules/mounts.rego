@@ -91,7 +91,8 @@ is_source(source, kind) if {
 	source == storage.mount_point
 }
 
-# Storages beside the image: block devices, each for a mount of this container; and file systems in memory.
+# Storages beside the image: block devices, each for a mount of this container; and file systems in memory. None is missing, none is
+# too many, and no two volumes of a container are the same device.
 default create_storages_are_right := false
 
 create_storages_are_right if {
@@ -99,7 +100,18 @@ create_storages_are_right if {
 	every storage in others {
 		is_storage(storage)
 	}
+	every wanted in create_entry.storages {
+		wanted in others
+	}
+	count(others) <= count(create_entry.storages) + count(create_blocks)
+	count({block | some block in create_blocks}) == count({block.place | some block in create_blocks})
 }
+
+create_blocks := [{"volume": kind.volume, "place": mount.source} |
+	some mount in input.OCI.Mounts
+	some kind in create_entry.mounts[mount.destination].kinds
+	kind.block
+]
 
 is_storage(storage) if {
 	some wanted in create_entry.storages

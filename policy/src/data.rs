@@ -148,8 +148,8 @@ pub(crate) enum Source {
     Path { source: String },
     /// A file or folder of the node with this name, as a pattern.
     Shared { file: String },
-    /// A block device that the guest formats.
-    Block { block: bool, driver_options: Vec<String>, fs_group: Option<FsGroup> },
+    /// A block device that the guest formats, of this volume.
+    Block { block: bool, volume: String, driver_options: Vec<String>, fs_group: Option<FsGroup> },
 }
 
 /// A storage as the agent's request has it.

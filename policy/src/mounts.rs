@@ -262,6 +262,7 @@ fn of_empty_dir(
         extra_options: Vec::new(),
         source: Source::Block {
             block: true,
+            volume: volume.name.clone(),
             driver_options: owned(&["create-filesystem=true", "encryption_key=ephemeral"]),
             fs_group: group.map(|group_id| FsGroup { group_id, group_change_policy: 0 }),
         },

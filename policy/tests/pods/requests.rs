@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::honest::{
-    AGAIN, SANDBOX, WEB, agent, begun, create_pause, create_sandbox, create_web, sandbox_storage,
+    AGAIN, SANDBOX, WEB, agent, begun, begun_with, create_pause, create_sandbox, create_web, generate,
+    sandbox_storage, spec,
 };
 
 #[test]
@@ -133,6 +134,38 @@ fn a_second_image_in_a_request_is_refused() {
     let image = request["storages"][0].clone();
     request["storages"].as_array_mut().unwrap().push(image);
     assert_eq!(agent.failed(&request), ["image"]);
+}
+
+#[test]
+fn storages_are_those_of_the_pod_and_no_two_volumes_are_one() {
+    let without = |index: usize| {
+        let mut request = create_web(WEB);
+        request["storages"].as_array_mut().unwrap().remove(index);
+        begun().failed(&request)
+    };
+    assert_eq!(without(1), ["mounts"], "a mount of a device that is not there");
+    assert_eq!(without(2), ["storages"], "the volume in memory");
+    let mut request = create_web(WEB);
+    let memory = request["storages"][2].clone();
+    request["storages"].as_array_mut().unwrap().push(memory);
+    assert_eq!(begun().failed(&request), ["storages"], "the volume in memory, twice");
+    let mut spec = spec();
+    spec["containers"][0]["volumeMounts"][1] = json!({"name": "other", "mountPath": "/other"});
+    spec["volumes"][1] = json!({"name": "other", "emptyDir": {}});
+    let mut agent = begun_with(generate(spec).unwrap().text(), &create_pause());
+    let mut request = create_web(WEB);
+    let mut other = request["storages"][1].clone();
+    request["storages"][2] = other.clone();
+    let mounts = request["OCI"]["Mounts"].as_array_mut().unwrap();
+    let at = mounts.iter().position(|mount| mount["destination"] == "/memory").unwrap();
+    mounts[at]["destination"] = json!("/other");
+    mounts[at]["source"] = other["mount_point"].clone();
+    assert_eq!(agent.failed(&request), ["storages"], "one device for two volumes");
+    other["source"] = json!("01/03");
+    other["mount_point"] = json!("/run/kata-containers/sandbox/storage/MDEvMDM=");
+    request["OCI"]["Mounts"][at]["source"] = other["mount_point"].clone();
+    request["storages"][2] = other;
+    assert_eq!(agent.failed(&request), [""; 0]);
 }
 
 #[test]

@@ -28,7 +28,6 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
     ("changed OCI.Process.User.AdditionalGids[0]", "the primary group is one of them or not"),
     ("changed exec_id", "a name that the host gives"),
     ("dropped exec_id", "a name that the host gives"),
-    ("dropped an item of storages", "a volume in memory is the pod's, and made for its first container"),
 ];
 
 /// The same of further processes.
