@@ -15,6 +15,7 @@ create_root_is_right if {
 default create_image_is_right := false
 
 create_image_is_right if {
+	not create_entry.image.layers
 	count(create_images) == 1
 	some image in create_images
 	image.fstype == "overlay"
@@ -51,6 +52,65 @@ is_same_metadata(key, value) if input.OCI.Annotations[key] == value
 is_same_metadata(key, _) if {
 	not input.OCI.Annotations[key]
 	not regex.match("container[-_]type", key)
+}
+
+# Or the node has it, and each of its layers is a device that the guest checks against a root hash.
+create_image_is_right if {
+	layers := create_entry.image.layers
+	found := [storage | some storage in input.storages; storage.fstype == "tar"]
+	count(found) == count(layers)
+	every layer in layers {
+		some storage in found
+		is_layer(storage, layer)
+	}
+	overlays := [storage | some storage in input.storages; storage.driver == "overlayfs"]
+	count(overlays) == 1
+	is_overlay(overlays[0], layers)
+}
+
+layer_hash := "io.katacontainers.fs-opt.root-hash="
+
+is_layer(storage, layer) if {
+	storage.driver == "blk"
+	is_address(storage.source)
+	storage.mount_point == concat("", [pod.layer_folder, layer.name])
+	count(storage.driver_options) == 0
+	storage.fs_group == null
+	[option | some option in storage.options; startswith(option, layer_hash)] == [concat("", [layer_hash, layer.root])]
+	every option in storage.options {
+		is_layer_option(option)
+	}
+}
+
+is_layer_option(option) if startswith(option, layer_hash)
+
+is_layer_option(option) if option in {"ro", "io.katacontainers.fs-opt.block_device=file", "io.katacontainers.fs-opt.is-layer"}
+
+# The top layer comes first.
+is_overlay(storage, layers) if {
+	endswith(storage.fstype, "overlay")
+	count(storage.driver_options) == 0
+	storage.fs_group == null
+	storage.options == [
+		concat(":", array.reverse([layer.name | some layer in layers])),
+		concat(":", array.reverse([layer.root | some layer in layers])),
+	]
+	input.OCI.Root.Path in {storage.mount_point, concat("", [storage.mount_point, "/rootfs"])}
+}
+
+is_of_image(storage) if {
+	not create_entry.image.layers
+	storage.driver == "image_guest_pull"
+}
+
+is_of_image(storage) if {
+	create_entry.image.layers
+	storage.fstype == "tar"
+}
+
+is_of_image(storage) if {
+	create_entry.image.layers
+	storage.driver == "overlayfs"
 }
 
 # Each mount is one of the pod's, at a place where no other one is; none is missing that a node has to make.
@@ -96,7 +156,7 @@ is_source(source, kind) if {
 default create_storages_are_right := false
 
 create_storages_are_right if {
-	others := [storage | some storage in input.storages; storage.driver != "image_guest_pull"]
+	others := [storage | some storage in input.storages; not is_of_image(storage)]
 	every storage in others {
 		is_storage(storage)
 	}
@@ -129,9 +189,11 @@ is_storage(storage) if {
 
 is_block(storage, kind) if {
 	storage.driver == "blk"
-	regex.match(`^[0-9a-f]{2}(/[0-9a-f]{2})?$`, storage.source)
+	is_address(storage.source)
 	is_block_of(storage, kind)
 }
+
+is_address(text) if regex.match(`^[0-9a-f]{2}(/[0-9a-f]{2})?$`, text)
 
 is_block(storage, kind) if {
 	storage.driver == "scsi"

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Container, LifecycleHandler, PodSpec};
 
 use crate::{
-    Image, Problem, Settings, Workload,
+    Image, Layer, Problem, Settings, Workload,
     data::{self, ImageName, Pod, Variable, Wanted},
     environment::{self, Text},
     identity, mounts,
@@ -27,6 +27,7 @@ pub(crate) fn pod(workload: &Workload<'_>, settings: &Settings) -> Result<Pod, V
             problems.add(&place.member("name"), Trouble::NamedTwice(container.name.clone()));
         }
     }
+    let sandbox = sandbox(workload, settings, &mut problems);
     if !problems.0.is_empty() {
         return Err(problems.0);
     }
@@ -35,13 +36,14 @@ pub(crate) fn pod(workload: &Workload<'_>, settings: &Settings) -> Result<Pod, V
         namespace: workload.namespace.map_or_else(|| Wanted::pattern(&["[a-z0-9-]{1,63}"]), Wanted::value),
         annotations: workload.metadata.annotations.clone().unwrap_or_default(),
         runtime_versions: settings.runtime_versions.clone(),
-        root: "^/run/kata-containers/([0-9a-f]{64})/rootfs$".to_owned(),
+        root: settings.root.clone(),
         shared_file: "/run/kata-containers/shared/containers/(?:watchable/)?[0-9a-f]{64}-[0-9a-f]{16}-"
             .to_owned(),
+        layer_folder: "/run/kata-containers/sandbox/layers/",
         block_folder: "/run/kata-containers/sandbox/storage".to_owned(),
         sandbox_storages: settings.sandbox_storages.clone(),
         service_variables: environment::of_cluster(workload),
-        sandbox: sandbox(workload, settings),
+        sandbox,
         containers,
     })
 }
@@ -89,7 +91,11 @@ fn entry(
         capabilities: rights::capabilities(settings, container),
         no_new_privileges: rights::no_new_privileges(container),
         readonly_root: context.and_then(|context| context.read_only_root_filesystem).unwrap_or_default(),
-        image: ImageName { name: image.name.clone(), digest: image.digest.clone() },
+        image: ImageName {
+            name: image.name.clone(),
+            digest: image.digest.clone(),
+            layers: layers(settings, image, &place.member("image"), problems),
+        },
         mounts,
         storages,
         devices: block_devices(container),
@@ -105,8 +111,25 @@ fn entry(
     }
 }
 
-fn sandbox(workload: &Workload<'_>, settings: &Settings) -> data::Container {
+fn layers(settings: &Settings, image: &Image, place: &Place, problems: &mut Problems) -> Vec<Layer> {
+    if !identity::needs_layers(settings) {
+        return Vec::new();
+    }
+    if image.layers.is_empty() && !image.name.is_empty() {
+        problems.add(place, Trouble::LayersNotRead);
+    }
+    image.layers.clone()
+}
+
+fn sandbox(workload: &Workload<'_>, settings: &Settings, problems: &mut Problems) -> data::Container {
     let spec = workload.spec;
+    let layers = match workload.pause {
+        Some(pause) => layers(settings, pause, &Place::default(), problems),
+        None => Vec::new(),
+    };
+    if identity::needs_layers(settings) && workload.pause.is_none() {
+        problems.add(&Place::default(), Trouble::UnknownPause);
+    }
     let has_privileged = all_containers(spec).any(|(_, container)| rights::is_privileged(container));
     data::Container {
         annotations: annotations(None),
@@ -122,7 +145,7 @@ fn sandbox(workload: &Workload<'_>, settings: &Settings) -> data::Container {
         capabilities: settings.capabilities.clone(),
         no_new_privileges: true,
         readonly_root: true,
-        image: ImageName { name: "pause".to_owned(), digest: String::new() },
+        image: ImageName { name: "pause".to_owned(), digest: String::new(), layers },
         mounts: mounts::of_sandbox(has_privileged),
         storages: Vec::new(),
         devices: BTreeMap::new(),

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::workload::Layer;
+
 /// A text that a request has to have.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(untagged)]
@@ -54,6 +56,8 @@ pub(crate) struct Pod {
     pub(crate) root: String,
     /// Pattern of the beginning of a file that the node shares with a container: folder, container, number.
     pub(crate) shared_file: String,
+    /// Where layers of images are mounted that are devices of the node.
+    pub(crate) layer_folder: &'static str,
     /// Where block devices are mounted for the whole pod.
     pub(crate) block_folder: String,
     pub(crate) sandbox_storages: Vec<Storage>,
@@ -117,6 +121,9 @@ pub(crate) struct ImageName {
     pub(crate) name: String,
     /// Empty for the sandbox, whose image is in the guest.
     pub(crate) digest: String,
+    /// Bottom first; none where the guest pulls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) layers: Vec<Layer>,
 }
 
 /// What is mounted at one place.

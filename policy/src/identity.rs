@@ -30,6 +30,12 @@ pub(crate) fn of_sandbox(settings: &Settings, spec: &PodSpec) -> User {
     User { uid, gid, groups: BTreeSet::from([gid]) }
 }
 
+/// Whether the root hashes of an image's layers have to be known, which means to read them.
+#[must_use]
+pub fn needs_layers(settings: &Settings) -> bool {
+    !settings.guest_pull
+}
+
 pub(crate) fn user(
     settings: &Settings,
     spec: &PodSpec,

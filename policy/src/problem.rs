@@ -97,6 +97,12 @@ pub enum Trouble {
     /// Users and groups of an image that are needed and not known.
     #[error("the image's users and groups are not known; they have to be looked up first")]
     UsersNotRead,
+    /// Layers of an image that are needed and not known.
+    #[error("the root hashes of the image's layers are not known; they have to be looked up first")]
+    LayersNotRead,
+    /// The node's pause image, where it is needed and not known.
+    #[error("nothing is known of the node's pause image; it has to be looked up first")]
+    UnknownPause,
     /// A number that no user or group can have.
     #[error("{0} is no user or group ID; use a number from 0 to 2147483647")]
     Id(i64),

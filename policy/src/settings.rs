@@ -16,8 +16,11 @@ pub struct Settings {
     pub logs: bool,
     /// Values of Secrets that are used as variables may stand in the policy, which the host reads.
     pub secrets_in_policy: bool,
-    /// Images are pulled in the guest, so that the node never sees their users and groups.
+    /// Images are pulled in the guest, so that the node never sees their users and groups. Otherwise the node shows their layers to
+    /// the guest as devices, which are checked by dm-verity.
     pub guest_pull: bool,
+    /// A container's root in the guest: a pattern whose first group is the container's identifier.
+    pub root: String,
     /// Versions of the OCI runtime specification that the node's container runtime may say.
     pub runtime_versions: BTreeSet<String>,
     /// Capabilities of a container that asks for none, without their prefix.
@@ -47,6 +50,7 @@ impl Default for Settings {
             logs: false,
             secrets_in_policy: false,
             guest_pull: true,
+            root: "^/run/kata-containers/([0-9a-f]{64})/rootfs$".to_owned(),
             runtime_versions: ["1.0.2-dev", "1.1.0", "1.2.0", "1.2.1", "1.3.0"].map(str::to_owned).into(),
             capabilities: list_of(CAPABILITIES),
             privileged_capabilities: list_of(CAPABILITIES)
@@ -75,6 +79,19 @@ impl Default for Settings {
             pause_command: vec!["/pause".to_owned()],
             pause_user: 65535,
             encrypted_empty_dirs: true,
+        }
+    }
+}
+
+impl Settings {
+    /// For a node that shows the layers of images to the guest (`aks-clh-snp`), and volumes of kind emptyDir as its own folders.
+    #[must_use]
+    pub fn of_layers() -> Self {
+        Self {
+            guest_pull: false,
+            root: "^/run/kata-containers/shared/containers/([0-9a-f]{64})/rootfs$".to_owned(),
+            encrypted_empty_dirs: false,
+            ..Self::default()
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contrast_image::Accounts;
+use contrast_image::{Accounts, Digest, RootHash};
 use k8s_openapi::{
     api::core::v1::{ConfigMap, PersistentVolumeClaim, PodSpec, Secret},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::naming::Naming;
 
@@ -25,6 +28,8 @@ pub struct Workload<'a> {
     pub claim_templates: &'a [PersistentVolumeClaim],
     /// What is in the images, by the text that the specification names them by.
     pub images: &'a BTreeMap<String, Image>,
+    /// The node's pause image, where layers are devices of the node; where the guest pulls, it has its own.
+    pub pause: Option<&'a Image>,
     /// ConfigMaps of the same namespace by name, for variables.
     pub config_maps: &'a BTreeMap<String, ConfigMap>,
     /// Secrets of the same namespace by name, for variables.
@@ -52,4 +57,22 @@ pub struct Image {
     pub volumes: BTreeSet<String>,
     /// Users and groups, where [`crate::needs_users`] says that they count.
     pub accounts: Option<Accounts>,
+    /// The layers, bottom first, where [`crate::needs_layers`] says that they count.
+    pub layers: Vec<Layer>,
+}
+
+/// A layer that a node shows to the guest as a device, which is checked by dm-verity.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Layer {
+    name: String,
+    root: String,
+}
+
+impl Layer {
+    /// By its chain ID and the root hash of its device. The node names it by the SHA-256 of the former's text.
+    #[must_use]
+    pub fn new(chain_id: &Digest, root: RootHash) -> Self {
+        let name = Sha256::digest(chain_id.to_string());
+        Self { name: name.iter().map(|byte| format!("{byte:02x}")).collect(), root: root.to_string() }
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use contrast_policy::{Image, Naming, Policy, Problem, Settings, Workload};
+use contrast_image::{Digest, RootHash};
+use contrast_policy::{Image, Layer, Naming, Policy, Problem, Settings, Workload};
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
 
@@ -40,6 +41,14 @@ fn config_map() -> ConfigMap {
     serde_json::from_value(json!({"data": {"GREETING": "hello"}})).unwrap()
 }
 
+pub(crate) fn pause_image() -> Image {
+    Image { name: "pause".to_owned(), layers: vec![layer(1)], ..Image::default() }
+}
+
+pub(crate) fn layer(number: u8) -> Layer {
+    Layer::new(&Digest::of(&[number]), RootHash::of_data(&[number][..]).unwrap())
+}
+
 pub(crate) fn image() -> Image {
     Image {
         name: format!("example.com/web@{DIGEST}"),
@@ -61,6 +70,7 @@ pub(crate) fn generate_with(spec: Value, image: Image, settings: &Settings) -> R
         spec: &serde_json::from_value(spec).unwrap(),
         claim_templates: &[],
         images: &BTreeMap::from([("example.com/web".to_owned(), image)]),
+        pause: Some(&pause_image()),
         config_maps: &BTreeMap::from([("web".to_owned(), config_map())]),
         secrets: &BTreeMap::new(),
     };

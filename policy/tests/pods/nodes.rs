@@ -3,7 +3,9 @@
 use contrast_policy::{Image, Settings};
 use serde_json::{Value, json};
 
-use crate::honest::{WEB, begun_with, create_pause, create_web, generate, generate_with, image, mount, spec};
+use crate::honest::{
+    WEB, begun_with, create_pause, create_web, generate, generate_with, image, layer, mount, spec,
+};
 
 /// The specification with another value at one place of its container.
 fn container(key: &str, value: Value) -> Value {
@@ -208,4 +210,93 @@ fn a_user_of_the_image_has_to_be_written_down_where_the_guest_pulls() {
     assert_eq!(problems(spec(), "0"), FINE);
     let own = container("securityContext", json!({"runAsUser": 1000, "runAsGroup": 1000}));
     assert_eq!(problems(own, "app"), FINE);
+}
+
+/// The storages of an image whose layers are devices of the node, bottom first.
+fn layers(root: &str, layers: &[(&str, &str)]) -> Vec<Value> {
+    let storage = |driver: &str, fstype: &str, at: String, options: Value| {
+        json!({
+            "driver": driver, "driver_options": [], "source": "01/02", "fstype": fstype, "options": options,
+            "mount_point": at, "fs_group": null, "shared": false,
+        })
+    };
+    let layer = |(name, hash): &(&str, &str)| {
+        let options = json!(["ro", format!("io.katacontainers.fs-opt.root-hash={hash}")]);
+        storage("blk", "tar", format!("/run/kata-containers/sandbox/layers/{name}"), options)
+    };
+    let joined =
+        |part: fn(&(&str, &str)) -> String| layers.iter().rev().map(part).collect::<Vec<_>>().join(":");
+    let options = json!([joined(|layer| layer.0.to_owned()), joined(|layer| layer.1.to_owned())]);
+    layers
+        .iter()
+        .map(layer)
+        .chain([storage("overlayfs", "fuse3.kata-overlay", root.to_owned(), options)])
+        .collect()
+}
+
+#[test]
+fn layers_that_the_node_has_are_those_of_the_image_by_their_root_hashes() {
+    let mut spec = spec();
+    spec["containers"][0]["volumeMounts"] = json!([]);
+    let with_layers =
+        Image { layers: vec![layer(2), layer(3)], accounts: Some(Default::default()), ..image() };
+    let settings = Settings::of_layers();
+    let policy = generate_with(spec.clone(), with_layers, &settings).unwrap();
+    let pod = contrast_policy::Engine::load(policy.text()).unwrap().rule("pod", Value::Null).unwrap();
+    let of = |entry: &Value| {
+        let layers = entry["image"]["layers"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        layers.map(|layer| (text(&layer["name"]), text(&layer["root"]))).collect::<Vec<_>>()
+    };
+    let with = |mut request: Value, found: &[(String, String)]| {
+        let id = request["container_id"].as_str().unwrap();
+        let root = format!("/run/kata-containers/shared/containers/{id}/rootfs");
+        let found: Vec<_> = found.iter().map(|(name, root)| (name.as_str(), root.as_str())).collect();
+        request["storages"] = json!(layers(&root, &found));
+        request["OCI"]["Root"]["Path"] = json!(root);
+        let mounts = request["OCI"]["Mounts"].as_array_mut().unwrap();
+        mounts.retain(|mount| !["/data", "/memory", "/etc/web"].iter().any(|at| mount["destination"] == *at));
+        request
+    };
+    let (pause, web) = (of(&pod["sandbox"]), of(&pod["containers"]["web"]));
+    assert_eq!((pause.len(), web.len()), (1, 2));
+    // SHA-256 of the text of the chain ID.
+    let name = sha2_of(&contrast_image::Digest::of(&[2]).to_string());
+    assert_eq!(web[0].0, name);
+    let mut agent = begun_with(policy.text(), &with(create_pause(), &pause));
+    let honest = with(create_web(WEB), &web);
+    assert_eq!(agent.failed(&honest), FINE);
+    for (place, value) in [
+        ("/storages/0/options/1", json!(format!("io.katacontainers.fs-opt.root-hash={}", web[1].1))),
+        ("/storages/0/options", json!(["ro"])),
+        ("/storages/0/options/0", json!("rw")),
+        ("/storages/0/mount_point", json!("/etc")),
+        ("/storages/0/driver", json!("local")),
+        ("/storages/0/source", json!("/dev/vda")),
+        ("/storages/2/options/0", json!(format!("{}:{}", web[0].0, web[1].0))),
+        ("/storages/2/options/1", json!(web[1].1)),
+        ("/storages/2/mount_point", json!("/etc")),
+        ("/storages/2/driver", json!("local")),
+        ("/storages/0", honest["storages"][1].clone()),
+    ] {
+        let mut request = honest.clone();
+        *request.pointer_mut(place).unwrap() = value;
+        assert!(agent.failed(&request).contains(&"image".to_owned()), "{place}");
+    }
+    for other in [&create_web(WEB)["storages"][0], &honest["storages"][0], &honest["storages"][2]] {
+        let mut request = honest.clone();
+        request["storages"].as_array_mut().unwrap().push(other.clone());
+        assert!(!agent.allows("CreateContainerRequest", &request), "{other}");
+    }
+    let problems = generate_with(spec, Image { accounts: Some(Default::default()), ..image() }, &settings);
+    let problems: Vec<_> = problems.unwrap_err().iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].starts_with("containers[0].image: the root hashes of the image's layers"),
+        "{problems:?}"
+    );
+}
+
+fn sha2_of(text: &str) -> String {
+    contrast_image::Digest::of(text.as_bytes()).to_string().trim_start_matches("sha256:").to_owned()
 }

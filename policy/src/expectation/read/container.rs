@@ -29,7 +29,11 @@ pub(super) fn read(name: &str, entry: &Value, pod: &Value) -> Container {
         env: env.collect(),
         env_patterns: items(pod, "service_variables").map(|pattern| Text::Matches(plain(pattern))).collect(),
         mounts: mounts.collect(),
-        storages: image(entry, pod).into_iter().chain(items(entry, "storages").map(storage)).collect(),
+        storages: image(entry, pod)
+            .into_iter()
+            .chain(layers(entry, pod))
+            .chain(items(entry, "storages").map(storage))
+            .collect(),
         annotations: annotations(name, entry, pod),
         sysctls: sysctls(entry),
         members: single(entry, pod),
@@ -80,7 +84,7 @@ fn storage(wanted: &Value) -> Storage {
 
 /// The image that the guest pulls, as a storage.
 fn image(entry: &Value, pod: &Value) -> Option<Storage> {
-    let image = entry.get("image")?;
+    let image = entry.get("image").filter(|image| image.get("layers").is_none())?;
     let source = match text(image, "digest") {
         "" => Text::Is(text(image, "name").to_owned()),
         digest => is_or_ends_with(text(image, "name"), &format!("@{digest}")),
@@ -95,6 +99,37 @@ fn image(entry: &Value, pod: &Value) -> Option<Storage> {
         fs_group: "null".into(),
         shared: "false".into(),
     })
+}
+
+/// The layers of an image that the node has, and what puts them together.
+fn layers(entry: &Value, pod: &Value) -> Vec<Storage> {
+    let layers: Vec<_> = entry.get("image").into_iter().flat_map(|image| items(image, "layers")).collect();
+    if layers.is_empty() {
+        return Vec::new();
+    }
+    let layer = |layer: &&Value| Storage {
+        driver: "blk".into(),
+        source: Text::Any("device".to_owned()),
+        fstype: "tar".into(),
+        mount_point: Text::Is(format!("{}{}", text(pod, "layer_folder"), text(layer, "name"))),
+        options: vec![Text::Is(format!("io.katacontainers.fs-opt.root-hash={}", text(layer, "root")))],
+        fs_group: "null".into(),
+        shared: "false".into(),
+        ..Storage::default()
+    };
+    let joined =
+        |key: &str| Text::Is(layers.iter().rev().map(|layer| text(layer, key)).collect::<Vec<_>>().join(":"));
+    let overlay = Storage {
+        driver: "overlayfs".into(),
+        source: Text::Any("source".to_owned()),
+        fstype: Text::Matches("overlay$".to_owned()),
+        mount_point: Text::Any("root of the container".to_owned()),
+        options: vec![joined("name"), joined("root")],
+        fs_group: "null".into(),
+        shared: "false".into(),
+        ..Storage::default()
+    };
+    layers.iter().map(layer).chain([overlay]).collect()
 }
 
 fn annotations(name: &str, entry: &Value, pod: &Value) -> std::collections::BTreeMap<String, Optional> {
