@@ -131,6 +131,9 @@ pub enum Trouble {
     /// Something that takes the pod out of its VM.
     #[error("`{0}` means the host, not the confidential VM; remove it")]
     OfTheHost(&'static str),
+    /// What is known of the pod cannot be written as JSON, which no specification leads to.
+    #[error("the policy cannot be written; this is a fault of the program, please report it")]
+    Unwritable,
     /// A text that the agent does not read.
     #[error(
         "a value of {length} bytes is too long: the agent reads lines of at most {limit} characters; pass it in a file instead"

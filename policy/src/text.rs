@@ -31,7 +31,8 @@ impl Policy {
     pub fn generate(workload: &Workload<'_>, settings: &Settings) -> Result<Self, Vec<Problem>> {
         let pod = container::pod(workload, settings)?;
         let place = Place::default();
-        let data = serde_json::to_string_pretty(&pod).map_err(|_| vec![place.problem(Trouble::NoCommand)])?;
+        let data =
+            serde_json::to_string_pretty(&pod).map_err(|_| vec![place.problem(Trouble::Unwritable)])?;
         let mut text = RULES.join("\n");
         text.push_str("\n# The pod.\n\npod := ");
         text.push_str(&data);

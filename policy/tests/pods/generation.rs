@@ -104,3 +104,90 @@ fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
     }
     assert_eq!(problems.len(), 6, "{problems:#?}");
 }
+
+/// The first container with these variables, and what is wrong with them.
+fn variables(env: Value, settings: &Settings) -> Result<Value, Vec<String>> {
+    let mut spec = spec();
+    spec["containers"][0]["env"] = env;
+    spec["containers"][0]["command"] = json!(["/bin/web"]);
+    match generate_with(spec, image(), settings) {
+        Ok(policy) => Ok(known(policy.text())["env"].clone()),
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
+    }
+}
+
+#[test]
+fn a_value_of_a_secret_stands_in_no_policy_unless_that_is_wanted() {
+    let env = json!([{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]);
+    let problems = variables(env.clone(), &Settings::default()).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("the value of Secret `db` would stand in it"), "{problems:?}");
+    assert!(!problems[0].contains("hunter2"));
+    let wanted = Settings { secrets_in_policy: true, ..Settings::default() };
+    assert_eq!(variables(env, &wanted).unwrap()["PASSWORD"], json!({"value": "hunter2"}));
+}
+
+#[test]
+fn what_is_optional_and_missing_is_no_variable() {
+    let reference = |kind: &str, optional: bool| {
+        let mut source = json!({"name": "none", "key": "a"});
+        source["optional"] = json!(optional);
+        json!([{"name": "B", "valueFrom": {kind: source}}])
+    };
+    for (kind, object) in [("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")] {
+        assert_eq!(variables(reference(kind, true), &Settings::default()).unwrap()["B"], Value::Null);
+        let problems = variables(reference(kind, false), &Settings::default()).unwrap_err();
+        assert!(problems[0].contains(&format!("{object} `none` is not among the files")), "{problems:?}");
+    }
+}
+
+#[test]
+fn what_the_cluster_says_is_narrowed_to_its_form() {
+    let field = |path: &str| json!({"fieldRef": {"fieldPath": path}});
+    let env = json!([
+        {"name": "NODE", "valueFrom": field("spec.nodeName")},
+        {"name": "IP", "valueFrom": field("status.podIP")},
+        {"name": "ACCOUNT", "valueFrom": field("spec.serviceAccountName")},
+        {"name": "HASH", "valueFrom": field("metadata.labels['pod-template-hash']")},
+        {"name": "CPUS", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
+    ]);
+    let known = variables(env, &Settings::default()).unwrap();
+    assert_eq!(known["ACCOUNT"], json!({"value": "default"}));
+    for (name, fine, wrong) in [
+        ("NODE", "node-1.example", "-n; evil"),
+        ("IP", "10.0.0.1", "evil.example"),
+        ("IP", "fd00::1", "10.0.0.1\n"),
+        ("HASH", "5d4f8c7b9", "a b"),
+        ("CPUS", "2", "2m"),
+    ] {
+        let pattern = regex::Regex::new(known[name]["pattern"].as_str().unwrap()).unwrap();
+        assert!(pattern.is_match(fine), "{name} {fine}");
+        assert!(!pattern.is_match(wrong), "{name} {wrong}");
+    }
+}
+
+#[test]
+fn what_nobody_can_foresee_is_refused_with_what_to_do() {
+    for (source, said) in [
+        (json!({"fieldRef": {"fieldPath": "metadata.labels['none']"}}), "the pod has no label `none`"),
+        (
+            json!({"fieldRef": {"fieldPath": "metadata.annotations['none']"}}),
+            "the pod has no annotation `none`",
+        ),
+        (
+            json!({"fileKeyRef": {"volumeName": "data", "path": "env", "key": "A"}}),
+            "the value stands in a file of a volume",
+        ),
+    ] {
+        let problems =
+            variables(json!([{"name": "A", "valueFrom": source}]), &Settings::default()).unwrap_err();
+        assert!(problems[0].contains(said), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_text_that_the_agent_cannot_read_is_refused() {
+    let env = json!([{"name": "A", "value": "x".repeat(70_000)}]);
+    let problems = variables(env, &Settings::default()).unwrap_err();
+    assert!(problems[0].contains("the agent reads lines of at most 65536 characters"), "{problems:?}");
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contrast_image::{Digest, RootHash};
 use contrast_policy::{Image, Layer, Naming, Policy, Problem, Settings, Workload};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use serde_json::{Value, json};
 
 use crate::agent::Agent;
@@ -35,6 +35,10 @@ pub(crate) fn spec() -> Value {
             {"name": "config", "configMap": {"name": "web"}},
         ],
     })
+}
+
+fn secret() -> Secret {
+    serde_json::from_value(json!({"stringData": {"password": "hunter2"}})).unwrap()
 }
 
 fn config_map() -> ConfigMap {
@@ -72,7 +76,7 @@ pub(crate) fn generate_with(spec: Value, image: Image, settings: &Settings) -> R
         images: &BTreeMap::from([("example.com/web".to_owned(), image)]),
         pause: Some(&pause_image()),
         config_maps: &BTreeMap::from([("web".to_owned(), config_map())]),
-        secrets: &BTreeMap::new(),
+        secrets: &BTreeMap::from([("db".to_owned(), secret())]),
     };
     Policy::generate(&workload, settings)
 }

@@ -1,10 +1,13 @@
 //! Requests of an honest node, and of one that is not.
 
+use std::collections::BTreeSet;
+
+use contrast_policy::Settings;
 use serde_json::{Value, json};
 
 use crate::honest::{
     AGAIN, SANDBOX, WEB, agent, begun, begun_with, create_pause, create_sandbox, create_web, generate,
-    sandbox_storage, spec,
+    generate_with, image, sandbox_storage, spec,
 };
 
 #[test]
@@ -301,4 +304,112 @@ fn nothing_of_the_network_is_the_loopback() {
     }
     assert!(agent.allows("UpdateRoutesRequest", &route("10.0.0.2", "eth0")));
     assert!(!agent.allows("UpdateRoutesRequest", &route("10.0.0.2", "lo")));
+}
+
+#[test]
+fn the_host_reads_logs_of_the_project_s_own_containers_and_others_if_it_may() {
+    let read = |spec: Value, settings: &Settings| {
+        let policy = generate_with(spec, image(), settings).unwrap();
+        let mut agent = begun_with(policy.text(), &create_pause());
+        let (mut own, web) = (create_web(AGAIN), create_web(WEB));
+        let name = json!("contrast-initializer");
+        own["OCI"]["Annotations"]["io.kubernetes.cri.container-name"] = name.clone();
+        let metadata =
+            own["storages"][0]["driver_options"][0].as_str().unwrap().replace("\"web\"", &name.to_string());
+        own["storages"][0]["driver_options"][0] = json!(metadata);
+        [(own, AGAIN), (web, WEB)].map(|(request, id)| {
+            assert_eq!(agent.failed(&request), [""; 0]);
+            assert!(agent.allows("CreateContainerRequest", &request));
+            ["ReadStreamRequest", "WriteStreamRequest", "CloseStdinRequest"]
+                .map(|kind| agent.allows(kind, &json!({"container_id": id})))
+        })
+    };
+    let mut spec = spec();
+    let mut own = spec["containers"][0].clone();
+    own["name"] = json!("contrast-initializer");
+    spec["initContainers"] = json!([own]);
+    assert_eq!(read(spec.clone(), &Settings::default()), [[true, false, false], [false, false, false]]);
+    let logs = Settings { logs: true, ..Settings::default() };
+    assert_eq!(read(spec.clone(), &logs), [[true, false, false], [true, false, false]]);
+    spec["containers"][0]["stdin"] = json!(true);
+    assert_eq!(read(spec, &Settings::default()), [[true, false, false], [false, true, true]]);
+}
+
+#[test]
+fn a_device_may_be_of_another_bus() {
+    let mut request = create_web(WEB);
+    let at = "/run/kata-containers/sandbox/storage/MDox";
+    request["storages"][1]["driver"] = json!("scsi");
+    assert_eq!(begun().failed(&request), ["mounts", "storages"]);
+    request["storages"][1]["source"] = json!("0:1");
+    request["storages"][1]["mount_point"] = json!(at);
+    let mounts = request["OCI"]["Mounts"].as_array_mut().unwrap();
+    let data = mounts.iter_mut().find(|mount| mount["destination"] == "/data").unwrap();
+    data["source"] = json!(at);
+    assert_eq!(begun().failed(&request), [""; 0]);
+}
+
+#[test]
+fn neighbours_are_not_the_loopback() {
+    let neighbor = |device: &str, address: &str, state: u32| {
+        json!({"neighbors": {"ARPNeighbors": [{
+            "toIPAddress": {"family": 0, "address": address, "mask": ""}, "device": device,
+            "lladdr": "02:00:00:00:00:01", "state": state, "flags": 0,
+        }]}})
+    };
+    let mut agent = agent();
+    assert!(agent.allows("AddARPNeighborsRequest", &neighbor("eth0", "10.0.0.1", 128)));
+    for request in
+        [neighbor("lo", "10.0.0.1", 128), neighbor("eth0", "127.0.0.1", 128), neighbor("eth0", "10.0.0.1", 4)]
+    {
+        assert!(!agent.allows("AddARPNeighborsRequest", &request), "{request}");
+    }
+}
+
+/// A function that does not exist is noticed only by the request that reaches it, which then fails (Kata's agent has a part of
+/// the functions of Rego).
+#[test]
+fn rules_call_only_functions_that_the_agent_has() {
+    let agents = [
+        "array.concat",
+        "array.reverse",
+        "base64url.encode",
+        "concat",
+        "count",
+        "endswith",
+        "indexof",
+        "is_object",
+        "is_string",
+        "json.unmarshal",
+        "object.get",
+        "object.keys",
+        "regex.find_all_string_submatch_n",
+        "regex.match",
+        "replace",
+        "split",
+        "startswith",
+        "substring",
+        "trim_prefix",
+    ];
+    let text = generate(spec()).unwrap().text().to_owned();
+    let rules: String = text
+        .split("\npod := ")
+        .next()
+        .unwrap()
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    // Without the texts that are patterns.
+    let rules = regex::Regex::new("`[^`]*`|\"[^\"]*\"").unwrap().replace_all(&rules, "_").into_owned();
+    let call = regex::Regex::new(r"([a-z0-9_.]+)\(").unwrap();
+    let own: BTreeSet<_> = regex::Regex::new(r"(?m)^([a-z_]+)\(")
+        .unwrap()
+        .captures_iter(&rules)
+        .map(|found| found[1].to_owned())
+        .collect();
+    let called: BTreeSet<_> = call.captures_iter(&rules).map(|found| found[1].to_owned()).collect();
+    assert!(own.len() > 20 && called.len() > own.len(), "{own:?} {called:?}");
+    let foreign: Vec<_> = called.difference(&own).collect();
+    assert_eq!(foreign, agents.iter().collect::<Vec<_>>());
 }
