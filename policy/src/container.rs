@@ -8,7 +8,7 @@ use crate::{
     Image, Layer, Problem, Settings, Workload,
     data::{self, ImageName, Pod, Variable, Wanted},
     environment::{self, Text},
-    identity, mounts,
+    identity, initdata, mounts,
     problem::{Place, Problems, Trouble},
     rights,
 };
@@ -34,7 +34,7 @@ pub(crate) fn pod(workload: &Workload<'_>, settings: &Settings) -> Result<Pod, V
     Ok(Pod {
         name: workload.naming.wanted(),
         namespace: workload.namespace.map_or_else(|| Wanted::pattern(&["[a-z0-9-]{1,63}"]), Wanted::value),
-        annotations: workload.metadata.annotations.clone().unwrap_or_default(),
+        annotations: of_user(workload),
         runtime_versions: settings.runtime_versions.clone(),
         root: settings.root.clone(),
         shared_file: "/run/kata-containers/shared/containers/(?:watchable/)?[0-9a-f]{64}-[0-9a-f]{16}-"
@@ -46,6 +46,13 @@ pub(crate) fn pod(workload: &Workload<'_>, settings: &Settings) -> Result<Pod, V
         sandbox,
         containers,
     })
+}
+
+/// Annotations of the pod but those that carry its policy, which the runtime takes away, and on which no policy can depend.
+fn of_user(workload: &Workload<'_>) -> BTreeMap<String, String> {
+    let mut all = workload.metadata.annotations.clone().unwrap_or_default();
+    all.retain(|key, _| ![initdata::ANNOTATION, initdata::POLICY_ANNOTATION].contains(&key.as_str()));
+    all
 }
 
 fn of_the_host(spec: &PodSpec, problems: &mut Problems) {

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 /// The annotation of a pod that the runtime reads it from.
 pub const ANNOTATION: &str = "io.katacontainers.config.hypervisor.cc_init_data";
+/// The annotation of a pod that older runtimes read the policy's text from, in Base64.
+pub const POLICY_ANNOTATION: &str = "io.katacontainers.config.agent.policy";
 /// Name of the entry that the agent loads as its policy.
 pub const POLICY: &str = "policy.rego";
 

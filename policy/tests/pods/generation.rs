@@ -191,3 +191,20 @@ fn a_text_that_the_agent_cannot_read_is_refused() {
     let problems = variables(env, &Settings::default()).unwrap_err();
     assert!(problems[0].contains("the agent reads lines of at most 65536 characters"), "{problems:?}");
 }
+
+#[test]
+fn a_policy_does_not_depend_on_the_one_before() {
+    let with = |annotations: Value| {
+        let mut spec = spec();
+        spec["metadata"] = json!({"annotations": annotations});
+        generate(spec).unwrap()
+    };
+    let own = with(json!({"io.katacontainers.x": "y"}));
+    assert_ne!(own, with(json!({})));
+    let again = with(json!({
+        "io.katacontainers.x": "y",
+        contrast_policy::initdata::ANNOTATION: "H4sI",
+        contrast_policy::initdata::POLICY_ANNOTATION: "cGFja2FnZQ==",
+    }));
+    assert_eq!(own, again);
+}

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use contrast_image::{Digest, RootHash};
 use contrast_policy::{Image, Layer, Naming, Policy, Problem, Settings, Workload};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Secret},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use serde_json::{Value, json};
 
 use crate::agent::Agent;
@@ -37,6 +40,11 @@ pub(crate) fn spec() -> Value {
     })
 }
 
+/// Of the template; it stands within the specification here.
+fn metadata(spec: &Value) -> ObjectMeta {
+    serde_json::from_value(spec["metadata"].clone()).unwrap_or_default()
+}
+
 fn secret() -> Secret {
     serde_json::from_value(json!({"stringData": {"password": "hunter2"}})).unwrap()
 }
@@ -67,11 +75,12 @@ pub(crate) fn generate(spec: Value) -> Result<Policy, Vec<Problem>> {
 }
 
 pub(crate) fn generate_with(spec: Value, image: Image, settings: &Settings) -> Result<Policy, Vec<Problem>> {
+    let (metadata, spec) = (metadata(&spec), serde_json::from_value(spec).unwrap());
     let workload = Workload {
         naming: Naming::Deployment("web"),
         namespace: Some("shop"),
-        metadata: &Default::default(),
-        spec: &serde_json::from_value(spec).unwrap(),
+        metadata: &metadata,
+        spec: &spec,
         claim_templates: &[],
         images: &BTreeMap::from([("example.com/web".to_owned(), image)]),
         pause: Some(&pause_image()),
