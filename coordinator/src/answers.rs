@@ -2,8 +2,9 @@
 //! take them.
 //!
 //! How fast an answer goes is its reader's choice: HTTP/2 sends what the reader's window has room for. So each answer notes
-//! since when a piece of it waits. A connection whose reader keeps it waiting counts as one for which nothing is done, and
-//! goes when there are too many; and a reader that takes too long for one piece is cut off in any case.
+//! since when a piece of it waits, and how much was taken. A connection whose reader keeps it waiting, or is slower than others
+//! would be, counts as one for which nothing is done, and goes when there are too many; and a reader that takes too long for
+//! one piece is cut off in any case.
 
 use std::{
     collections::BTreeMap,
@@ -57,6 +58,7 @@ impl Answers {
     pub async fn begin(self: &Arc<Self>, visitor: &Arc<Visitor>) -> Result<Answer, Refusal> {
         let only_one = timeout(ANSWER_PATIENCE, visitor.begin_answer()).await;
         let only_one = only_one.ok().flatten().ok_or(Refusal::Busy)?;
+        visitor.is_being_answered(true);
         let mut open = self.open();
         let number = open.next;
         open.next += 1;
@@ -98,7 +100,7 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.visitor.is_offered(false);
+        self.visitor.is_being_answered(false);
         self.answers.open().readers.remove(&self.number);
     }
 }
@@ -118,7 +120,7 @@ impl Body for InPieces {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        self.answer.visitor.is_offered(false);
+        self.answer.visitor.has_taken();
         if self.rest.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
                 None => return Poll::Ready(None),
@@ -130,7 +132,7 @@ impl Body for InPieces {
         }
         let length = self.rest.len().min(PIECE);
         let piece = self.rest.split_to(length);
-        self.answer.visitor.is_offered(true);
+        self.answer.visitor.is_offered(length);
         self.answer.visitor.earns(TO_MAKE_ROOM);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }

@@ -78,6 +78,10 @@ pub const FIELDS: usize = MAX_POLICIES + 64;
 pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// See [`BODY_GRACE`].
 pub const BODY_RATE: u64 = 64 * 1024;
+/// How long a manifest may take if others wait to send one when it begins, and the bytes per second beyond that.
+pub const BODY_GRACE_OF_OTHERS: Duration = Duration::from_secs(2);
+/// See [`BODY_GRACE_OF_OTHERS`].
+pub const BODY_RATE_OF_OTHERS: u64 = 512 * 1024;
 
 /// Most calls that wait for a turn to read the history.
 pub const WAITING_ANSWERS: usize = 256;
@@ -98,6 +102,11 @@ pub const PIECE: usize = 8 * 1024;
 pub const PIECE_PATIENCE: Duration = Duration::from_secs(5);
 /// After that its connection counts as one for which nothing is done, so that others may have its place.
 pub const SLOW_READER: Duration = Duration::from_millis(100);
+/// The same if it has taken fewer bytes than this times the square of the seconds since the answer began, beyond the grace:
+/// 1 MiB after four seconds, 16 MiB after sixteen.
+pub const READING: u64 = 64 * 1024;
+/// See [`READING`].
+pub const READING_GRACE: u64 = 256 * 1024;
 
 /// Most connections to the ops API. Kubernetes and Prometheus need one each.
 pub const OPS_CONNECTIONS: usize = 32;

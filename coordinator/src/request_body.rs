@@ -32,10 +32,14 @@ impl Allowance {
     pub const SMALL: Self =
         Self { bytes: limits::SMALL_REQUEST, grace: limits::SMALL_REQUEST_TIMEOUT, rate: u64::MAX };
 
-    /// For a manifest with its policies, of so many `bytes` at most.
+    /// For a manifest with its policies, of so many `bytes` at most. Who has a turn that `others_wait` for is to hurry.
     #[must_use]
-    pub const fn contents(bytes: usize) -> Self {
-        Self { bytes, grace: limits::BODY_GRACE, rate: limits::BODY_RATE }
+    pub const fn contents(bytes: usize, others_wait: bool) -> Self {
+        if others_wait {
+            Self { bytes, grace: limits::BODY_GRACE_OF_OTHERS, rate: limits::BODY_RATE_OF_OTHERS }
+        } else {
+            Self { bytes, grace: limits::BODY_GRACE, rate: limits::BODY_RATE }
+        }
     }
 
     /// How long it may take for `received` bytes to come in.

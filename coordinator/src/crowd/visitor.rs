@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::SLOW_READER;
+use crate::limits::{READING, READING_GRACE, SLOW_READER};
 
 /// Something has not happened.
 const NOT_YET: u64 = u64::MAX;
@@ -43,6 +43,10 @@ pub struct Visitor {
     /// Milliseconds from `since` to when it was given a piece of an answer that it has not taken yet; [`NOT_YET`]
     /// otherwise.
     offered: AtomicU64,
+    /// Milliseconds from `since` to the beginning of the answer that it is being given; [`NOT_YET`] if there is none.
+    answering_since: AtomicU64,
+    /// Bytes of that answer that it was offered.
+    taken: AtomicU64,
     /// Bytes that it was asked for, or that it takes to be answered.
     earned: AtomicU64,
     /// Held by the one call that is answered with contents.
@@ -77,6 +81,8 @@ impl Visitor {
             answered: AtomicU64::new(NOT_YET),
             calls: AtomicUsize::new(0),
             offered: AtomicU64::new(NOT_YET),
+            answering_since: AtomicU64::new(NOT_YET),
+            taken: AtomicU64::new(0),
             earned: AtomicU64::new(0),
             answering: Arc::new(Semaphore::new(1)),
             cut: Notify::new(),
@@ -135,10 +141,35 @@ impl Visitor {
         Arc::clone(&self.answering).acquire_owned().await.ok()
     }
 
-    /// Notes whether a piece of an answer waits to be taken by it.
-    pub fn is_offered(&self, something: bool) {
-        let since = if something { self.now() } else { NOT_YET };
-        self.offered.store(since, Ordering::Relaxed);
+    /// Notes that an answer with contents begins, of which nothing has been taken, or that it is over.
+    pub fn is_being_answered(&self, begins: bool) {
+        self.taken.store(0, Ordering::Relaxed);
+        self.offered.store(NOT_YET, Ordering::Relaxed);
+        self.answering_since.store(if begins { self.now() } else { NOT_YET }, Ordering::Relaxed);
+    }
+
+    /// Notes that a piece of an answer of so many bytes waits to be taken by it.
+    pub fn is_offered(&self, bytes: usize) {
+        self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.offered.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Notes that it has taken what it was offered.
+    pub fn has_taken(&self) {
+        self.offered.store(NOT_YET, Ordering::Relaxed);
+    }
+
+    /// Whether it takes its answer so slowly that others come first. What it has to have taken grows with the square of the
+    /// time, so that nobody keeps a place by reading just fast enough.
+    fn reads_slowly(&self) -> bool {
+        let since = self.answering_since.load(Ordering::Relaxed);
+        if since == NOT_YET {
+            return false;
+        }
+        let millis = self.now().saturating_sub(since);
+        let due = READING.saturating_mul(millis).saturating_mul(millis) / 1_000_000;
+        self.keeps_waiting() >= SLOW_READER
+            || self.taken.load(Ordering::Relaxed).saturating_add(READING_GRACE) < due
     }
 
     /// For how long a piece of an answer has been waiting to be taken by it.
@@ -172,7 +203,7 @@ impl Visitor {
     pub(super) fn rank(&self) -> Rank {
         if self.is_busy() {
             // A place is for work. What waits for a slow reader is none.
-            if self.keeps_waiting() < SLOW_READER { Rank::Busy } else { Rank::Something }
+            if self.reads_slowly() { Rank::Something } else { Rank::Busy }
         } else if self.answered.load(Ordering::Relaxed) != NOT_YET {
             Rank::Nothing
         } else if self.shown.load(Ordering::Relaxed) || self.unheard.load(Ordering::Relaxed) {
@@ -196,18 +227,43 @@ mod tests {
 
     use super::*;
 
+    /// Somebody who has come so long ago, and is being given an answer since.
+    fn reader(time: Duration, taken: u64) -> Visitor {
+        let mut reader = Arc::into_inner(Visitor::new(Ipv4Addr::LOCALHOST.into())).unwrap();
+        reader.since = Instant::now().checked_sub(time).unwrap();
+        reader.calls.store(1, Ordering::Relaxed);
+        reader.answering_since.store(0, Ordering::Relaxed);
+        reader.taken.store(taken, Ordering::Relaxed);
+        reader
+    }
+
     #[test]
     fn a_slow_reader_is_not_busy() {
-        let mut reader = Arc::into_inner(Visitor::new(Ipv4Addr::LOCALHOST.into())).unwrap();
-        reader.since = Instant::now().checked_sub(SLOW_READER).unwrap();
-        reader.calls.store(1, Ordering::Relaxed);
+        let reader = reader(SLOW_READER, 0);
         assert_eq!(reader.rank(), Rank::Busy);
-        reader.is_offered(true);
+        reader.is_offered(1);
         assert_eq!(reader.rank(), Rank::Busy, "it has only just been offered something");
         reader.offered.store(0, Ordering::Relaxed);
         assert_eq!(reader.rank(), Rank::Something);
-        reader.is_offered(false);
+        reader.has_taken();
         assert_eq!(reader.rank(), Rank::Busy, "it has taken what it was offered");
+    }
+
+    #[test]
+    fn who_takes_an_answer_for_long_has_to_take_more_and_more() {
+        for (seconds, kib, rank) in [
+            (1, 0, Rank::Busy),
+            (4, 1024, Rank::Busy),
+            (4, 4 * 82, Rank::Something),
+            (16, 16 * 1024, Rank::Busy),
+            (30, 30 * 1024, Rank::Something),
+        ] {
+            let reader = reader(Duration::from_secs(seconds), kib * 1024);
+            assert_eq!(reader.rank(), rank, "{kib} KiB in {seconds} s");
+        }
+        let over = reader(Duration::from_secs(30), 0);
+        over.is_being_answered(false);
+        assert_eq!(over.rank(), Rank::Busy, "what it does now is no reading");
     }
 
     #[test]
