@@ -87,7 +87,7 @@ pub const BODY_RATE_OF_OTHERS: u64 = 512 * 1024;
 pub const WAITING_ANSWERS: usize = 256;
 /// Longest wait for that, or for the answers before on the same connection.
 pub const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
-/// Turns to read the history at a time: each is one step of an answer, or one way through the events to measure an answer or
+/// Turns to read the history at a time: each is one step of an answer, one step of measuring it, or one way through the events
 /// to look for a transition. It ends before anything is sent.
 pub const READERS: usize = 2;
 /// Bytes of a content that are in memory for an answer, and travel in one message. There is one answer at a time on each

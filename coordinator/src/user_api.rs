@@ -131,14 +131,14 @@ impl UserService {
         let Arrival { seen, turn: of_its_bytes } =
             request.extensions().get().cloned().ok_or(Refusal::Interrupted)?;
         let (caller, address) = (caller(&request), address(&request)?);
-        let request = request.into_inner();
+        let mut request = request.into_inner();
         let expected_previous = optional_digest(&request.previous_transition_hash, "PreviousTransitionHash")?;
-        let seed_consent = request.seed_consent.map(read_consent).transpose()?;
+        let seed_consent = request.seed_consent.take().map(read_consent).transpose()?;
         let remembered = optional_digest(&request.remembered_transition, "remembered_transition")?;
         // Whoever wants to follow a transition has seen it, too.
-        let known = [remembered, expected_previous];
-        let sender = Sender { address, caller, signature: &request.signature, manifest: &request.manifest };
-        let missing = self.missing(known, sender).await?;
+        let known = [remembered, expected_previous].into_iter().flatten();
+        let known = known.filter(|transition| *transition != NO_TRANSITION).collect();
+        let (request, missing) = self.missing(known, address, caller, request).await?;
         let authority = Arc::clone(&self.authority);
         let turn = self.writers.take(address).await?;
         // Parsing, signing and syncing block; and a client that hangs up must not stop them half-way.
@@ -171,28 +171,39 @@ impl UserService {
     /// they are refused for another reason.
     async fn missing(
         &self,
-        known: [Option<Digest>; 2],
-        sender: Sender<'_>,
-    ) -> Result<Option<Digest>, Refusal> {
-        for transition in known.into_iter().flatten().filter(|transition| *transition != NO_TRANSITION) {
-            let active = match self.authority.phase() {
-                Phase::Uninitialised => return Ok(Some(transition)),
-                Phase::Locked(_) => return Err(Refusal::Locked),
-                Phase::Active(active) => active,
-            };
-            if active.state.is_recent(&transition) {
-                continue;
+        mut known: Vec<Digest>,
+        address: Address,
+        caller: Option<Caller>,
+        request: SetManifestRequest,
+    ) -> Result<(SetManifestRequest, Option<Digest>), Refusal> {
+        let active = match self.authority.phase() {
+            Phase::Uninitialised => return Ok((request, known.first().copied())),
+            Phase::Locked(_) => return Err(Refusal::Locked),
+            Phase::Active(active) => active,
+        };
+        known.retain(|transition| !active.state.is_recent(transition));
+        if known.is_empty() || active.state.manifests <= RECENT {
+            return Ok((request, known.first().copied()));
+        }
+        // A large manifest and many owners take their time, whoever sends them.
+        let (request, known, may_be_owner) = on_blocking_thread(&Handle::current(), {
+            let active = Arc::clone(&active);
+            move || {
+                let may_be_owner = may_be_owner(&active, caller, &request, &known);
+                Ok((request, known, may_be_owner))
             }
-            let may_be_older = active.state.manifests > RECENT;
-            if may_be_older && !sender.may_be_owner(&active, &transition) {
-                continue;
-            }
-            let find = move || history::contains(&active, &transition);
-            if !may_be_older || !self.read(sender.address, find).await? {
-                return Ok(Some(transition));
+        })
+        .await?;
+        if !may_be_owner {
+            return Ok((request, None));
+        }
+        for transition in known {
+            let active = Arc::clone(&active);
+            if !self.read(address, move || history::contains(&active, &transition)).await? {
+                return Ok((request, Some(transition)));
             }
         }
-        Ok(None)
+        Ok((request, None))
     }
 
     /// Answers GetManifests, as [`manifests`] says. The headers come when its length is known.
@@ -350,30 +361,26 @@ impl UserService {
     }
 }
 
-/// Who wants to set a manifest.
-#[derive(Clone, Copy)]
-struct Sender<'a> {
-    address: Address,
+/// Whether the sender of a manifest has shown that it is an owner: by its TLS key, or by its signature over the transition
+/// that the manifest would make after the latest one, or after one that it knows. Blocks.
+fn may_be_owner(
+    active: &Active,
     caller: Option<Caller>,
-    signature: &'a [u8],
-    manifest: &'a [u8],
-}
-
-impl Sender<'_> {
-    /// Whether it has shown that it is an owner: by its TLS key, or by its signature over the transition that its manifest
-    /// would make after the latest one, or after the one that it knows as such.
-    fn may_be_owner(self, active: &Active, known: &Digest) -> bool {
-        let owners = &active.manifest.manifest().workload_owners;
-        if self.caller.is_some_and(|caller| owners.iter().any(|owner| owner.digest() == caller.digest)) {
-            return true;
-        }
-        let manifest = Sha256::digest(self.manifest).into();
-        let latest = active.state.latest_transition().unwrap_or_default();
-        !self.signature.is_empty()
-            && [latest, *known].iter().any(|previous| {
-                owners.signer(&transition_hash(manifest, *previous), self.signature).is_some()
-            })
+    request: &SetManifestRequest,
+    known: &[Digest],
+) -> bool {
+    let owners = &active.manifest.manifest().workload_owners;
+    if caller.is_some_and(|caller| owners.iter().any(|owner| owner.digest() == caller.digest)) {
+        return true;
     }
+    if request.signature.is_empty() {
+        return false;
+    }
+    let manifest = Sha256::digest(&request.manifest).into();
+    let latest = active.state.latest_transition().unwrap_or_default();
+    let mut previous = known.iter().chain([&latest]);
+    previous
+        .any(|previous| owners.signer(&transition_hash(manifest, *previous), &request.signature).is_some())
 }
 
 /// The names of the client's key, if it is of a kind that owners have.

@@ -215,12 +215,13 @@ fn args(
     for (name, texts) in [("command", command), ("args", args)] {
         for (index, text) in texts.iter().enumerate() {
             let place = place.item(name, index);
-            let text = problems.note(&place, environment::expanded(text, variables)).flatten();
+            let text = problems.note(&place, environment::expanded(text, variables));
             all.extend(text.map(|text| text.wanted()));
         }
     }
     if command.is_empty() {
-        let of_image = image.entrypoint.iter().chain(image.cmd.iter().filter(|_| args.is_empty()));
+        let of_image =
+            image.config.entrypoint.iter().chain(image.config.cmd.iter().filter(|_| args.is_empty()));
         let of_image: Vec<_> = of_image.map(Wanted::value).collect();
         all.splice(0..0, of_image);
     }
@@ -236,9 +237,9 @@ fn needed(value: Wanted) -> Variable {
 
 fn cwd(container: &Container, image: &Image) -> String {
     let own = container.working_dir.clone().filter(|path| !path.is_empty());
-    own.unwrap_or_else(
-        || if image.working_dir.is_empty() { "/".to_owned() } else { image.working_dir.clone() },
-    )
+    own.unwrap_or_else(|| {
+        if image.config.working_dir.is_empty() { "/".to_owned() } else { image.config.working_dir.clone() }
+    })
 }
 
 fn block_devices(container: &Container) -> BTreeMap<String, &'static str> {

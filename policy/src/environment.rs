@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, EnvVarSource, ObjectFieldSelector};
 
 use crate::{
-    Image, Settings, Workload,
+    Image, MAX_LINE_LEN, Settings, Workload,
     data::Wanted,
     problem::{Place, Problems, Trouble},
 };
@@ -46,6 +46,14 @@ impl Text {
 
     fn like(pattern: impl Into<String>) -> Self {
         Self(vec![Part::Like(pattern.into())])
+    }
+
+    /// Bytes of all that is known of it.
+    fn len(&self) -> usize {
+        let of_part = |part: &Part| match part {
+            Part::Known(text) | Part::Like(text) | Part::Pin(_, text) => text.len(),
+        };
+        self.0.iter().map(of_part).sum()
     }
 
     pub(crate) fn wanted(&self) -> Wanted {
@@ -107,7 +115,7 @@ pub(crate) fn variables(
     if container.tty.unwrap_or_default() {
         all.insert("TERM".to_owned(), Text::known("xterm"));
     }
-    for variable in &image.env {
+    for variable in &image.config.env {
         match variable.split_once('=') {
             Some((name, value)) => all.insert(name.to_owned(), Text::known(value)),
             None => all.remove(variable),
@@ -117,7 +125,7 @@ pub(crate) fn variables(
     for (index, variable) in container.env.iter().flatten().enumerate() {
         let place = place.item("env", index);
         let value = match &variable.value_from {
-            None => expanded(variable.value.as_deref().unwrap_or_default(), &of_kubelet),
+            None => expanded(variable.value.as_deref().unwrap_or_default(), &of_kubelet).map(Some),
             Some(source) => source_value(workload, settings, source, &place.member("valueFrom"), problems),
         };
         let Some(value) = value.map_err(|trouble| problems.add(&place, trouble)).ok().flatten() else {
@@ -288,9 +296,10 @@ fn field_value(workload: &Workload<'_>, field: &ObjectFieldSelector) -> Result<T
 }
 
 /// `$(NAME)` stands for a variable, `$$` for a dollar, and everything else for itself (Kubernetes API reference, "EnvVar").
-pub(crate) fn expanded(text: &str, variables: &ByName) -> Result<Option<Text>, Trouble> {
-    let (mut parts, mut rest) = (Vec::new(), text);
-    let mut known = String::new();
+/// Variables that name each other several times over are a bomb: what they stand for has the longest size of a line.
+pub(crate) fn expanded(text: &str, variables: &ByName) -> Result<Text, Trouble> {
+    let limit = usize::try_from(MAX_LINE_LEN).unwrap_or(usize::MAX);
+    let (mut parts, mut known, mut rest, mut length) = (Vec::new(), String::new(), text, 0_usize);
     while let Some((before, after)) = rest.split_once('$') {
         known.push_str(before);
         rest = if let Some(after) = after.strip_prefix('$') {
@@ -299,6 +308,10 @@ pub(crate) fn expanded(text: &str, variables: &ByName) -> Result<Option<Text>, T
         } else if let Some((name, after)) = after.strip_prefix('(').and_then(|after| after.split_once(')')) {
             match variables.get(name) {
                 Some(value) => {
+                    length = length.saturating_add(value.len());
+                    if length > limit {
+                        return Err(Trouble::TooLong { length, limit });
+                    }
                     parts.push(Part::Known(std::mem::take(&mut known)));
                     parts.extend(value.0.iter().cloned());
                 }
@@ -312,14 +325,9 @@ pub(crate) fn expanded(text: &str, variables: &ByName) -> Result<Option<Text>, T
         };
     }
     known.push_str(rest);
-    if !known.is_empty() || parts.is_empty() {
-        parts.push(Part::Known(known));
-    }
-    parts.retain(|part| *part != Part::Known(String::new()) || text.is_empty());
-    if parts.is_empty() {
-        parts.push(Part::Known(String::new()));
-    }
-    Ok(Some(Text(parts)))
+    parts.push(Part::Known(known));
+    parts.retain(|part| !matches!(part, Part::Known(text) if text.is_empty()));
+    Ok(Text(parts))
 }
 
 /// Whether a variable is named like those that the cluster adds for services.

@@ -73,7 +73,7 @@ pub(crate) fn user(
         .filter_map(|(index, id)| number(of_pod.item("supplementalGroups", index), Some(*id)))
         .collect();
 
-    let from_image = accounts.identity(&ImageUser::parse(&image.user), GroupPart::Ignored);
+    let from_image = accounts.identity(&ImageUser::parse(&image.config.user), GroupPart::Ignored);
     if own_uid.or(pod_uid).is_none()
         && let Some(unresolved) = from_image.unresolved
     {
@@ -81,7 +81,7 @@ pub(crate) fn user(
     }
     // Groups of that user are in the image, which such a node does not have.
     if settings.guest_pull && own_uid.or(pod_uid).is_none() && from_image.uid != 0 {
-        problems.add(&place.member("image"), Trouble::UserOfImage(image.user.clone()));
+        problems.add(&place.member("image"), Trouble::UserOfImage(image.config.user.clone()));
     }
     let uid = own_uid.or(pod_uid).unwrap_or(from_image.uid);
     let primary = accounts.primary_group(uid).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What is mounted into a container: by the runtime, by Kubernetes, for its volumes, and for those of its image.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Container, EmptyDirVolumeSource, Volume, VolumeMount};
 
@@ -43,11 +43,11 @@ pub(crate) fn of_container(
         all.insert(TOKEN.to_owned(), Mount { optional: true, ..mount });
     }
     let mut storages = Vec::new();
-    let mut taken = BTreeMap::new();
+    let mut taken = BTreeSet::new();
     for (index, mount) in container.volume_mounts.iter().flatten().enumerate() {
         let place = place.item("volumeMounts", index);
         let path = normal(&mount.mount_path);
-        if taken.insert(path.clone(), ()).is_some() {
+        if !taken.insert(path.clone()) {
             problems.add(&place, Trouble::MountedTwice(path.clone()));
         }
         if let Some((mount, storage)) = problems.note(&place, of_volume(workload, settings, mount)) {
@@ -55,7 +55,7 @@ pub(crate) fn of_container(
             storages.extend(storage);
         }
     }
-    for path in &image.volumes {
+    for path in &image.config.volumes {
         let path = normal(path);
         let mount = shared(&path, &["rbind", "rprivate", "rw"]);
         all.entry(path).or_insert(mount);
@@ -76,22 +76,9 @@ pub(crate) fn of_sandbox(has_privileged: bool) -> Mounts {
 
 /// What any Linux container has (OCI runtime specification, "Default Filesystems", as containerd makes them).
 fn of_runtime(privileged: bool) -> Mounts {
-    let file_system = |kind: &'static str, options: &[&str]| Mount {
-        kinds: vec![MountKind {
-            kind,
-            options: owned(options),
-            extra_options: Vec::new(),
-            source: Source::Path { source: kind.to_owned() },
-        }],
-        optional: false,
-    };
+    let file_system =
+        |kind: &'static str, options: &[&str]| one(kind, options, Source::Path { source: kind.to_owned() });
     let sys = file_system("sysfs", &["nosuid", "noexec", "nodev", "ro"]);
-    let shm = MountKind {
-        kind: "bind",
-        options: owned(&["rbind"]),
-        extra_options: Vec::new(),
-        source: Source::Path { source: SHARED_MEMORY.to_owned() },
-    };
     [
         ("/proc", file_system("proc", &["nosuid", "noexec", "nodev"])),
         ("/dev", file_system("tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"])),
@@ -104,7 +91,7 @@ fn of_runtime(privileged: bool) -> Mounts {
         ),
         ("/dev/mqueue", file_system("mqueue", &["nosuid", "noexec", "nodev"])),
         ("/sys", if privileged { either(sys) } else { sys }),
-        ("/dev/shm", Mount { kinds: vec![shm], optional: false }),
+        ("/dev/shm", in_guest(SHARED_MEMORY.to_owned(), &["rbind"])),
     ]
     .map(|(path, mount)| (path.to_owned(), mount))
     .into()
@@ -120,12 +107,17 @@ fn either(mut mount: Mount) -> Mount {
 }
 
 fn cgroup() -> Mount {
-    let kind = MountKind {
-        kind: "cgroup",
-        options: owned(&["nosuid", "noexec", "nodev", "relatime", "ro"]),
-        extra_options: owned(&["nsdelegate", "memory_recursiveprot"]),
-        source: Source::Path { source: "cgroup".to_owned() },
-    };
+    let source = Source::Path { source: "cgroup".to_owned() };
+    let mut mount = one("cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"], source);
+    for kind in &mut mount.kinds {
+        kind.extra_options = owned(&["nsdelegate", "memory_recursiveprot"]);
+    }
+    mount
+}
+
+/// Always there, and always of this kind.
+fn one(kind: &'static str, options: &[&str], source: Source) -> Mount {
+    let kind = MountKind { kind, options: owned(options), extra_options: Vec::new(), source };
     Mount { kinds: vec![kind], optional: false }
 }
 
@@ -139,23 +131,11 @@ fn writable_as_root(path: &str, container: &Container) -> Mount {
 /// A file or folder of the node. Its name in the guest ends as its destination does.
 fn shared(destination: &str, options: &[&str]) -> Mount {
     let name = destination.rsplit('/').next().unwrap_or_default();
-    let kind = MountKind {
-        kind: "bind",
-        options: owned(options),
-        extra_options: Vec::new(),
-        source: Source::Shared { file: regex::escape(name) },
-    };
-    Mount { kinds: vec![kind], optional: false }
+    one("bind", options, Source::Shared { file: regex::escape(name) })
 }
 
 fn in_guest(source: String, options: &[&str]) -> Mount {
-    let kind = MountKind {
-        kind: "bind",
-        options: owned(options),
-        extra_options: Vec::new(),
-        source: Source::Path { source },
-    };
-    Mount { kinds: vec![kind], optional: false }
+    one("bind", options, Source::Path { source })
 }
 
 fn of_volume(
@@ -256,18 +236,13 @@ fn of_empty_dir(
     if !settings.encrypted_empty_dirs {
         return (shared(path, &options), None);
     }
-    let kind = MountKind {
-        kind: "bind",
-        options: owned(&options),
-        extra_options: Vec::new(),
-        source: Source::Block {
-            block: true,
-            volume: volume.name.clone(),
-            driver_options: owned(&["create-filesystem=true", "encryption_key=ephemeral"]),
-            fs_group: group.map(|group_id| FsGroup { group_id, group_change_policy: 0 }),
-        },
+    let source = Source::Block {
+        block: true,
+        volume: volume.name.clone(),
+        driver_options: owned(&["create-filesystem=true", "encryption_key=ephemeral"]),
+        fs_group: group.map(|group_id| FsGroup { group_id, group_change_policy: 0 }),
     };
-    (Mount { kinds: vec![kind], optional: false }, None)
+    (one("bind", &options, source), None)
 }
 
 fn kind_of(volume: &Volume) -> &'static str {

@@ -1,13 +1,12 @@
 //! What a policy is made from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use contrast_image::{Accounts, Digest, RootHash};
+use contrast_image::{Accounts, Config, Digest, RootHash};
 use k8s_openapi::{
     api::core::v1::{ConfigMap, PersistentVolumeClaim, PodSpec, Secret},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -36,25 +35,15 @@ pub struct Workload<'a> {
     pub secrets: &'a BTreeMap<String, Secret>,
 }
 
-/// What a policy needs to know of an image (OCI image specification, "Image Configuration").
+/// What a policy needs to know of an image.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Image {
     /// The name in full, with the digest.
     pub name: String,
     /// The digest of the image's manifest: `sha256:` and 64 hexadecimal digits.
     pub digest: String,
-    /// `Entrypoint`.
-    pub entrypoint: Vec<String>,
-    /// `Cmd`.
-    pub cmd: Vec<String>,
-    /// `Env`, each `NAME=value`.
-    pub env: Vec<String>,
-    /// `User`.
-    pub user: String,
-    /// `WorkingDir`; may be empty.
-    pub working_dir: String,
-    /// `Volumes`.
-    pub volumes: BTreeSet<String>,
+    /// What it runs, and as whom.
+    pub config: Config,
     /// Users and groups, where [`crate::needs_users`] says that they count.
     pub accounts: Option<Accounts>,
     /// The layers, bottom first, where [`crate::needs_layers`] says that they count.
@@ -72,7 +61,6 @@ impl Layer {
     /// By its chain ID and the root hash of its device. The node names it by the SHA-256 of the former's text.
     #[must_use]
     pub fn new(chain_id: &Digest, root: RootHash) -> Self {
-        let name = Sha256::digest(chain_id.to_string());
-        Self { name: name.iter().map(|byte| format!("{byte:02x}")).collect(), root: root.to_string() }
+        Self { name: hex::encode(Sha256::digest(chain_id.to_string())), root: root.to_string() }
     }
 }

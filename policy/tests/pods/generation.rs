@@ -42,9 +42,9 @@ proptest! {
         let all = spec()["volumes"].as_array().unwrap().clone();
         shuffled["volumes"] = order.iter().filter_map(|index| all.get(*index).cloned()).collect();
         let mut with_volumes = image();
-        with_volumes.volumes = volumes.into_iter().map(str::to_owned).collect();
+        with_volumes.config.volumes = volumes.into_iter().map(str::to_owned).collect();
         let mut sorted = image();
-        sorted.volumes = ["/a", "/b", "/c", "/d"].map(str::to_owned).into();
+        sorted.config.volumes = ["/a", "/b", "/c", "/d"].map(str::to_owned).into();
         let settings = Settings::default();
         prop_assert_eq!(
             generate_with(shuffled, with_volumes, &settings).unwrap(),
@@ -207,4 +207,18 @@ fn a_policy_does_not_depend_on_the_one_before() {
         contrast_policy::initdata::POLICY_ANNOTATION: "cGFja2FnZQ==",
     }));
     assert_eq!(own, again);
+}
+
+#[test]
+fn variables_that_stand_for_each_other_again_and_again_are_refused_where_they_become_too_long() {
+    let mut spec = spec();
+    let doubling = (1..40).map(|number| {
+        let before = number - 1;
+        json!({"name": format!("V{number}"), "value": format!("$(V{before})$(V{before})")})
+    });
+    let first = json!({"name": "V0", "value": "x"});
+    spec["containers"][0]["env"] = std::iter::once(first).chain(doubling).collect();
+    let problems = generate(spec).unwrap_err();
+    let said = problems.first().unwrap().to_string();
+    assert!(said.starts_with("containers[0].env[17]: a value of 131072 bytes is too long"), "{said}");
 }

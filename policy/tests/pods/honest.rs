@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contrast_image::{Digest, RootHash};
+use contrast_image::{Config, Digest, RootHash};
 use contrast_policy::{Image, Layer, Naming, Policy, Problem, Settings, Workload};
 use k8s_openapi::{
     api::core::v1::{ConfigMap, Secret},
@@ -65,7 +65,7 @@ pub(crate) fn image() -> Image {
     Image {
         name: format!("example.com/web@{DIGEST}"),
         digest: DIGEST.to_owned(),
-        env: vec!["PATH=/bin".to_owned(), "A=b=c".to_owned()],
+        config: Config { env: vec!["PATH=/bin".to_owned(), "A=b=c".to_owned()], ..Config::default() },
         ..Image::default()
     }
 }

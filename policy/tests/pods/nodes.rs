@@ -198,7 +198,10 @@ fn probes_run_without_a_terminal() {
 
 #[test]
 fn a_user_of_the_image_has_to_be_written_down_where_the_guest_pulls() {
-    let with_user = |user: &str| Image { user: user.to_owned(), ..image() };
+    let with_user = |user: &str| Image {
+        config: contrast_image::Config { user: user.to_owned(), ..image().config },
+        ..image()
+    };
     let problems = |spec: Value, user: &str| {
         let problems = generate_with(spec, with_user(user), &Settings::default()).err().unwrap_or_default();
         problems.iter().map(ToString::to_string).collect::<Vec<_>>()

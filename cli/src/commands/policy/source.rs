@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contrast_policy::{Engine, Expectations, LoadError, UnknownForm};
+use contrast_policy::{Engine, Expectations, LoadError, UnknownForm, initdata::POLICY as POLICY_MEMBER};
 
 use super::places::Origin;
 use crate::{
@@ -13,9 +13,6 @@ use crate::{
     policies::{self, PoliciesError, is_initdata},
     workspace::{self, WorkspaceError},
 };
-
-/// The member of initialisation data that is the policy.
-const POLICY_MEMBER: &str = "policy.rego";
 
 /// A policy that was found.
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use contrast_tests::{
-    attack::{ATTACKS, MOST_MIB, Manner, Outcome, Price, Siege, Waits, prices},
+    attack::{ATTACKS, MOST_BYTES, Manner, Outcome, Price, Siege, Waits, prices},
     mib,
 };
 
@@ -76,7 +76,7 @@ fn memory<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Row {
         measured: format!("{peak:.1} MiB resident at most (`{}`)", worst.attack),
         against: "–".into(),
         value: peak,
-        bound: Bound::Mib(MOST_MIB),
+        bound: Bound::Mib(mib(MOST_BYTES)),
     }
 }
 
