@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use contrast_attestation::collateral::{Address, Proxy};
 
 use crate::{
-    commands::{MeasureOptions, PolicyOptions},
+    commands::{GenerateOptions, MeasureOptions, PolicyOptions},
     logging::LogLevel,
 };
 
@@ -29,6 +29,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// Make resources ready for confidential pods, and write the manifest that names them.
+    Generate(Box<GenerateOptions>),
     /// Give the Coordinator a manifest.
     Set(SetOptions),
     /// Check what the Coordinator runs on and that it has your manifest, and write down its history.

@@ -3,6 +3,7 @@
 mod attestation;
 mod collateral;
 mod consent;
+mod generate;
 mod history;
 mod measure;
 mod policy;
@@ -20,6 +21,7 @@ use contrast_manifest::{Audience, ManifestDocument};
 pub(crate) use attestation::attestation;
 pub(crate) use collateral::collateral;
 pub(crate) use consent::consent;
+pub(crate) use generate::{GenerateOptions, generate};
 pub(crate) use history::history;
 pub(crate) use measure::{MeasureOptions, measure};
 pub(crate) use policy::{PolicyOptions, policy};

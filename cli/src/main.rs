@@ -1,4 +1,4 @@
-//! The program `contrast`: sets a deployment's manifest, verifies a deployment, recovers a restarted
+//! The program `contrast`: makes resources ready for confidential pods, sets a deployment's manifest, verifies a deployment, recovers a restarted
 //! Coordinator, reads a deployment's history and computes reference values.
 
 mod arguments;
@@ -7,12 +7,14 @@ mod commands;
 mod coordinator;
 mod deployment;
 mod failure;
+mod generate;
 mod history;
 mod inputs;
 mod logging;
 mod output;
 mod policies;
 mod process;
+mod resource_files;
 mod workspace;
 
 use std::{alloc::System, process::ExitCode};
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         None => {
+            workspace::finish_writing();
             output::note("Interrupted. Every file in the workspace is complete: either old or new.");
             ExitCode::from(INTERRUPTED)
         }
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let workspace = Workspace::new(arguments.workspace_dir);
     match arguments.command {
+        Command::Generate(options) => commands::generate(&workspace, options).await,
         Command::Set(options) => commands::set(&workspace, options).await,
         Command::Verify(options) => commands::verify(&workspace, options).await,
         Command::Recover(options) => commands::recover(&workspace, options).await,

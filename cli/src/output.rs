@@ -25,6 +25,13 @@ pub(crate) fn result(text: &str) {
     let _ = io::stdout().lock().write_all(printable(text).as_bytes());
 }
 
+/// A document for other programs, as it is.
+pub(crate) fn document(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
 /// A line beside the result. Whatever it quotes may have more lines; they are set in, so that none looks like a line of
 /// this program's own.
 pub(crate) fn note(line: &str) {

@@ -1,18 +1,24 @@
-//! Which files are resource files.
+//! Files of Kubernetes resources, as a user names them.
 
 use std::{
+    borrow::Cow,
+    collections::BTreeSet,
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use contrast_resources::{File, MAX_FILE};
+use contrast_resources::{File, MAX_FILE, ReadError};
 
-use super::PoliciesError;
-use crate::workspace;
+use crate::{
+    failure::Advice,
+    output,
+    workspace::{self, WorkspaceError},
+};
 
 /// Something to read resources from.
-pub(super) enum Input {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Input {
     /// `-`.
     Standard,
     /// A file that was named, whatever its name ends with.
@@ -21,8 +27,59 @@ pub(super) enum Input {
     Found(PathBuf),
 }
 
-/// The inputs at `paths`: `-`, files, and every `.yaml`, `.yml` and `.json` file below folders, in the order of names.
-pub(super) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, PoliciesError> {
+/// Resource files cannot be read.
+#[derive(thiserror::Error, Debug)]
+pub(crate) enum ResourceFileError {
+    /// A path cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] WorkspaceError),
+    /// A file is not what the API server reads.
+    #[error(transparent)]
+    Resources(#[from] ReadError),
+    /// Standard input cannot be read.
+    #[error("cannot read standard input")]
+    StandardInput(#[source] io::Error),
+    /// There are no resource files.
+    #[error("there are no .yaml, .yml or .json files at {}", list(paths))]
+    None { paths: Vec<PathBuf> },
+}
+
+impl Advice for ResourceFileError {
+    fn advice(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::Read { .. } | Self::None { .. } | Self::StandardInput(_) => {
+                "give the files or folders of your resources".into()
+            }
+            Self::File(error) => return error.advice(),
+            Self::Resources(_) => "correct the file, or leave it out".into(),
+        })
+    }
+}
+
+/// Reads everything at `paths`: `-`, files, and every `.yaml`, `.yml` and `.json` file below folders, in the order of
+/// names. What is no resource file is skipped with a warning in a folder, and an error if it was named.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<(Input, File)>, ResourceFileError> {
+    let inputs = inputs(paths)?;
+    if inputs.is_empty() {
+        return Err(ResourceFileError::None { paths: paths.to_vec() });
+    }
+    let mut files = Vec::new();
+    for input in inputs {
+        match input.read() {
+            Ok(file) => files.push((input, file)),
+            Err(ResourceFileError::Resources(error)) if matches!(input, Input::Found(_)) => {
+                output::warning(&format!("{error} (this file is skipped)"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(files)
+}
+
+fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, ResourceFileError> {
     let mut inputs = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -33,42 +90,42 @@ pub(super) fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, PoliciesError> {
             inputs.push(Input::Named(path.clone()));
         }
     }
+    // A file in a folder that was named, too, is still one file.
+    let mut seen = BTreeSet::new();
+    inputs.retain(|input| seen.insert(input.path().map(Path::to_owned)));
     Ok(inputs)
 }
 
 impl Input {
-    /// Whether the user named this very input.
-    pub(super) fn is_named(&self) -> bool {
-        !matches!(self, Self::Found(_))
+    /// The file, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Standard => None,
+            Self::Named(path) | Self::Found(path) => Some(path),
+        }
     }
 
-    /// The resources in it.
-    pub(super) fn read(&self) -> Result<File, PoliciesError> {
-        let (name, content) = match self {
-            Self::Standard => {
+    fn read(&self) -> Result<File, ResourceFileError> {
+        let (name, content) = match self.path() {
+            None => {
                 let mut content = Vec::new();
                 let longest = MAX_FILE as u64 + 1;
-                io::stdin()
-                    .lock()
-                    .take(longest)
-                    .read_to_end(&mut content)
-                    .map_err(PoliciesError::StandardInput)?;
+                let read = io::stdin().lock().take(longest).read_to_end(&mut content);
+                read.map_err(ResourceFileError::StandardInput)?;
                 ("standard input".to_owned(), content)
             }
-            Self::Named(path) | Self::Found(path) => {
-                (path.display().to_string(), workspace::read_bounded(path, MAX_FILE)?)
-            }
+            Some(path) => (path.display().to_string(), workspace::read_bounded(path, MAX_FILE)?),
         };
         Ok(File::read(name, content)?)
     }
 }
 
-fn metadata(path: &Path) -> Result<fs::Metadata, PoliciesError> {
-    fs::metadata(path).map_err(|source| PoliciesError::Read { path: path.to_owned(), source })
+fn metadata(path: &Path) -> Result<fs::Metadata, ResourceFileError> {
+    fs::metadata(path).map_err(|source| ResourceFileError::Read { path: path.to_owned(), source })
 }
 
-fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), PoliciesError> {
-    let unreadable = |source: io::Error| PoliciesError::Read { path: folder.to_owned(), source };
+fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), ResourceFileError> {
+    let unreadable = |source: io::Error| ResourceFileError::Read { path: folder.to_owned(), source };
     let entries = fs::read_dir(folder).map_err(unreadable)?;
     let mut children = entries
         .map(|entry| entry.map(|entry| entry.path()))
@@ -88,4 +145,8 @@ fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), PoliciesError> {
 
 fn holds_resources(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml" || extension == "json")
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

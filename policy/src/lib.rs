@@ -37,7 +37,7 @@ pub use expectation::{Expectations, UnknownForm};
 pub use explain::{Section, explain};
 pub use identity::{needs_layers, needs_users};
 pub use naming::Naming;
-pub use problem::{Place, Problem, Trouble};
+pub use problem::{Part, Place, Problem, Trouble};
 pub use settings::Settings;
 pub use text::Policy;
 pub use workload::{Image, Layer, Workload};

@@ -16,6 +16,15 @@ pub struct Problem {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Place(String);
 
+/// A step of a [`Place`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part<'a> {
+    /// A member of an object.
+    Member(&'a str),
+    /// An item of a list, counted from 0.
+    Item(usize),
+}
+
 /// Kinds of trouble, with what to do about it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Trouble {
@@ -101,7 +110,7 @@ pub enum Trouble {
     #[error("the root hashes of the image's layers are not known; they have to be looked up first")]
     LayersNotRead,
     /// The node's pause image, where it is needed and not known.
-    #[error("nothing is known of the node's pause image; it has to be looked up first")]
+    #[error("the node's pause image has to be known; name it by its digest with the setting `pause_image`")]
     UnknownPause,
     /// A number that no user or group can have.
     #[error("{0} is no user or group ID; use a number from 0 to 2147483647")]
@@ -157,6 +166,14 @@ pub enum Trouble {
 }
 
 impl Place {
+    /// Its steps.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.0.split(['.', '[']).filter(|part| !part.is_empty()).map(|part| {
+            let index = part.strip_suffix(']').and_then(|index| index.parse().ok());
+            index.map_or(Part::Member(part), Part::Item)
+        })
+    }
+
     pub(crate) fn of(name: &str) -> Self {
         Self(name.to_owned())
     }
@@ -196,5 +213,26 @@ impl Problems {
     /// The value, or its problem is noted.
     pub(crate) fn note<T>(&mut self, place: &Place, result: Result<T, Trouble>) -> Option<T> {
         result.map_err(|trouble| self.add(place, trouble)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_taken_apart_as_it_was_put_together() {
+        let place = Place::default().item("containers", 0).member("securityContext").item("groups", 12);
+        assert_eq!(place.to_string(), "containers[0].securityContext.groups[12]");
+        let parts: Vec<_> = place.parts().collect();
+        let expected = [
+            Part::Member("containers"),
+            Part::Item(0),
+            Part::Member("securityContext"),
+            Part::Member("groups"),
+            Part::Item(12),
+        ];
+        assert_eq!(parts, expected);
+        assert_eq!(Place::default().parts().count(), 0);
     }
 }

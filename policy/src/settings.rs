@@ -37,6 +37,8 @@ pub struct Settings {
     pub sandbox_storages: Vec<Storage>,
     /// The command of the sandbox's container.
     pub pause_command: Vec<String>,
+    /// The node's pause image, by its digest, where layers are devices of the node.
+    pub pause_image: Option<String>,
     /// User and group of the node's pause image, for the sandbox of a pod that names none.
     pub pause_user: u32,
     /// Volumes of kind emptyDir are block devices that the guest encrypts; otherwise they are folders that the host reads.
@@ -77,6 +79,7 @@ impl Default for Settings {
                 ..Storage::default()
             }],
             pause_command: vec!["/pause".to_owned()],
+            pause_image: None,
             pause_user: 65535,
             encrypted_empty_dirs: true,
         }

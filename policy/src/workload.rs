@@ -40,7 +40,7 @@ pub struct Workload<'a> {
 pub struct Image {
     /// The name in full, with the digest.
     pub name: String,
-    /// The digest of the image's manifest: `sha256:` and 64 hexadecimal digits.
+    /// The digest in that name: `sha256:` and 64 hexadecimal digits.
     pub digest: String,
     /// What it runs, and as whom.
     pub config: Config,

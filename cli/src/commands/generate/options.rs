@@ -1,0 +1,142 @@
+//! Options of `contrast generate`.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+
+use crate::generate::platform::Platform;
+
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("updates").args(["disable_updates", "add_workload_owner_key"]))]
+pub(crate) struct GenerateOptions {
+    /// The platform that pods of the runtime class `contrast-cc` run on: aks-clh-snp, k3s-qemu-snp, k3s-qemu-tdx,
+    /// rke2-qemu-tdx, metal-qemu-snp, metal-qemu-tdx or simulated.
+    #[arg(long, value_name = "PLATFORM")]
+    pub(super) reference_values: Option<Platform>,
+    /// Reference values to take in place of the released ones: an object of runtime handlers, or what `contrast measure`
+    /// prints as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) reference_values_file: Option<PathBuf>,
+    /// The simulated processor whose reference values to take, for the platform `simulated`.
+    #[arg(long, value_name = "DIR", env = "CONTRAST_SIMULATOR_DIR")]
+    pub(super) simulator_dir: Option<PathBuf>,
+    /// The manifest [default: manifest.json in the workspace].
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) manifest: Option<PathBuf>,
+    /// Settings of the policies [default: settings.json in the workspace, if there is one].
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) settings: Option<PathBuf>,
+    /// Write all resources to this file, and leave those that were read as they are. `-` is standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Write nothing. Print what would change; the exit code is 1 if something would.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// A Coordinator that is not among the resources: a file with its policy [default: that of the release].
+    #[arg(long, value_name = "FILE")]
+    pub(super) coordinator_file: Option<PathBuf>,
+    /// Key of a workload owner, who may change the manifest; made if it is the only one and not there. Repeatable
+    /// [default: workload-owner.pem in the workspace].
+    #[arg(long, short = 'w', value_name = "FILE")]
+    pub(super) add_workload_owner_key: Vec<PathBuf>,
+    /// Key of a seed share owner, who recovers a restarted Coordinator; made if it is the only one and not there. Repeatable
+    /// [default: seedshare-owner.pem in the workspace].
+    #[arg(long, value_name = "FILE")]
+    pub(super) add_seedshare_owner_key: Vec<PathBuf>,
+    /// Nobody may ever change the manifest.
+    #[arg(long, short)]
+    pub(super) disable_updates: bool,
+    /// Do not tell a Coordinator among the resources who may set the first manifest. Then anybody may be first.
+    #[arg(long)]
+    pub(super) no_initial_owners: bool,
+    /// Put no Initializer into pods.
+    #[arg(long)]
+    pub(super) skip_initializer: bool,
+    /// Put no service mesh into pods.
+    #[arg(long)]
+    pub(super) skip_service_mesh: bool,
+    /// Hand policies over as initialisation data also where the platform's runtime measures a policy annotation.
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(super) initdata: Option<bool>,
+    /// Images that stand for others, one a line: IMAGE = REPLACEMENT [default: those of the release].
+    #[arg(long, value_name = "FILE")]
+    pub(super) image_replacements: Option<PathBuf>,
+    /// OCI layout, or archive of `docker save`, that has images, so that no registry need be asked for them. Repeatable.
+    #[arg(long, value_name = "PATH")]
+    pub(super) image_layout: Vec<PathBuf>,
+    /// Registry that is asked without TLS. Repeatable.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(super) insecure_registry: Vec<String>,
+    /// Where to find images instead: a registries.conf (containers-registries.conf(5)).
+    #[arg(long, value_name = "FILE", env = "CONTAINERS_REGISTRIES_CONF")]
+    pub(super) registries_conf: Option<PathBuf>,
+    /// Server that Coordinators and Initializers ask instead of AMD and Intel.
+    #[arg(long, value_name = "URL")]
+    pub(super) collateral_proxy: Option<String>,
+    #[command(flatten)]
+    pub(super) foreign: ForeignOptions,
+    /// Resource files, or folders of them. `-` is standard input, whose resources go to standard output.
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+}
+
+/// Options of other programs that do the same work.
+#[derive(Args, Debug)]
+pub(super) struct ForeignOptions {
+    #[arg(long, short, value_name = "FILE", hide = true)]
+    policy: Option<PathBuf>,
+    #[arg(long, short = 'c', value_name = "FILE", hide = true)]
+    genpolicy_cache_path: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    skip_trusted_store: bool,
+    #[arg(long, hide = true)]
+    inject_image_store: bool,
+    #[arg(long, hide = true)]
+    insecure_enable_debug_shell_access: bool,
+    #[arg(long, value_name = "FILE", hide = true)]
+    reference_value_patches: Vec<PathBuf>,
+    #[arg(long, hide = true)]
+    purge_empty_reference_values: bool,
+}
+
+impl ForeignOptions {
+    /// The first option that cannot be followed, and what to do instead.
+    pub(super) fn refused(&self) -> Option<(&'static str, &'static str)> {
+        [
+            (
+                self.policy.is_some(),
+                "--policy",
+                "the rules are part of this program, so that everybody can check them; what differs between nodes stands in the settings (--settings)",
+            ),
+            (
+                self.inject_image_store,
+                "--inject-image-store",
+                "there is no image store yet: images are unpacked in the memory of the pod's VM; give the pod a memory limit of ten times its images",
+            ),
+            (
+                self.insecure_enable_debug_shell_access,
+                "--insecure-enable-debug-shell-access",
+                "there is no debug shell yet; `contrast policy explain` and the setting `logs` help to find out what a pod does",
+            ),
+            (
+                !self.reference_value_patches.is_empty(),
+                "--reference-value-patches",
+                "write whole reference values into a file (--reference-values-file), or change the manifest, whose values stay",
+            ),
+            (
+                self.purge_empty_reference_values,
+                "--purge-empty-reference-values",
+                "give the reference values that you have with --reference-values-file, or remove the others from the manifest",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(given, option, instead)| given.then_some((option, instead)))
+    }
+
+    /// Options that mean nothing here and harm nobody, with the present way.
+    pub(super) fn without_effect(&self) -> Option<&'static str> {
+        self.genpolicy_cache_path.as_ref().map(
+            |_| "--genpolicy-cache-path has no effect: what is known of images is kept in CONTRAST_CACHE_DIR",
+        )
+    }
+}

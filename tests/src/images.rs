@@ -1,0 +1,168 @@
+//! Container images as OCI layouts, the same bytes on every machine (OCI image specification 1.1).
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// An image with one layer.
+#[derive(Clone, Debug)]
+pub struct ContainerImage {
+    /// Its name, without a digest.
+    pub name: String,
+    /// Members of `config`: what it runs, and as whom.
+    pub process: Value,
+    /// Its files, by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl ContainerImage {
+    /// An image that runs a program.
+    #[must_use]
+    pub fn new(name: &str, process: Value) -> Self {
+        let about = format!("This stands for the image {name}.\n");
+        Self {
+            name: name.to_owned(),
+            process,
+            files: BTreeMap::from([("about".to_owned(), about.into_bytes())]),
+        }
+    }
+
+    /// Its name with its digest.
+    #[must_use]
+    pub fn pinned(&self) -> String {
+        format!("{}@sha256:{}", self.name, digest(&self.manifest()))
+    }
+
+    fn layer(&self) -> Vec<u8> {
+        let mut tar = Vec::new();
+        for (path, content) in &self.files {
+            tar.extend(header(path, content.len()));
+            tar.extend(content);
+            tar.resize(tar.len().next_multiple_of(512), 0);
+        }
+        tar.resize(tar.len() + 1024, 0);
+        tar
+    }
+
+    fn config(&self) -> Vec<u8> {
+        let diff_id = format!("sha256:{}", digest(&self.layer()));
+        let config = json!({
+            "architecture": "amd64",
+            "os": "linux",
+            "config": self.process,
+            "rootfs": { "type": "layers", "diff_ids": [diff_id] },
+        });
+        config.to_string().into_bytes()
+    }
+
+    fn manifest(&self) -> Vec<u8> {
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": descriptor(CONFIG, &self.config()),
+            "layers": [descriptor(LAYER, &self.layer())],
+        });
+        manifest.to_string().into_bytes()
+    }
+}
+
+/// Writes a layout with these images into a folder.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write_layout(folder: &Path, images: &[ContainerImage]) {
+    let blobs = folder.join("blobs/sha256");
+    fs::create_dir_all(&blobs).expect("a folder can be made");
+    let write = |path: &Path, content: &[u8]| fs::write(path, content).expect("a file can be written");
+    let mut entries = Vec::new();
+    for image in images {
+        let manifest = image.manifest();
+        entries.push(json!({
+            "mediaType": MANIFEST,
+            "digest": format!("sha256:{}", digest(&manifest)),
+            "size": manifest.len(),
+            "annotations": { "org.opencontainers.image.ref.name": image.name },
+        }));
+        for blob in [image.layer(), image.config(), image.manifest()] {
+            write(&blobs.join(digest(&blob)), &blob);
+        }
+    }
+    write(&folder.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#);
+    write(
+        &folder.join("index.json"),
+        json!({ "schemaVersion": 2, "manifests": entries }).to_string().as_bytes(),
+    );
+}
+
+fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
+    json!({ "mediaType": media_type, "digest": format!("sha256:{}", digest(bytes)), "size": bytes.len() })
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// The header of a file that belongs to root (POSIX.1-2017, `pax`, "ustar Interchange Format").
+fn header(path: &str, size: usize) -> Vec<u8> {
+    let with_sum = |sum: &str| {
+        let fields = [
+            (path, 100),
+            ("0000644", 8),
+            ("0000000", 8),
+            ("0000000", 8),
+            (&format!("{size:011o}"), 12),
+            ("00000000000", 12),
+            (sum, 8),
+            ("0", 1),
+            ("", 100),
+            ("ustar\x0000", 8),
+            ("", 247),
+        ];
+        let padded = fields.iter().map(|(text, length)| {
+            let mut field = text.as_bytes().to_vec();
+            field.resize(*length, 0);
+            field
+        });
+        padded.collect::<Vec<_>>().concat()
+    };
+    let sum: u32 = with_sum("        ").iter().map(|byte| u32::from(*byte)).sum();
+    with_sum(&format!("{sum:06o}\0 "))
+}
+
+/// The images of the demo's resources (`deploy/demo`): the shop's own, and those of the project that it runs. They hold no programs:
+/// the demo runs these on this machine.
+#[must_use]
+pub fn demo_images() -> Vec<ContainerImage> {
+    let shop = ["web", "orders", "db"].map(|name| {
+        let process = json!({ "Entrypoint": [format!("/bin/{name}")], "Env": ["PATH=/bin"] });
+        ContainerImage::new(&format!("registry.example/shop/{name}:1.4.2"), process)
+    });
+    let own = ["coordinator", "initializer"].map(|name| {
+        let process = json!({ "Entrypoint": [format!("/bin/{name}")], "Env": ["PATH=/bin"] });
+        ContainerImage::new(&format!("ghcr.io/edgelesssys/contrast/{name}:latest"), process)
+    });
+    [shop.to_vec(), own.to_vec()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace_root;
+
+    #[test]
+    fn the_demo_names_its_images_by_their_digests() {
+        let demo = workspace_root().join("deploy/demo");
+        let read = |path: &Path| fs::read_to_string(path).expect("it is in the project");
+        let replacements = read(&demo.join("image-replacements.txt"));
+        let resources = ["web", "orders", "db"].map(|name| read(&demo.join(format!("resources/{name}.yml"))));
+        let texts = resources.concat() + &replacements;
+        for image in demo_images() {
+            assert!(texts.contains(&image.pinned()), "deploy/demo has to name {}", image.pinned());
+        }
+    }
+}
