@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// An image with one layer.
 #[derive(Clone, Debug)]
@@ -60,7 +60,12 @@ impl ContainerImage {
         config.to_string().into_bytes()
     }
 
-    fn manifest(&self) -> Vec<u8> {
+    /// Layer and configuration.
+    pub(crate) fn blobs(&self) -> [Vec<u8>; 2] {
+        [self.layer(), self.config()]
+    }
+
+    pub(crate) fn manifest(&self) -> Vec<u8> {
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -88,7 +93,7 @@ pub fn write_layout(folder: &Path, images: &[ContainerImage]) {
             "size": manifest.len(),
             "annotations": { "org.opencontainers.image.ref.name": image.name },
         }));
-        for blob in [image.layer(), image.config(), image.manifest()] {
+        for blob in image.blobs().into_iter().chain([manifest]) {
             write(&blobs.join(digest(&blob)), &blob);
         }
     }

@@ -116,3 +116,6 @@ impl Key {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

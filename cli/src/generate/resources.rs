@@ -279,3 +279,6 @@ fn contains_class(value: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,9 @@ impl Own {
         {
             members.insert("image".to_owned(), image.into());
         }
+        if let Some(name) = found.get("name") {
+            members.insert("name".to_owned(), name.clone());
+        }
         let is_usual = |resources: &&Value| USUAL_MEMORY.iter().any(|amount| **resources == memory(amount));
         if let Some(resources) = found.get("resources").filter(|resources| !is_usual(resources)) {
             members.insert("resources".to_owned(), resources.clone());

@@ -140,8 +140,8 @@ fn a_manifest_that_cannot_be_used_is_refused_with_its_place() {
             "{text}: {error}"
         );
     }
-    let error = update(Some("{\"Policys\": {}}"), &[entry(1, "coordinator")]).unwrap_err();
+    let error = update(Some("{\"policies\": {}}"), &[entry(1, "coordinator")]).unwrap_err();
     assert!(matches!(&error, GenerateError::Manifest { .. }), "{error}");
-    assert!(error.to_string().contains("did you mean Policies"), "{error}");
+    assert!(error.to_string().contains("policies: is not a field"), "{error}");
     assert!(matches!(update(None, &[entry(2, "web")]), Err(GenerateError::NoCoordinator)));
 }
