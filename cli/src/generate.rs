@@ -1,7 +1,7 @@
 //! From ordinary resources to resources for confidential pods, each with a policy, and a manifest that names them.
 //!
 //! The way of one workload goes straight: document, workload, patched workload, image facts, policy, annotation, entry of the
-//! manifest. Nothing here writes a file; [`Outcome`] is what is to be written.
+//! manifest. Only [`outcome`] writes files.
 
 pub(crate) mod delivery;
 mod error;

@@ -17,8 +17,8 @@ fn an_interrupted_run_leaves_nothing_behind() {
     let mut child = room.command(&[&format!("--insecure-registry={address}"), "resources"]).spawn().unwrap();
     // Once it has connected, it waits.
     let _connection = silent.accept().unwrap();
-    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
+    let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(room.files(), before);
 }
