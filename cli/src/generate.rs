@@ -5,6 +5,7 @@
 
 pub(crate) mod delivery;
 mod error;
+pub(crate) mod function;
 pub(crate) mod images;
 pub(crate) mod inject;
 pub(crate) mod manifest;

@@ -62,6 +62,13 @@ pub(crate) enum WorkspaceError {
     NoTransition { path: PathBuf },
 }
 
+impl WorkspaceError {
+    /// Standard output could not be written.
+    pub(crate) fn standard_output(source: io::Error) -> Self {
+        Self::Write { path: "standard output".into(), source }
+    }
+}
+
 impl Advice for WorkspaceError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         match self {

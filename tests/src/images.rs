@@ -1,11 +1,13 @@
 //! Container images as OCI layouts, the same bytes on every machine (OCI image specification 1.1).
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{fs, io::Write as _, path::Path};
 
+use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+const COMPRESSED_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -14,65 +16,69 @@ pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub struct ContainerImage {
     /// Its name, without a digest.
     pub name: String,
-    /// Members of `config`: what it runs, and as whom.
-    pub process: Value,
-    /// Its files, by path.
-    pub files: BTreeMap<String, Vec<u8>>,
+    layer: Vec<u8>,
+    config: Vec<u8>,
+    manifest: Vec<u8>,
 }
 
 impl ContainerImage {
-    /// An image that runs a program.
+    /// An image that runs a program, with a file that says what it stands for. `process`: members of `config`.
     #[must_use]
     pub fn new(name: &str, process: Value) -> Self {
         let about = format!("This stands for the image {name}.\n");
-        Self {
-            name: name.to_owned(),
-            process,
-            files: BTreeMap::from([("about".to_owned(), about.into_bytes())]),
-        }
+        Self::with(name, process, "about", about.as_bytes(), LAYER)
+    }
+
+    /// An image with one file.
+    #[must_use]
+    pub fn with_file(name: &str, process: Value, path: &str, content: &[u8]) -> Self {
+        Self::with(name, process, path, content, LAYER)
+    }
+
+    /// The same, stored compressed. Not the same bytes with every release of the library that does it.
+    #[must_use]
+    pub fn compressed(name: &str, process: Value, path: &str, content: &[u8]) -> Self {
+        Self::with(name, process, path, content, COMPRESSED_LAYER)
+    }
+
+    fn with(name: &str, process: Value, path: &str, content: &[u8], layer_type: &str) -> Self {
+        let tar = tar(path, content);
+        let config = json!({
+            "architecture": "amd64",
+            "os": "linux",
+            "config": process,
+            "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{}", digest(&tar))] },
+        });
+        let config = config.to_string().into_bytes();
+        let layer = if layer_type == COMPRESSED_LAYER { gzip(&tar) } else { tar };
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": descriptor(CONFIG, &config),
+            "layers": [descriptor(layer_type, &layer)],
+        });
+        Self { name: name.to_owned(), layer, config, manifest: manifest.to_string().into_bytes() }
     }
 
     /// Its name with its digest.
     #[must_use]
     pub fn pinned(&self) -> String {
-        format!("{}@sha256:{}", self.name, digest(&self.manifest()))
+        format!("{}@sha256:{}", self.name, digest(&self.manifest))
     }
 
-    fn layer(&self) -> Vec<u8> {
-        let mut tar = Vec::new();
-        for (path, content) in &self.files {
-            tar.extend(header(path, content.len()));
-            tar.extend(content);
-            tar.resize(tar.len().next_multiple_of(512), 0);
-        }
-        tar.resize(tar.len() + 1024, 0);
-        tar
-    }
-
-    fn config(&self) -> Vec<u8> {
-        let diff_id = format!("sha256:{}", digest(&self.layer()));
-        let config = json!({
-            "architecture": "amd64",
-            "os": "linux",
-            "config": self.process,
-            "rootfs": { "type": "layers", "diff_ids": [diff_id] },
-        });
-        config.to_string().into_bytes()
+    /// The digest of its layer, in hexadecimal.
+    #[must_use]
+    pub fn layer_digest(&self) -> String {
+        digest(&self.layer)
     }
 
     /// Layer and configuration.
-    pub(crate) fn blobs(&self) -> [Vec<u8>; 2] {
-        [self.layer(), self.config()]
+    pub(crate) fn blobs(&self) -> [&[u8]; 2] {
+        [&self.layer, &self.config]
     }
 
-    pub(crate) fn manifest(&self) -> Vec<u8> {
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": descriptor(CONFIG, &self.config()),
-            "layers": [descriptor(LAYER, &self.layer())],
-        });
-        manifest.to_string().into_bytes()
+    pub(crate) fn manifest(&self) -> &[u8] {
+        &self.manifest
     }
 }
 
@@ -89,12 +95,12 @@ pub fn write_layout(folder: &Path, images: &[ContainerImage]) {
         let manifest = image.manifest();
         entries.push(json!({
             "mediaType": MANIFEST,
-            "digest": format!("sha256:{}", digest(&manifest)),
+            "digest": format!("sha256:{}", digest(manifest)),
             "size": manifest.len(),
             "annotations": { "org.opencontainers.image.ref.name": image.name },
         }));
         for blob in image.blobs().into_iter().chain([manifest]) {
-            write(&blobs.join(digest(&blob)), &blob);
+            write(&blobs.join(digest(blob)), blob);
         }
     }
     write(&folder.join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#);
@@ -110,6 +116,20 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
 
 fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    written.expect("memory can be written")
+}
+
+fn tar(path: &str, content: &[u8]) -> Vec<u8> {
+    let mut tar = header(path, content.len());
+    tar.extend(content);
+    // Whole blocks, and two of zeros.
+    tar.resize(tar.len().next_multiple_of(512) + 1024, 0);
+    tar
 }
 
 /// The header of a file that belongs to root (POSIX.1-2017, `pax`, "ustar Interchange Format").
@@ -142,16 +162,14 @@ fn header(path: &str, size: usize) -> Vec<u8> {
 /// The images of the demo's resources (`deploy/demo`): the shop's own, and those of the project that it runs. They hold no programs:
 /// the demo runs these on this machine.
 #[must_use]
-pub fn demo_images() -> Vec<ContainerImage> {
-    let shop = ["web", "orders", "db"].map(|name| {
+pub fn demo_images() -> [ContainerImage; 5] {
+    let image = |repository: &str, name: &str, tag: &str| {
         let process = json!({ "Entrypoint": [format!("/bin/{name}")], "Env": ["PATH=/bin"] });
-        ContainerImage::new(&format!("registry.example/shop/{name}:1.4.2"), process)
-    });
-    let own = ["coordinator", "initializer"].map(|name| {
-        let process = json!({ "Entrypoint": [format!("/bin/{name}")], "Env": ["PATH=/bin"] });
-        ContainerImage::new(&format!("ghcr.io/edgelesssys/contrast/{name}:latest"), process)
-    });
-    [shop.to_vec(), own.to_vec()].concat()
+        ContainerImage::new(&format!("{repository}/{name}:{tag}"), process)
+    };
+    let shop = |name| image("registry.example/shop", name, "1.4.2");
+    let own = |name| image("ghcr.io/edgelesssys/contrast", name, "latest");
+    [shop("web"), shop("orders"), shop("db"), own("coordinator"), own("initializer")]
 }
 
 #[cfg(test)]

@@ -72,15 +72,36 @@ impl Registry {
             let location =
                 head.lines().find_map(|line| line.strip_prefix("Location: ")).expect("it says where");
             let path = location.trim_start_matches(&format!("http://{}", self.address));
-            let path = format!("{path}&digest=sha256:{}", crate::policy_digest(&blob));
-            assert_eq!(self.send("PUT", &path, "application/octet-stream", &blob).0, 201);
+            let path = format!("{path}&digest=sha256:{}", crate::policy_digest(blob));
+            assert_eq!(self.send("PUT", &path, "application/octet-stream", blob).0, 201);
         }
         let path = format!("/v2/{repository}/manifests/{tag}");
-        assert_eq!(self.send("PUT", &path, MANIFEST, &image.manifest()).0, 201);
+        assert_eq!(self.send("PUT", &path, MANIFEST, image.manifest()).0, 201);
+    }
+
+    /// The layer of an image, as it is stored.
+    ///
+    /// # Panics
+    /// When the registry does not have it.
+    #[must_use]
+    pub fn layer(&self, image: &ContainerImage) -> Vec<u8> {
+        let name =
+            image.name.strip_prefix(&format!("{}/", self.address)).expect("the image is for this registry");
+        let (repository, _) = name.rsplit_once(':').expect("the image has a tag");
+        let path = format!("/v2/{repository}/blobs/sha256:{}", image.layer_digest());
+        let (status, _, body) = self.exchange("GET", &path, "", b"");
+        assert_eq!(status, 200);
+        body
     }
 
     /// Status and head of the answer.
     fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, String) {
+        let (status, head, _) = self.exchange(method, path, kind, body);
+        (status, head)
+    }
+
+    /// Status, head and body of the answer.
+    fn exchange(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("the registry listens");
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\nContent-Type: {kind}\r\n\r\n",
@@ -88,11 +109,13 @@ impl Registry {
             body.len()
         );
         stream.write_all(&[head.as_bytes(), body].concat()).expect("it takes requests");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let head = answer.split("\r\n\r\n").next().unwrap_or_default().to_owned();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("it answers");
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("it answers in HTTP");
+        let body = answer.split_off(end + 4);
+        let head = String::from_utf8_lossy(&answer).into_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        (status.expect("it answers in HTTP"), head)
+        (status.expect("it answers in HTTP"), head, body)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     generate::{
         COORDINATOR, Finding, GenerateError,
         delivery::Delivered,
+        function::{self, Message},
         images::{self, ImageOptions},
         inject::{Annotations, Injection, Replacements, Role, is_coordinator},
         manifest::{self, Entry, ManifestOwners, Updated},
@@ -32,7 +33,7 @@ use crate::{
     },
     output::{self, with_progress},
     policies, resource_files,
-    workspace::{self, Workspace},
+    workspace::{self, Workspace, WorkspaceError},
 };
 
 /// An option of other programs that do the same work, which this one does not follow.
@@ -51,17 +52,11 @@ impl Advice for OptionRefused {
 
 /// Makes resources ready, and writes everything or nothing.
 pub(crate) async fn generate(workspace: &Workspace, options: Box<GenerateOptions>) -> Result<(), Failure> {
-    if let Some((option, instead)) = options.foreign.refused() {
-        return Err(OptionRefused { option, instead }.into());
-    }
-    if let Some(note) = options.foreign.without_effect() {
-        output::note(note);
-    }
     let workspace = workspace.clone();
     with_progress("Reading the resources", async |progress| {
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let work = tokio::task::spawn_blocking(move || {
-            Run { workspace, options }.run(&|message| drop(sender.send(message)))
+            start(workspace, *options, &|message| drop(sender.send(message)))
         });
         while let Some(message) = receiver.recv().await {
             progress.say(message);
@@ -72,10 +67,35 @@ pub(crate) async fn generate(workspace: &Workspace, options: Box<GenerateOptions
     .unwrap_or_else(|error| Err(Failure::from_system("a part of the program ended too early", error.into())))
 }
 
+/// Reads the resources, and begins with the options that are with them, if they come as for a function.
+fn start(
+    workspace: Workspace,
+    mut options: GenerateOptions,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<(), Failure> {
+    let mut resources = Resources::new(resource_files::read(&options.paths).map_err(GenerateError::Files)?);
+    if let Some(list) = resources.function_list() {
+        options.complete(function::options(list).map_err(GenerateError::Function)?)?;
+    }
+    if let Some((option, instead)) = options.foreign.refused() {
+        return Err(OptionRefused { option, instead }.into());
+    }
+    if let Some(note) = options.foreign.without_effect() {
+        output::note(note);
+    }
+    let ended = Run { workspace, options }.run(&mut resources, progress);
+    if let Err(error) = &ended
+        && let Some(list) = resources.refused_function_list(&error.messages())
+    {
+        output::document(&list).map_err(WorkspaceError::standard_output)?;
+    }
+    Ok(ended?)
+}
+
 /// One run, on a thread that may be busy.
 struct Run {
     workspace: Workspace,
-    options: Box<GenerateOptions>,
+    options: GenerateOptions,
 }
 
 /// A workload, and where its pods run.
@@ -87,24 +107,26 @@ struct Target {
 }
 
 impl Run {
-    fn run(&self, progress: &(dyn Fn(String) + Sync)) -> Result<(), Failure> {
-        let mut resources =
-            Resources::new(resource_files::read(&self.options.paths).map_err(GenerateError::Files)?);
+    fn run(
+        &self,
+        resources: &mut Resources,
+        progress: &(dyn Fn(String) + Sync),
+    ) -> Result<(), GenerateError> {
         let workloads = resources.workloads().map_err(GenerateError::Findings)?;
-        let targets = self.targets(&resources, workloads)?;
+        let targets = self.targets(resources, workloads)?;
         let runtimes = self.runtimes()?;
         let settings = self.settings(&targets)?;
         let external = self.external_coordinators()?;
-        let owners =
-            self.owners(targets.iter().any(|target| is_coordinator(&resources, &target.workload)))?;
-        self.inject(&mut resources, &targets, &runtimes, &external, &owners)?;
-        let entries = self.policies(&mut resources, &targets, &settings, progress)?;
-        let entries =
-            entries.into_iter().chain(external.into_iter().map(|(entry, _)| entry)).collect::<Vec<_>>();
+        let owners = self.owners(targets.iter().any(|target| is_coordinator(resources, &target.workload)))?;
+        let notes = self.inject(resources, &targets, &runtimes, &external, &owners)?;
+        let mut entries = self.policies(resources, &targets, &settings, progress)?;
+        entries.extend(external.into_iter().map(|(entry, _)| entry));
         let (path, old, updated) = self.manifest(&entries, &targets, &runtimes, &owners)?;
-        let manifest = (path, old, updated.text.clone());
-        let outcome = Outcome::new(&resources, self.options.output.as_deref(), manifest, owners.new)?;
-        self.conclude(&outcome, &updated, targets.len())
+        let messages = self.messages(notes, &updated);
+        resources.put_results(&messages);
+        let manifest = (path, old, updated.text);
+        let outcome = Outcome::new(resources, self.options.output.as_deref(), manifest, owners.new)?;
+        self.conclude(&outcome, &messages, targets.len())
     }
 
     /// Where the pods of each workload run.
@@ -213,7 +235,7 @@ impl Run {
         runtimes: &Runtimes,
         external: &[(Entry, Option<String>)],
         owners: &Owners,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<String>, GenerateError> {
         let options = &self.options;
         let replacements = match &options.image_replacements {
             Some(path) => Replacements::of_file(path)?,
@@ -225,7 +247,7 @@ impl Run {
         let namespace = namespace.or_else(|| Some(external.first()?.1.clone()));
         let digests: BTreeSet<_> = owners.workload.iter().map(|owner| hex::encode(owner.digest())).collect();
         let initial_owners = digests.into_iter().collect::<Vec<_>>().join(",");
-        let mut findings = Vec::new();
+        let (mut notes, mut findings) = (Vec::new(), Vec::new());
         for Target { workload, platform, .. } in targets {
             let injection = Injection {
                 replacements: &replacements,
@@ -235,13 +257,13 @@ impl Run {
                 initial_owners: (!options.no_initial_owners).then_some(initial_owners.as_str()),
                 collateral_proxy: options.collateral_proxy.as_deref(),
             };
-            let handler = runtimes.handler(*platform).map_err(GenerateError::Runtimes)?;
+            let handler = runtimes.handler(*platform)?;
             match injection.put_into(resources, workload, *platform, handler) {
-                Ok(notes) => notes.iter().for_each(|note| output::warning(&format!("{workload}: {note}."))),
+                Ok(more) => notes.extend(more.iter().map(|note| format!("{workload}: {note}."))),
                 Err(more) => findings.extend(more),
             }
         }
-        if findings.is_empty() { Ok(()) } else { Err(GenerateError::Findings(findings).into()) }
+        if findings.is_empty() { Ok(notes) } else { Err(GenerateError::Findings(findings)) }
     }
 
     /// Makes the policies, and puts them on the workloads.
@@ -333,14 +355,42 @@ impl Run {
         Ok((path, text, updated))
     }
 
-    /// Writes everything, or says what would be written; and what a user has to know.
-    fn conclude(&self, outcome: &Outcome, updated: &Updated, workloads: usize) -> Result<(), Failure> {
+    /// What a user has to know of a run that succeeds.
+    fn messages(&self, notes: Vec<String>, updated: &Updated) -> Vec<Message<'static>> {
+        let message = |severity, text| Message { severity, text, finding: None };
+        let mut messages: Vec<_> = notes.into_iter().map(|note| message("warning", note)).collect();
+        messages.extend(updated.dropped.iter().map(|entry| {
+            let text = format!("the manifest no longer has an entry of which no workload is there: {entry}");
+            message("warning", text)
+        }));
+        let given = self.options.reference_values_file.is_some() || self.options.simulator_dir.is_some();
+        if given && !updated.filled_in {
+            let text = "The manifest keeps the reference values that it has. Remove `ReferenceValues` from it to take others.";
+            messages.push(message("info", text.to_owned()));
+        }
+        if !updated.missing.is_empty() {
+            let lines =
+                updated.missing.iter().map(|path| format!("\n{path}: {}", manifest::where_to_find(path)));
+            let lines: String = lines.collect();
+            let text = format!("the manifest cannot be set before these values are filled in:{lines}");
+            messages.push(message("warning", text));
+        }
+        messages
+    }
+
+    /// Writes everything, or says what would be written.
+    fn conclude(
+        &self,
+        outcome: &Outcome,
+        messages: &[Message<'_>],
+        workloads: usize,
+    ) -> Result<(), GenerateError> {
         if self.options.check {
             let difference = outcome.difference();
             output::result(&difference);
-            return if difference.is_empty() { Ok(()) } else { Err(GenerateError::NotUpToDate.into()) };
+            return if difference.is_empty() { Ok(()) } else { Err(GenerateError::NotUpToDate) };
         }
-        outcome.write().map_err(GenerateError::File)?;
+        outcome.write()?;
         let files: Vec<_> = outcome.changed().map(|path| path.display().to_string()).collect();
         let said = match (workloads, files.as_slice()) {
             (_, []) => "Everything is up to date.".to_owned(),
@@ -352,24 +402,11 @@ impl Run {
         } else {
             output::success(&said)
         }
-        for entry in &updated.dropped {
-            output::warning(&format!(
-                "the manifest no longer has an entry of which no workload is there: {entry}"
-            ));
-        }
-        let given = self.options.reference_values_file.is_some() || self.options.simulator_dir.is_some();
-        if given && !updated.filled_in {
-            output::note(
-                "The manifest keeps the reference values that it has. Remove `ReferenceValues` from it to take others.",
-            );
-        }
-        if !updated.missing.is_empty() {
-            let lines =
-                updated.missing.iter().map(|path| format!("\n{path}: {}", manifest::where_to_find(path)));
-            output::warning(&format!(
-                "the manifest cannot be set before these values are filled in:{}",
-                lines.collect::<String>()
-            ));
+        for message in messages {
+            match message.severity {
+                "warning" => output::warning(&message.text),
+                _ => output::note(&message.text),
+            }
         }
         Ok(())
     }

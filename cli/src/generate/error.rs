@@ -6,7 +6,12 @@ use contrast_manifest::ManifestErrors;
 use contrast_resources::{EditError, Place, ReadError};
 
 use super::{
-    images::ImageFailure, owner_keys::OwnerKeyError, platform::Platform, runtimes::RuntimesError,
+    function::{FunctionError, Message},
+    images::ImageFailure,
+    inject::ReplacementsError,
+    owner_keys::OwnerKeyError,
+    platform::Platform,
+    runtimes::RuntimesError,
     settings::SettingsError,
 };
 use crate::{
@@ -34,6 +39,15 @@ pub(crate) enum GenerateError {
     /// Images cannot be used.
     #[error("{}", images(.0))]
     Images(Vec<ImageFailure>),
+    /// An image replacement file.
+    #[error(transparent)]
+    Replacements(#[from] ReplacementsError),
+    /// Options that came with the resources.
+    #[error(transparent)]
+    Function(#[from] FunctionError),
+    /// Options that came with the resources, as the command line reads them.
+    #[error("`functionConfig` cannot be followed: {0}")]
+    FunctionOptions(String),
     /// Settings of the policies.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -89,6 +103,19 @@ impl fmt::Display for Finding {
     }
 }
 
+impl GenerateError {
+    /// The same as results of a function: one for each finding, or for the whole.
+    pub(crate) fn messages(&self) -> Vec<Message<'_>> {
+        let message = |text, finding| Message { severity: "error", text, finding };
+        match self {
+            Self::Findings(findings) => {
+                findings.iter().map(|finding| message(finding.to_string(), Some(finding))).collect()
+            }
+            other => vec![message(other.to_string(), None)],
+        }
+    }
+}
+
 impl Advice for GenerateError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         Some(match self {
@@ -97,6 +124,10 @@ impl Advice for GenerateError {
             Self::Settings(error) => return error.advice(),
             Self::Runtimes(error) => return error.advice(),
             Self::OwnerKeys(error) => return error.advice(),
+            Self::Replacements(error) => return error.advice(),
+            Self::Function(_) | Self::FunctionOptions(_) => {
+                "give options as members of `spec`, by the names that `contrast generate --help` lists, without dashes".into()
+            }
             Self::Findings(_) | Self::Edit(_) | Self::Images(_) => return None,
             Self::NoWorkload => {
                 "set `runtimeClassName: contrast-cc` in the pod templates that are to be confidential".into()

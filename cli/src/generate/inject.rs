@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     annotations::{Annotations, Role, is_coordinator},
-    replacements::Replacements,
+    replacements::{Replacements, ReplacementsError},
 };
 use super::{
     error::Finding,

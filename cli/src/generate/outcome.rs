@@ -75,8 +75,7 @@ impl Outcome {
             self.files.iter().map(|file| (file.path.as_path(), file.new.as_bytes())).collect();
         workspace::replace_all(&files)?;
         if let Some(text) = &self.standard {
-            output::document(text)
-                .map_err(|source| WorkspaceError::Write { path: "standard output".into(), source })?;
+            output::document(text).map_err(WorkspaceError::standard_output)?;
         }
         Ok(())
     }

@@ -10,7 +10,11 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{error::Finding, platform::CLASS};
+use super::{
+    error::Finding,
+    function::{self, Message},
+    platform::CLASS,
+};
 use crate::resource_files::Input;
 
 /// Files, and what their documents are to say.
@@ -90,6 +94,34 @@ impl Resources {
             }
         }
         if findings.is_empty() { Ok(workloads) } else { Err(findings) }
+    }
+
+    /// The list for a function on standard input, if that is what there is.
+    pub(crate) fn function_list(&self) -> Option<&Value> {
+        self.function_source()?.values.first()
+    }
+
+    /// Puts messages into the list for a function, if there is one.
+    pub(crate) fn put_results(&mut self, messages: &[Message<'_>]) {
+        if self.function_source().is_some() {
+            let source = self.files.iter_mut().find(|source| source.input == Input::Standard);
+            if let Some(list) = source.and_then(|source| source.values.first_mut()) {
+                function::put_results(list, messages);
+            }
+        }
+    }
+
+    /// The list for a function as it came in, with messages.
+    pub(crate) fn refused_function_list(&self, messages: &[Message<'_>]) -> Option<String> {
+        let source = self.function_source()?;
+        let mut list = source.file.documents().first()?.value().clone();
+        function::put_results(&mut list, messages);
+        source.file.rewritten(&[list]).ok().flatten()
+    }
+
+    fn function_source(&self) -> Option<&Source> {
+        let source = self.files.iter().find(|source| source.input == Input::Standard)?;
+        matches!(&source.values[..], [list] if function::is_resource_list(list)).then_some(source)
     }
 
     /// What a workload is to say.

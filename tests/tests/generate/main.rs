@@ -125,13 +125,13 @@ impl Room {
 
     /// The same with a text on standard input.
     fn run_with(&self, input: &str, more: &[&str]) -> Answer {
-        let mut child = self
-            .command(more)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        self.feed(self.command(more), input)
+    }
+
+    /// Runs a command with a text on standard input.
+    fn feed(&self, mut command: Command, input: &str) -> Answer {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_owned();
         let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));

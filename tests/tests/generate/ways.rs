@@ -133,3 +133,61 @@ fn owners_keys_are_made_where_there_are_none_for_their_owner_alone() {
     let named = room.manifest()["WorkloadOwnerPubKeys"][0].as_str().map(|key| hex::decode(key).unwrap());
     assert_eq!(owners, contrast_tests::policy_digest(&named.unwrap()));
 }
+
+/// A `ResourceList` as kustomize hands it to a function.
+fn resource_list(config: &str, items: &[&str]) -> String {
+    let items = items.iter().map(|item| format!("- {}\n", item.trim_end().replace('\n', "\n  ")));
+    format!(
+        "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nfunctionConfig:\n  apiVersion: contrast.example/v1\n  kind: Generate\n  \
+         spec: {{ {config} }}\nitems:\n{}",
+        items.collect::<String>()
+    )
+}
+
+#[test]
+fn a_list_for_a_function_is_answered_with_one() {
+    let room = Room::with(&[]);
+    let coordinator = room.read("resources/coordinator.yml");
+    let coordinator = coordinator.split("---").next().unwrap();
+    let options = "reference-values: simulated, simulator-dir: simulator, image-layout: [images], image-replacements: image-replacements.txt";
+    let list =
+        resource_list(options, &[coordinator, &pod("web"), "apiVersion: x.example/v1\nkind: Other # a note"]);
+    let run = |list: &str| room.feed(room.bare_command(&["generate", "-"]), list);
+    let answer = run(&list).success();
+    assert!(
+        answer.stdout.starts_with("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"),
+        "{}",
+        answer.stdout
+    );
+    assert!(answer.stdout.contains("contrast-initializer") && answer.stdout.contains("# a note"));
+    assert!(!answer.stdout.contains("results"), "{}", answer.stdout);
+    assert_eq!(room.manifest()["Policies"].as_object().unwrap().len(), 2);
+
+    // What stands on the command line is not replaced.
+    let command = room.bare_command(&["generate", "--reference-values=metal-qemu-snp", "-"]);
+    fs::remove_file(room.path("manifest.json")).unwrap();
+    let answer = room.feed(command, &list).success();
+    assert!(answer.stdout.contains("contrast-cc-metal-qemu-snp-"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("severity: warning") && answer.stdout.contains("filled in"),
+        "{}",
+        answer.stdout
+    );
+
+    let before = room.files();
+    let bad = list.replace("image: registry.example", "imgae: registry.example");
+    let answer = run(&bad);
+    assert_eq!(answer.code, 1);
+    for expected in ["severity: error", "name: web", "knows no such member"] {
+        assert!(answer.stdout.contains(expected), "{expected}:\n{}", answer.stdout);
+    }
+    assert!(!answer.stdout.contains("cc_init_data"), "{}", answer.stdout);
+    let answer = run(&list.replace("simulator-dir", "simulator"));
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer.stderr.contains("functionConfig") && answer.stderr.contains("--simulator"),
+        "{}",
+        answer.stderr
+    );
+    assert_eq!(room.files(), before);
+}

@@ -1,10 +1,10 @@
 //! Options of `contrast generate`.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, Parser};
 
-use crate::generate::platform::Platform;
+use crate::generate::{GenerateError, platform::Platform};
 
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("updates").args(["disable_updates", "add_workload_owner_key"]))]
@@ -80,6 +80,62 @@ pub(crate) struct GenerateOptions {
     pub(super) paths: Vec<PathBuf>,
 }
 
+/// The options as they come with resources, without a path.
+#[derive(Parser, Debug)]
+#[command(name = "functionConfig", disable_help_flag = true, disable_version_flag = true)]
+struct FunctionOptions {
+    #[command(flatten)]
+    options: GenerateOptions,
+}
+
+impl GenerateOptions {
+    /// Takes what is not given here from the options that came with the resources.
+    pub(super) fn complete(&mut self, arguments: Vec<OsString>) -> Result<(), GenerateError> {
+        let arguments = [vec!["functionConfig".into()], arguments, vec!["-".into()]].concat();
+        let parsed = FunctionOptions::try_parse_from(arguments);
+        let other = parsed.map_err(|error| GenerateError::FunctionOptions(reason(&error)))?.options;
+        fn either<T>(own: &mut Option<T>, other: Option<T>) {
+            if own.is_none() {
+                *own = other;
+            }
+        }
+        fn longer<T>(own: &mut Vec<T>, other: Vec<T>) {
+            if own.is_empty() {
+                *own = other;
+            }
+        }
+        either(&mut self.reference_values, other.reference_values);
+        either(&mut self.reference_values_file, other.reference_values_file);
+        either(&mut self.simulator_dir, other.simulator_dir);
+        either(&mut self.manifest, other.manifest);
+        either(&mut self.settings, other.settings);
+        either(&mut self.output, other.output);
+        either(&mut self.coordinator_file, other.coordinator_file);
+        either(&mut self.initdata, other.initdata);
+        either(&mut self.image_replacements, other.image_replacements);
+        either(&mut self.registries_conf, other.registries_conf);
+        either(&mut self.collateral_proxy, other.collateral_proxy);
+        longer(&mut self.add_workload_owner_key, other.add_workload_owner_key);
+        longer(&mut self.add_seedshare_owner_key, other.add_seedshare_owner_key);
+        longer(&mut self.image_layout, other.image_layout);
+        longer(&mut self.insecure_registry, other.insecure_registry);
+        self.check |= other.check;
+        self.disable_updates |= other.disable_updates;
+        self.no_initial_owners |= other.no_initial_owners;
+        self.skip_initializer |= other.skip_initializer;
+        self.skip_service_mesh |= other.skip_service_mesh;
+        self.foreign.complete(other.foreign);
+        Ok(())
+    }
+}
+
+/// What the command line says of an argument, without its advice for a terminal.
+fn reason(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    first.trim_start_matches("error: ").to_owned()
+}
+
 /// Options of other programs that do the same work.
 #[derive(Args, Debug)]
 pub(super) struct ForeignOptions {
@@ -100,6 +156,16 @@ pub(super) struct ForeignOptions {
 }
 
 impl ForeignOptions {
+    fn complete(&mut self, other: Self) {
+        self.policy = self.policy.take().or(other.policy);
+        self.genpolicy_cache_path = self.genpolicy_cache_path.take().or(other.genpolicy_cache_path);
+        self.skip_trusted_store |= other.skip_trusted_store;
+        self.inject_image_store |= other.inject_image_store;
+        self.insecure_enable_debug_shell_access |= other.insecure_enable_debug_shell_access;
+        self.reference_value_patches.extend(other.reference_value_patches);
+        self.purge_empty_reference_values |= other.purge_empty_reference_values;
+    }
+
     /// The first option that cannot be followed, and what to do instead.
     pub(super) fn refused(&self) -> Option<(&'static str, &'static str)> {
         [
