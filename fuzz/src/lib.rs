@@ -7,8 +7,10 @@
 mod certificate_table;
 mod image;
 mod policy;
+mod resources;
 #[cfg(any(feature = "engine", test))]
 mod sealed_record;
+mod service_mesh;
 
 use std::time::UNIX_EPOCH;
 
@@ -24,8 +26,10 @@ use contrast_attestation::{
 use contrast_manifest::{Audience, ManifestDocument};
 pub use image::{image_layer, image_manifest, image_reference};
 pub use policy::agent_request;
+pub use resources::resource_edit;
 #[cfg(any(feature = "engine", test))]
 pub use sealed_record::sealed_record;
+pub use service_mesh::mesh_annotation;
 
 /// An SNP attestation report: what is accepted is kept byte for byte.
 ///
@@ -185,7 +189,9 @@ mod tests {
         ("image_reference", image_reference),
         ("kernel", kernel),
         ("manifest", manifest),
+        ("mesh_annotation", mesh_annotation),
         ("peer_certificate", peer_certificate),
+        ("resource_edit", resource_edit),
         ("revocation_list", revocation_list),
         ("sealed_record", sealed_record),
         ("snp_document", snp_document),

@@ -7,6 +7,7 @@
 mod boot_files;
 mod image;
 mod policy;
+mod resources;
 mod tdx;
 
 use std::{
@@ -30,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tdx::write_seeds()?;
     image::write_seeds()?;
     policy::write_seeds()?;
+    resources::write_seeds()?;
     write("firmware", "both", &Firmware::example().build())?;
     write("firmware", "snp", &Firmware { tdvf: None, ..Firmware::example() }.build())?;
     write("firmware", "tdx", &Firmware { sev: None, hash_table: None, ..Firmware::example() }.build())?;

@@ -109,21 +109,23 @@ pub(crate) fn is_coordinator(resources: &Resources, workload: &Workload) -> bool
     role(resources, workload) == Ok(Role::Coordinator)
 }
 
+/// What the mesh's annotations say. The sidecar reads them again; whoever wrote them wants to know now.
 fn mesh([ingress, egress, admin]: [Option<&str>; 3], fault: &mut impl FnMut(&str, String)) -> Option<Mesh> {
     if [ingress, egress, admin].iter().all(Option::is_none) {
         return None;
     }
     let text = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
-    let mut mesh = Mesh { ingress: text(ingress), egress: text(egress), admin_port: None };
-    if let Some(admin) = text(admin) {
-        match admin.parse::<u16>() {
-            Ok(port) => mesh.admin_port = (port > 0).then_some(port),
-            Err(_) => {
-                fault(ADMIN, format!("`{admin}` is no port; write a number from 0 (no interface) to 65535"))
-            }
-        }
+    if let Err(error) = contrast_service_mesh::ingress(ingress.unwrap_or_default()) {
+        fault(INGRESS, error.to_string());
     }
-    Some(mesh)
+    if let Err(error) = contrast_service_mesh::egress(egress.unwrap_or_default()) {
+        fault(EGRESS, error.to_string());
+    }
+    let admin_port = contrast_service_mesh::admin_port(admin.unwrap_or_default()).unwrap_or_else(|error| {
+        fault(ADMIN, error.to_string());
+        None
+    });
+    Some(Mesh { ingress: text(ingress), egress: text(egress), admin_port })
 }
 
 fn encrypted_volume(value: &str) -> Option<EncryptedVolume> {

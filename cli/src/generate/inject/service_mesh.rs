@@ -1,5 +1,6 @@
 //! The service mesh: a sidecar that wraps the pod's connections into TLS.
 
+use contrast_service_mesh::INGRESS_PORT;
 use serde_json::{Value, json};
 
 use super::{
@@ -16,8 +17,6 @@ const IMAGE: &str = "ghcr.io/edgelesssys/contrast/service-mesh-proxy:latest";
 const INGRESS: &str = "CONTRAST_INGRESS_PROXY_CONFIG";
 const EGRESS: &str = "CONTRAST_EGRESS_PROXY_CONFIG";
 const ADMIN: &str = "CONTRAST_ADMIN_PORT";
-/// The port that takes connections of others once the mesh stands.
-const INGRESS_PORT: u16 = 15006;
 
 /// Puts the sidecar behind all other init containers, which come without it.
 pub(super) fn put(template: &mut Value, injection: &Injection<'_>, mesh: &Mesh) -> Result<(), Fault> {

@@ -278,7 +278,17 @@ fn what_cannot_be_followed_is_told_with_its_place() {
     for (annotations, spec, expected) in [
         (key("pod-role", "contrast-node-installer"), plain(), "no role `contrast-node-installer`"),
         (key("skip-initializer", "yes"), plain(), "write `true` or `false`"),
-        (key("servicemesh-admin-interface-port", "ssh"), plain(), "`ssh` is no port"),
+        (key("servicemesh-admin-interface-port", "ssh"), plain(), "ssh\" is no port"),
+        (
+            key("servicemesh-ingress", "web#8080"),
+            plain(),
+            "servicemesh-ingress: entry 1, \"web#8080\", has 2 parts",
+        ),
+        (
+            key("servicemesh-egress", "a#10.0.0.1:1#b:2"),
+            plain(),
+            "servicemesh-egress: entry 1: 10.0.0.1:1 is not in 127.0.0.0/8",
+        ),
         (key("secure-pv", "state"), plain(), "with a colon"),
         (key("secure-pv", "a:b:c"), plain(), "with a colon"),
         (key("secure-pv", "v:w"), volumes("{ name: v, configMap: { name: c } }"), "has to be one of"),
