@@ -5,6 +5,7 @@
 
 pub(crate) mod delivery;
 mod error;
+pub(crate) mod finding;
 pub(crate) mod function;
 pub(crate) mod images;
 pub(crate) mod inject;
@@ -16,8 +17,9 @@ pub(crate) mod policies;
 pub(crate) mod resources;
 pub(crate) mod runtimes;
 pub(crate) mod settings;
+pub(crate) mod verifiers;
 
-pub(crate) use error::{Finding, GenerateError};
+pub(crate) use error::GenerateError;
 
 /// The name of the Coordinator's Service.
 pub(crate) const COORDINATOR: &str = "coordinator";

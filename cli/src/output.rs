@@ -3,7 +3,7 @@
 mod progress;
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     sync::Once,
 };
 
@@ -23,6 +23,11 @@ pub(crate) fn success(line: &str) {
 pub(crate) fn result(text: &str) {
     // A reader that went away (`| head`) is no failure of the command.
     let _ = io::stdout().lock().write_all(printable(text).as_bytes());
+}
+
+/// Whether a person is looking at what is said beside the result.
+pub(crate) fn is_terminal() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// A document for other programs, as it is.

@@ -12,14 +12,16 @@ use contrast_policy::Settings;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use options::FindingFormat;
 pub(crate) use options::GenerateOptions;
 
 use crate::{
     failure::{Advice, Failure},
     generate::{
-        COORDINATOR, Finding, GenerateError,
+        COORDINATOR, GenerateError,
         delivery::Delivered,
-        function::{self, Message},
+        finding::{Excerpts, Finding, Severity},
+        function,
         images::{self, ImageOptions},
         inject::{Annotations, Injection, Replacements, Role, is_coordinator},
         manifest::{self, Entry, ManifestOwners, Updated},
@@ -30,6 +32,7 @@ use crate::{
         resources::{Resources, Workload, class_of},
         runtimes::{Runtimes, RuntimesError},
         settings::SettingsFile,
+        verifiers::{self, Pods},
     },
     output::{self, with_progress},
     policies, resource_files,
@@ -83,13 +86,41 @@ fn start(
     if let Some(note) = options.foreign.without_effect() {
         output::note(note);
     }
+    let format = options.output_format;
     let ended = Run { workspace, options }.run(&mut resources, progress);
-    if let Err(error) = &ended
-        && let Some(list) = resources.refused_function_list(&error.messages())
-    {
+    let Err(error) = ended else { return Ok(()) };
+    let findings = error.findings();
+    if let Some(list) = resources.refused_function_list(&findings) {
         output::document(&list).map_err(WorkspaceError::standard_output)?;
     }
-    Ok(ended?)
+    match error {
+        GenerateError::Findings(_) => {
+            show(&resources, &findings, format);
+            Err(GenerateError::FindingsShown(findings.len()).into())
+        }
+        other => Err(other.into()),
+    }
+}
+
+/// Shows findings: as machines want them, with their places in the texts at a terminal, or as sentences.
+fn show(resources: &Resources, findings: &[Finding], format: FindingFormat) {
+    let excerpts = match format {
+        FindingFormat::Json => {
+            return findings.iter().for_each(|finding| output::note(&finding.to_json().to_string()));
+        }
+        FindingFormat::Text if output::is_terminal() => {
+            let files = resources.files().iter().map(|source| (source.file.name(), source.file.text()));
+            Excerpts::new(files)
+        }
+        FindingFormat::Text => Excerpts::default(),
+    };
+    for finding in findings {
+        let text = excerpts.show(finding);
+        match finding.severity {
+            Severity::Note | Severity::Error => output::note(&text),
+            Severity::Warning => output::warning(&text),
+        }
+    }
 }
 
 /// One run, on a thread that may be busy.
@@ -114,19 +145,21 @@ impl Run {
     ) -> Result<(), GenerateError> {
         let workloads = resources.workloads().map_err(GenerateError::Findings)?;
         let targets = self.targets(resources, workloads)?;
+        let mut findings = verified(resources, &targets, verifiers::before)?;
         let runtimes = self.runtimes()?;
         let settings = self.settings(&targets)?;
         let external = self.external_coordinators()?;
         let owners = self.owners(targets.iter().any(|target| is_coordinator(resources, &target.workload)))?;
-        let notes = self.inject(resources, &targets, &runtimes, &external, &owners)?;
+        findings.extend(self.inject(resources, &targets, &runtimes, &external, &owners)?);
+        findings.extend(verified(resources, &targets, verifiers::after)?);
         let mut entries = self.policies(resources, &targets, &settings, progress)?;
         entries.extend(external.into_iter().map(|(entry, _)| entry));
         let (path, old, updated) = self.manifest(&entries, &targets, &runtimes, &owners)?;
-        let messages = self.messages(notes, &updated);
-        resources.put_results(&messages);
+        findings.extend(self.of_manifest(&updated));
+        resources.put_results(&findings);
         let manifest = (path, old, updated.text);
         let outcome = Outcome::new(resources, self.options.output.as_deref(), manifest, owners.new)?;
-        self.conclude(&outcome, &messages, targets.len())
+        self.conclude(resources, &outcome, &findings, targets.len())
     }
 
     /// Where the pods of each workload run.
@@ -235,7 +268,7 @@ impl Run {
         runtimes: &Runtimes,
         external: &[(Entry, Option<String>)],
         owners: &Owners,
-    ) -> Result<Vec<String>, GenerateError> {
+    ) -> Result<Vec<Finding>, GenerateError> {
         let options = &self.options;
         let replacements = match &options.image_replacements {
             Some(path) => Replacements::of_file(path)?,
@@ -259,7 +292,9 @@ impl Run {
             };
             let handler = runtimes.handler(*platform)?;
             match injection.put_into(resources, workload, *platform, handler) {
-                Ok(more) => notes.extend(more.iter().map(|note| format!("{workload}: {note}."))),
+                Ok(more) => notes.extend(more.into_iter().map(|note| {
+                    resources.finding(workload, &["spec"], note).as_(Severity::Warning, "containers")
+                })),
                 Err(more) => findings.extend(more),
             }
         }
@@ -355,34 +390,35 @@ impl Run {
         Ok((path, text, updated))
     }
 
-    /// What a user has to know of a run that succeeds.
-    fn messages(&self, notes: Vec<String>, updated: &Updated) -> Vec<Message<'static>> {
-        let message = |severity, text| Message { severity, text, finding: None };
-        let mut messages: Vec<_> = notes.into_iter().map(|note| message("warning", note)).collect();
-        messages.extend(updated.dropped.iter().map(|entry| {
+    /// What a user has to know of the manifest.
+    fn of_manifest(&self, updated: &Updated) -> Vec<Finding> {
+        let finding = |severity, text| Finding::of_run(severity, "manifest", text);
+        let dropped = updated.dropped.iter().map(|entry| {
             let text = format!("the manifest no longer has an entry of which no workload is there: {entry}");
-            message("warning", text)
-        }));
+            finding(Severity::Warning, text)
+        });
+        let mut findings: Vec<_> = dropped.collect();
         let given = self.options.reference_values_file.is_some() || self.options.simulator_dir.is_some();
         if given && !updated.filled_in {
-            let text = "The manifest keeps the reference values that it has. Remove `ReferenceValues` from it to take others.";
-            messages.push(message("info", text.to_owned()));
+            let text = "the manifest keeps the reference values that it has; remove `ReferenceValues` from it to take others";
+            findings.push(finding(Severity::Note, text.to_owned()));
         }
         if !updated.missing.is_empty() {
             let lines =
                 updated.missing.iter().map(|path| format!("\n{path}: {}", manifest::where_to_find(path)));
             let lines: String = lines.collect();
             let text = format!("the manifest cannot be set before these values are filled in:{lines}");
-            messages.push(message("warning", text));
+            findings.push(finding(Severity::Warning, text));
         }
-        messages
+        findings
     }
 
     /// Writes everything, or says what would be written.
     fn conclude(
         &self,
+        resources: &Resources,
         outcome: &Outcome,
-        messages: &[Message<'_>],
+        findings: &[Finding],
         workloads: usize,
     ) -> Result<(), GenerateError> {
         if self.options.check {
@@ -402,14 +438,43 @@ impl Run {
         } else {
             output::success(&said)
         }
-        for message in messages {
-            match message.severity {
-                "warning" => output::warning(&message.text),
-                _ => output::note(&message.text),
-            }
+        let quiet = self.options.output_format == FindingFormat::Text;
+        let shown = findings
+            .iter()
+            .filter(|finding| !quiet || finding.place.is_none() || finding.severity > Severity::Note);
+        show(resources, &shown.cloned().collect::<Vec<_>>(), self.options.output_format);
+        if quiet && let Some(note) = of_cluster(findings) {
+            output::note(&note);
         }
         Ok(())
     }
+}
+
+/// What the rules say, if none of it is an error.
+fn verified(
+    resources: &Resources,
+    targets: &[Target],
+    rules: fn(&Pods<'_>) -> Vec<Finding>,
+) -> Result<Vec<Finding>, GenerateError> {
+    let pods =
+        |target: &Target| rules(&Pods { resources, workload: &target.workload, platform: target.platform });
+    let findings: Vec<_> = targets.iter().flat_map(pods).collect();
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return Err(GenerateError::Findings(findings));
+    }
+    Ok(findings)
+}
+
+/// One line for what the same could be said of each workload.
+fn of_cluster(findings: &[Finding]) -> Option<String> {
+    let of_workloads = findings.iter().filter(|finding| finding.severity == Severity::Note);
+    let workloads: BTreeSet<_> = of_workloads.filter_map(|finding| finding.workload.as_deref()).collect();
+    (!workloads.is_empty()).then(|| {
+        format!(
+            "The cluster adds to pods of {} what their YAML does not show; docs/policies.md says what, and how to switch it off (--output-format json lists it).",
+            workloads.into_iter().collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 /// The host name of the Coordinator for the pods of a workload.

@@ -1,12 +1,13 @@
 //! Why nothing is generated.
 
-use std::{borrow::Cow, fmt, path::PathBuf};
+use std::{borrow::Cow, path::PathBuf};
 
 use contrast_manifest::ManifestErrors;
-use contrast_resources::{EditError, Place, ReadError};
+use contrast_resources::{EditError, ReadError};
 
 use super::{
-    function::{FunctionError, Message},
+    finding::{Finding, Severity},
+    function::FunctionError,
     images::ImageFailure,
     inject::ReplacementsError,
     owner_keys::OwnerKeyError,
@@ -33,6 +34,9 @@ pub(crate) enum GenerateError {
     /// Something is wrong with the resources.
     #[error("the resources cannot be made ready:{}", lines(.0))]
     Findings(Vec<Finding>),
+    /// The same, when each was shown already.
+    #[error("the resources cannot be made ready: {}", if *.0 == 1 { "see above".to_owned() } else { format!("{} findings, see above", .0) })]
+    FindingsShown(usize),
     /// A change cannot be written into a file.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -83,35 +87,12 @@ pub(crate) enum GenerateError {
     NotUpToDate,
 }
 
-/// Something wrong with a resource.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Finding {
-    /// Where it stands.
-    pub(crate) place: Option<Place>,
-    /// `Kind/name`.
-    pub(crate) workload: String,
-    /// What is wrong, and what to do.
-    pub(crate) message: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
-        }
-        write!(f, "{}: {}", self.workload, self.message)
-    }
-}
-
 impl GenerateError {
-    /// The same as results of a function: one for each finding, or for the whole.
-    pub(crate) fn messages(&self) -> Vec<Message<'_>> {
-        let message = |text, finding| Message { severity: "error", text, finding };
+    /// What is wrong, one by one; or the whole as one.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
         match self {
-            Self::Findings(findings) => {
-                findings.iter().map(|finding| message(finding.to_string(), Some(finding))).collect()
-            }
-            other => vec![message(other.to_string(), None)],
+            Self::Findings(findings) => findings.clone(),
+            other => vec![Finding::of_run(Severity::Error, "run", other.to_string())],
         }
     }
 }
@@ -128,7 +109,7 @@ impl Advice for GenerateError {
             Self::Function(_) | Self::FunctionOptions(_) => {
                 "give options as members of `spec`, by the names that `contrast generate --help` lists, without dashes".into()
             }
-            Self::Findings(_) | Self::Edit(_) | Self::Images(_) => return None,
+            Self::Findings(_) | Self::FindingsShown(_) | Self::Edit(_) | Self::Images(_) => return None,
             Self::NoWorkload => {
                 "set `runtimeClassName: contrast-cc` in the pod templates that are to be confidential".into()
             }

@@ -3,19 +3,9 @@
 
 use std::ffi::OsString;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::error::Finding;
-
-/// What a user should know about the run, or why it failed.
-pub(crate) struct Message<'a> {
-    /// `error`, `warning` or `info`.
-    pub(crate) severity: &'static str,
-    /// The sentence.
-    pub(crate) text: String,
-    /// The finding that it is, if it is about a resource.
-    pub(crate) finding: Option<&'a Finding>,
-}
+use super::finding::Finding;
 
 /// `functionConfig` cannot be followed.
 #[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
@@ -57,29 +47,21 @@ pub(crate) fn options(list: &Value) -> Result<Vec<OsString>, FunctionError> {
     Ok(options)
 }
 
-/// Puts messages into `results`, in place of what is there; nothing stays if there are none.
-pub(crate) fn put_results(list: &mut Value, messages: &[Message<'_>]) {
+/// Puts findings into `results`, in place of what is there; nothing stays if there are none.
+pub(crate) fn put_results(list: &mut Value, findings: &[Finding]) {
     let Some(members) = list.as_object_mut() else { return };
     members.remove("results");
-    if !messages.is_empty() {
-        members.insert("results".to_owned(), messages.iter().map(result).collect());
+    if !findings.is_empty() {
+        members.insert("results".to_owned(), findings.iter().map(Finding::to_result).collect());
     }
-}
-
-fn result(message: &Message<'_>) -> Value {
-    let mut result = Map::from_iter([
-        ("message".to_owned(), json!(message.text)),
-        ("severity".to_owned(), json!(message.severity)),
-    ]);
-    if let Some((kind, name)) = message.finding.and_then(|finding| finding.workload.split_once('/')) {
-        result.insert("resourceRef".to_owned(), json!({ "kind": kind, "name": name }));
-    }
-    Value::Object(result)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::generate::finding::Severity;
 
     #[test]
     fn options_come_from_a_config_map_or_from_a_specification_of_any_kind() {
@@ -95,16 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn results_say_which_resource_they_are_about_and_replace_older_ones() {
+    fn results_replace_older_ones() {
         let mut list = json!({ "kind": "ResourceList", "items": [], "results": [{ "message": "old" }] });
-        let finding = Finding { place: None, workload: "Pod/web".to_owned(), message: "m".to_owned() };
-        put_results(
-            &mut list,
-            &[Message { severity: "error", text: "t".to_owned(), finding: Some(&finding) }],
-        );
-        let expected =
-            json!([{ "message": "t", "severity": "error", "resourceRef": { "kind": "Pod", "name": "web" } }]);
-        assert_eq!(list["results"], expected);
+        put_results(&mut list, &[Finding::of_run(Severity::Warning, "manifest", "new")]);
+        assert_eq!(list["results"], json!([{ "message": "new", "severity": "warning" }]));
         put_results(&mut list, &[]);
         assert_eq!(list.get("results"), None);
     }

@@ -16,14 +16,17 @@ use contrast_resources::Step;
 use serde_json::Value;
 
 pub(crate) use self::{
-    annotations::{Annotations, Role, is_coordinator},
+    annotations::{Annotations, EGRESS_KEY as EGRESS, Role, is_coordinator},
     replacements::{Replacements, ReplacementsError},
 };
 use super::{
-    error::Finding,
+    finding::Finding,
     platform::Platform,
     resources::{Resources, Workload},
 };
+
+/// Names of the project's own containers.
+pub(crate) const OWN_CONTAINERS: [&str; 3] = [initializer::NAME, service_mesh::NAME, initial_owners::NAME];
 
 /// What to put into workloads.
 pub(crate) struct Injection<'a> {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    error::Finding,
+    finding::{Finding, Severity},
     resources::{Resources, Workload},
 };
 
@@ -84,5 +84,5 @@ fn finding(resources: &Resources, workload: &Workload, problem: &Problem) -> Fin
         Part::Item(index) => Step::Item(index),
     });
     let path: Vec<_> = std::iter::once(Step::Key("spec")).chain(steps).collect();
-    resources.finding_at(workload, &path, problem.to_string())
+    resources.finding_at(workload, &path, problem.to_string()).as_(Severity::Error, "policy")
 }

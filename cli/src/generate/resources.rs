@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    error::Finding,
-    function::{self, Message},
+    finding::{Finding, Severity},
+    function,
     platform::CLASS,
 };
 use crate::resource_files::Input;
@@ -101,21 +101,21 @@ impl Resources {
         self.function_source()?.values.first()
     }
 
-    /// Puts messages into the list for a function, if there is one.
-    pub(crate) fn put_results(&mut self, messages: &[Message<'_>]) {
+    /// Puts findings into the list for a function, if there is one.
+    pub(crate) fn put_results(&mut self, findings: &[Finding]) {
         if self.function_source().is_some() {
             let source = self.files.iter_mut().find(|source| source.input == Input::Standard);
             if let Some(list) = source.and_then(|source| source.values.first_mut()) {
-                function::put_results(list, messages);
+                function::put_results(list, findings);
             }
         }
     }
 
-    /// The list for a function as it came in, with messages.
-    pub(crate) fn refused_function_list(&self, messages: &[Message<'_>]) -> Option<String> {
+    /// The list for a function as it came in, with findings.
+    pub(crate) fn refused_function_list(&self, findings: &[Finding]) -> Option<String> {
         let source = self.function_source()?;
         let mut list = source.file.documents().first()?.value().clone();
-        function::put_results(&mut list, messages);
+        function::put_results(&mut list, findings);
         source.file.rewritten(&[list]).ok().flatten()
     }
 
@@ -165,7 +165,13 @@ impl Resources {
         path: &[Step<'_>],
         message: impl Into<String>,
     ) -> Finding {
-        Finding { place: self.place(workload, path), workload: workload.to_string(), message: message.into() }
+        Finding {
+            severity: Severity::Error,
+            code: "resources",
+            place: self.place(workload, path),
+            workload: Some(workload.to_string()),
+            message: message.into(),
+        }
     }
 
     /// The ConfigMaps, by namespace and name. The last of several with the same name counts.
@@ -258,8 +264,10 @@ impl Workload {
             Misfit::Unknown { path } | Misfit::WrongType { path, .. } => path,
         };
         Finding {
+            severity: Severity::Error,
+            code: "resources",
             place: self.address.place(&source.file, &path.steps()),
-            workload: self.to_string(),
+            workload: Some(self.to_string()),
             message: misfit.to_string(),
         }
     }
@@ -290,8 +298,10 @@ fn is_confidential(kind: WorkloadKind, object: &Value) -> bool {
 fn unknown_kind(object: &Object<'_>, source: &Source) -> Finding {
     let name = if object.name().is_empty() { "(no name)" } else { object.name() };
     Finding {
+        severity: Severity::Error,
+        code: "resources",
         place: object.address.place(&source.file, &[Step::Key("kind")]),
-        workload: format!("{}/{name}", object.kind()),
+        workload: Some(format!("{}/{name}", object.kind())),
         message: format!(
             "objects of this kind ({} {}) get no policy, and one asks for a runtime class of confidential pods; use one of: {}",
             object.api_version(),

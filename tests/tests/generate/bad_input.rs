@@ -72,7 +72,7 @@ fn an_image_that_is_not_pinned_is_refused_wherever_it_stands() {
         pod("web") + "  initContainers:\n  - { name: first, image: \"registry.example/shop/db:1.4.2\" }\n";
     for text in [unpinned, init] {
         let room = Room::with(&[("resources/web.yaml", &text)]);
-        refused(&room, &["resources"], &["it is not pinned", "@sha256:"]);
+        refused(&room, &["resources"], &["is not pinned", "@sha256:"]);
     }
 }
 

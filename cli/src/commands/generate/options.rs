@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgGroup, Args, Parser};
+use clap::{ArgGroup, Args, Parser, ValueEnum};
 
 use crate::generate::{GenerateError, platform::Platform};
 
@@ -73,11 +73,22 @@ pub(crate) struct GenerateOptions {
     /// Server that Coordinators and Initializers ask instead of AMD and Intel.
     #[arg(long, value_name = "URL")]
     pub(super) collateral_proxy: Option<String>,
+    /// How to print what there is to say about the resources, on stderr.
+    #[arg(long, value_enum, default_value_t = FindingFormat::Text)]
+    pub(super) output_format: FindingFormat,
     #[command(flatten)]
     pub(super) foreign: ForeignOptions,
     /// Resource files, or folders of them. `-` is standard input, whose resources go to standard output.
     #[arg(required = true, value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum FindingFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// The options as they come with resources, without a path.

@@ -1,7 +1,7 @@
 //! What a workload's annotations ask for.
 
 use crate::generate::{
-    error::Finding,
+    finding::Finding,
     resources::{Resources, Workload},
 };
 
@@ -10,6 +10,8 @@ const PREFIX: &str = "contrast.edgeless.systems/";
 const SKIP_INITIALIZER: &str = "skip-initializer";
 const INGRESS: &str = "servicemesh-ingress";
 const EGRESS: &str = "servicemesh-egress";
+/// [`EGRESS`] in full.
+pub(crate) const EGRESS_KEY: &str = "contrast.edgeless.systems/servicemesh-egress";
 const ADMIN: &str = "servicemesh-admin-interface-port";
 const SECURE_VOLUME: &str = "secure-pv";
 const SECRET_ID: &str = "workload-secret-id";

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The container's name.
-const NAME: &str = "coordinator";
+pub(super) const NAME: &str = "coordinator";
 const INITIAL_OWNERS: &str = "CONTRAST_INITIAL_OWNERS";
 /// The server to ask instead of AMD and Intel.
 pub(super) const COLLATERAL_PROXY: &str = "CONTRAST_COLLATERAL_PROXY";

@@ -63,6 +63,11 @@ impl Replacements {
         })
     }
 
+    /// Whether nothing is replaced.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What replaces an image: itself if nothing does.
     pub(super) fn of<'a>(&'a self, image: &'a str) -> &'a str {
         self.0.get(image).map_or(image, String::as_str)

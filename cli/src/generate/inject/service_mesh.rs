@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The container's name.
-const NAME: &str = "contrast-service-mesh";
+pub(super) const NAME: &str = "contrast-service-mesh";
 /// Its image, before it is pinned.
 const IMAGE: &str = "ghcr.io/edgelesssys/contrast/service-mesh-proxy:latest";
 const INGRESS: &str = "CONTRAST_INGRESS_PROXY_CONFIG";
