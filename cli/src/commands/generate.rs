@@ -460,7 +460,8 @@ fn verified(
         |target: &Target| rules(&Pods { resources, workload: &target.workload, platform: target.platform });
     let findings: Vec<_> = targets.iter().flat_map(pods).collect();
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
-        return Err(GenerateError::Findings(findings));
+        let serious = findings.into_iter().filter(|finding| finding.severity > Severity::Note);
+        return Err(GenerateError::Findings(serious.collect()));
     }
     Ok(findings)
 }

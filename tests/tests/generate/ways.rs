@@ -160,7 +160,11 @@ fn a_list_for_a_function_is_answered_with_one() {
         answer.stdout
     );
     assert!(answer.stdout.contains("contrast-initializer") && answer.stdout.contains("# a note"));
-    assert!(answer.stdout.contains("severity: info") && !answer.stdout.contains("severity: w"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("severity: info") && !answer.stdout.contains("severity: w"),
+        "{}",
+        answer.stdout
+    );
     assert_eq!(room.manifest()["Policies"].as_object().unwrap().len(), 2);
 
     // What stands on the command line is not replaced.
