@@ -196,9 +196,8 @@ impl Builder<'_> {
     /// The span of the beginning of a collection reaches to what comes next in it, over blanks and comments.
     fn is_flow(&self, span: &Range<usize>) -> bool {
         let text = self.text.content().get(span.clone()).unwrap_or_default();
-        let without_comments =
-            text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim_end());
-        without_comments.filter(|line| !line.is_empty()).last().is_some_and(|line| line.ends_with(['{', '[']))
+        let mut said = text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim_end());
+        said.rfind(|line| !line.is_empty()).is_some_and(|line| line.ends_with(['{', '[']))
     }
 
     /// The span of a block scalar reaches over the empty lines behind it, that of a quoted one over a comment.

@@ -70,10 +70,10 @@ fn written(value: &Value, style: u8) -> String {
     let text = match style % 4 {
         0 => serde_json::to_string(value).unwrap(),
         1 => pretty(),
-        // In one line, with blanks within brackets and braces.
+        // In one line, with blanks within brackets and braces. Behind a comment, so that it is not read as JSON.
         2 => {
             let inner: Vec<String> = pretty().lines().map(|line| line.trim_start().to_owned()).collect();
-            inner.join(" ")
+            format!("# flow\n{}", inner.join(" "))
         }
         _ => {
             let seed = File::read("seed.yaml", b"seed: 1\n".to_vec()).unwrap();
