@@ -15,6 +15,7 @@ mod output;
 mod policies;
 mod process;
 mod resource_files;
+mod settings_file;
 mod workspace;
 
 use std::{alloc::System, process::ExitCode};
@@ -34,7 +35,18 @@ static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match settings_file::complete(std::env::args_os().collect()) {
+        Ok(completed) => {
+            if let Some(note) = completed.note {
+                output::note(&note);
+            }
+            Arguments::parse_from(completed.arguments)
+        }
+        Err(error) => {
+            output::failure(&error.into());
+            return ExitCode::FAILURE;
+        }
+    };
     logging::start(arguments.log_level);
     if let Err(error) = process::forbid_core_dumps() {
         output::failure(&Failure::from_system("the program cannot switch core dumps off", error));

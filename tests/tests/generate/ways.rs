@@ -195,3 +195,26 @@ fn a_list_for_a_function_is_answered_with_one() {
     );
     assert_eq!(room.files(), before);
 }
+
+#[test]
+fn options_may_stand_in_the_settings_file_of_the_workspace() {
+    let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
+    room.write(
+        "contrast.toml",
+        "[generate]\nreference-values = \"simulated\"\nsimulator-dir = \"simulator\"\nimage-layout = [\"images\"]\n\
+         image-replacements = \"image-replacements.txt\"\n[verify]\ncoordinator = \"nowhere.example\"\n",
+    );
+    let run = |arguments: &[&str]| contrast_tests::Answer::of(room.bare_command(arguments));
+    let answer = run(&["generate", "resources"]).success();
+    assert!(
+        answer.stderr.contains("contrast.toml: --") && answer.stderr.contains("--reference-values"),
+        "{}",
+        answer.stderr
+    );
+    let other = run(&["generate", "--check", "--reference-values=metal-qemu-snp", "resources"]);
+    assert_eq!(other.stdout, "", "the class names its platform by now: {}", other.stdout);
+    // A command that checks takes nothing that weakens it, whoever made the folder.
+    room.write("contrast.toml", "[verify]\naccept-history = \"00\"\n");
+    let said = run(&["verify", "-c", "nowhere.example"]).failure();
+    assert!(said.contains("contrast.toml:2") && said.contains("not taken from a file"), "{said}");
+}
