@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use contrast_attestation::collateral::{Address, Proxy};
 
 use crate::{
-    commands::{GenerateOptions, MeasureOptions, PolicyOptions},
+    commands::{GenerateOptions, ManifestOptions, MeasureOptions, PolicyOptions},
     logging::LogLevel,
 };
 
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Attestation(AttestationOptions),
     /// What AMD and Intel publish about hardware, for machines that cannot ask them.
     Collateral(CollateralOptions),
+    /// What manifests may say.
+    Manifest(ManifestOptions),
     /// Compute reference values from firmware, kernel, initrd and command line.
     Measure(MeasureOptions),
     /// What policies allow, and why they deny.

@@ -95,6 +95,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Consent(options) => commands::consent(&workspace, options).await,
         Command::Attestation(options) => commands::attestation(&workspace, options).await,
         Command::Collateral(options) => commands::collateral(&workspace, options).await,
+        Command::Manifest(options) => commands::manifest(&options),
         Command::Measure(options) => commands::measure(options).await,
         Command::Policy(options) => commands::policy(options).await,
         Command::Simulator(options) => commands::simulator(options).await,

@@ -305,3 +305,12 @@ fn something_that_is_no_history_is_refused_offline() {
         stderr(&output)
     );
 }
+
+#[test]
+fn the_schema_of_manifests_is_printed_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = contrast(dir.path(), &["manifest", "schema"]);
+    assert!(output.status.success());
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed, contrast_manifest::json_schema());
+}

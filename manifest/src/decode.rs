@@ -3,9 +3,9 @@
 
 mod at;
 mod owner_keys;
-mod policies;
-mod snp;
-mod tdx;
+pub(crate) mod policies;
+pub(crate) mod snp;
+pub(crate) mod tdx;
 
 use crate::{
     JsonPath, Limit, Manifest, ManifestErrors, Problem, ReferenceValues, error::Faults, json::Json,
@@ -13,7 +13,8 @@ use crate::{
 };
 use at::{At, Members};
 
-const TOP: &[&str] = &[
+/// Members of a manifest.
+pub(crate) const TOP: &[&str] = &[
     "Policies",
     "ReferenceValues",
     "WorkloadOwnerPubKeys",
@@ -21,6 +22,9 @@ const TOP: &[&str] = &[
     "SeedshareOwnerPubKeys",
     "MinimumAPIVersion",
 ];
+
+/// Members of `ReferenceValues`.
+pub(crate) const LISTS: &[&str] = &["snp", "tdx", "simulated"];
 
 /// Reads and validates a whole manifest.
 pub(crate) fn manifest(top: Json<'_>, purpose: Purpose) -> Result<Manifest, ManifestErrors> {
@@ -52,7 +56,7 @@ fn reference_values(top: &Members<'_>, faults: &mut Faults) -> Option<ReferenceV
     let Some(lists) = top.get("ReferenceValues") else {
         return faults.none(&path, Problem::NoReferenceValues);
     };
-    let lists = lists.object(&["snp", "tdx", "simulated"], faults)?;
+    let lists = lists.object(LISTS, faults)?;
     let entries = |name| lists.get(name);
     let (snp, tdx, simulated) = (entries("snp"), entries("tdx"), entries("simulated"));
     let count = |list: &Option<At<'_>>| list.as_ref().map_or(0, At::len);

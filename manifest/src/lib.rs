@@ -12,6 +12,7 @@ mod decode;
 mod document;
 mod error;
 mod json;
+mod json_schema;
 mod keys;
 mod limits;
 mod owners;
@@ -26,6 +27,7 @@ mod verifiers;
 pub use document::ManifestDocument;
 pub use error::{Fault, ManifestErrors, Problem};
 pub use json::{JsonPath, Place};
+pub use json_schema::json_schema;
 pub use keys::{KeyFileError, SeedShareOwnerKey, WorkloadOwnerKey};
 pub use limits::{
     Limit, MAX_ENTRIES, MAX_MACHINES, MAX_MANIFEST_LEN, MAX_MEMBERS, MAX_NESTING, MAX_PLATFORM_LEN,

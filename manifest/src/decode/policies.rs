@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::at::{At, Members, list};
 use crate::{JsonPath, Limit, PolicyEntry, Problem, Role, SubjectAltName, error::Faults};
 
+/// Members of an entry.
+pub(crate) const ENTRY: &[&str] = &["SANs", "WorkloadSecretID", "Role"];
+
 pub(super) fn read(top: &Members<'_>, faults: &mut Faults) -> Option<BTreeMap<[u8; 32], PolicyEntry>> {
     let path = JsonPath::default().field("Policies");
     let Some(at) = top.get("Policies") else { return faults.none(&path, Problem::NoCoordinator) };
@@ -36,7 +39,7 @@ fn digest(key: &str, path: &JsonPath, faults: &mut Faults) -> Option<[u8; 32]> {
 }
 
 fn entry(at: &At<'_>, faults: &mut Faults) -> Option<PolicyEntry> {
-    let members = at.object(&["SANs", "WorkloadSecretID", "Role"], faults)?;
+    let members = at.object(ENTRY, faults)?;
     let role = role(&members, faults);
     let sans = list(members.get("SANs"), Limit::Names, faults, name);
     let workload_secret_id = members.optional_text("WorkloadSecretID", Limit::SecretIdLen, faults);

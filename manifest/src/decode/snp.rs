@@ -6,7 +6,8 @@ use contrast_attestation::snp::{GuestPolicy, PlatformInfo, Product, ReferenceVal
 use super::at::{At, Members, list};
 use crate::{Limit, Problem, SimulatedEntry, SnpEntry, error::Faults};
 
-const HARDWARE_MEMBERS: &[&str] = &[
+/// Members of an entry of `snp`.
+pub(crate) const HARDWARE_MEMBERS: &[&str] = &[
     "Platform",
     "ProductName",
     "TrustedMeasurement",
@@ -18,7 +19,8 @@ const HARDWARE_MEMBERS: &[&str] = &[
     "AllowedChipIDs",
 ];
 
-const SIMULATED_MEMBERS: &[&str] = &[
+/// Members of an entry of `simulated`.
+pub(crate) const SIMULATED_MEMBERS: &[&str] = &[
     "Platform",
     "Root",
     "ProductName",
@@ -29,6 +31,41 @@ const SIMULATED_MEMBERS: &[&str] = &[
     "PlatformInfo",
     "MinimumMitigationVector",
     "AllowedChipIDs",
+];
+
+/// Members of `MinimumTCB`.
+pub(crate) const MINIMUM_TCB: &[&str] =
+    &["BootloaderVersion", "TEEVersion", "SNPVersion", "MicrocodeVersion", "FMCVersion"];
+
+/// Members of `GuestPolicy` that weaken a pod.
+const MUST_BE_OFF: [&str; 7] =
+    ["MigrateMA", "Debug", "SingleSocket", "CXLAllowed", "MemAES256XTS", "RAPLDis", "CipherTextHidingDRAM"];
+
+/// Members of `GuestPolicy`.
+pub(crate) const GUEST_POLICY: &[&str] = &[
+    "ABIMinor",
+    "ABIMajor",
+    "SMT",
+    "PageSwapDisable",
+    "MigrateMA",
+    "Debug",
+    "SingleSocket",
+    "CXLAllowed",
+    "MemAES256XTS",
+    "RAPLDis",
+    "CipherTextHidingDRAM",
+];
+
+/// Members of `PlatformInfo`.
+pub(crate) const PLATFORM_INFO: &[&str] = &PLATFORM_FLAGS;
+const PLATFORM_FLAGS: [&str; 7] = [
+    "SMTEnabled",
+    "TSMEEnabled",
+    "ECCEnabled",
+    "RAPLDisabled",
+    "CiphertextHidingDRAMEnabled",
+    "AliasCheckComplete",
+    "TIOEnabled",
 ];
 
 pub(super) fn hardware_entry(at: &At<'_>, faults: &mut Faults) -> Option<SnpEntry> {
@@ -89,11 +126,9 @@ fn product(members: &Members<'_>, faults: &mut Faults) -> Option<Product> {
 
 /// Each part is a value of the user's hardware and may be waiting to be filled in.
 fn minimum_tcb(members: &Members<'_>, product: Option<Product>, faults: &mut Faults) -> Option<TcbParts> {
-    const PARTS: [&str; 5] =
-        ["BootloaderVersion", "TEEVersion", "SNPVersion", "MicrocodeVersion", "FMCVersion"];
     let path = members.path.field("MinimumTCB");
     let object = match members.get("MinimumTCB") {
-        Some(at) => Some(at.object(&PARTS, faults)?),
+        Some(at) => Some(at.object(MINIMUM_TCB, faults)?),
         None => None,
     };
     let mut part = |name: &str| -> Option<u8> {
@@ -116,18 +151,7 @@ fn minimum_tcb(members: &Members<'_>, product: Option<Product>, faults: &mut Fau
 /// The policy that every pod is launched with is fixed; the manifest repeats it to be read by people.
 /// Only the parts that do not weaken a pod may differ.
 fn guest_policy(members: &Members<'_>, faults: &mut Faults) -> Option<GuestPolicy> {
-    const MUST_BE_OFF: [&str; 7] = [
-        "MigrateMA",
-        "Debug",
-        "SingleSocket",
-        "CXLAllowed",
-        "MemAES256XTS",
-        "RAPLDis",
-        "CipherTextHidingDRAM",
-    ];
-    const OTHERS: [&str; 4] = ["ABIMinor", "ABIMajor", "SMT", "PageSwapDisable"];
-    let known = [&OTHERS[..], &MUST_BE_OFF[..]].concat();
-    let policy = members.required("GuestPolicy", faults)?.object(&known, faults)?;
+    let policy = members.required("GuestPolicy", faults)?.object(GUEST_POLICY, faults)?;
     let mut flags_are_right = true;
     for name in MUST_BE_OFF {
         flags_are_right &= unmodified(&policy, name, false, faults).is_some();
@@ -170,19 +194,10 @@ fn abi_version(
 
 /// `None` inside: the entry does not speak of it, as in older manifests, and it is not checked.
 fn platform_info(members: &Members<'_>, faults: &mut Faults) -> Option<Option<PlatformInfo>> {
-    const FLAGS: [&str; 7] = [
-        "SMTEnabled",
-        "TSMEEnabled",
-        "ECCEnabled",
-        "RAPLDisabled",
-        "CiphertextHidingDRAMEnabled",
-        "AliasCheckComplete",
-        "TIOEnabled",
-    ];
     let Some(at) = members.get("PlatformInfo") else { return Some(None) };
-    let info = at.object(&FLAGS, faults)?;
+    let info = at.object(PLATFORM_INFO, faults)?;
     let [smt, tsme, ecc, rapl, ciphertext_hiding, alias_check, tio] =
-        FLAGS.map(|name| info.flag(name, faults));
+        PLATFORM_FLAGS.map(|name| info.flag(name, faults));
     Some(Some(PlatformInfo {
         smt_enabled: smt?,
         tsme_enabled: tsme?,

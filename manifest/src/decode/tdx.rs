@@ -5,7 +5,8 @@ use contrast_attestation::tdx::XFAM;
 use super::at::{At, Members, list};
 use crate::{JsonPath, Limit, Problem, TdxEntry, error::Faults};
 
-const MEMBERS: &[&str] = &[
+/// Members of an entry of `tdx`.
+pub(crate) const MEMBERS: &[&str] = &[
     "Platform",
     "MinTCBEvaluationDataNumber",
     "MrTd",
