@@ -5,10 +5,11 @@ mod options;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use contrast_policy::Settings;
+use contrast_resources::File;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -35,7 +36,8 @@ use crate::{
         verifiers::{self, Pods},
     },
     output::{self, with_progress},
-    policies, resource_files,
+    policies,
+    resource_files::{self, Input},
     workspace::{self, Workspace, WorkspaceError},
 };
 
@@ -76,7 +78,9 @@ fn start(
     mut options: GenerateOptions,
     progress: &(dyn Fn(String) + Sync),
 ) -> Result<(), Failure> {
-    let mut resources = Resources::new(resource_files::read(&options.paths).map_err(GenerateError::Files)?);
+    let mut files = resource_files::read(&options.paths).map_err(GenerateError::Files)?;
+    files.retain(|(input, file)| is_meant(input, file, options.output.as_deref()));
+    let mut resources = Resources::new(files);
     if let Some(list) = resources.function_list() {
         options.complete(function::options(list).map_err(GenerateError::Function)?)?;
     }
@@ -100,6 +104,15 @@ fn start(
         }
         other => Err(other.into()),
     }
+}
+
+/// Whether a file is one of those that a user means. In a folder there may be others: the manifest, and what an earlier run has put out.
+fn is_meant(input: &Input, file: &File, output: Option<&Path>) -> bool {
+    let Input::Found(path) = input else { return true };
+    let real = |path: &Path| path.canonicalize().ok();
+    let is_output =
+        output.is_some_and(|output| real(output).is_some_and(|output| real(path) == Some(output)));
+    !is_output && file.documents().iter().any(|document| document.value().get("kind").is_some())
 }
 
 /// Shows findings: as machines want them, with their places in the texts at a terminal, or as sentences.

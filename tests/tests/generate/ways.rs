@@ -87,6 +87,18 @@ fn one_output_file_takes_all_resources_and_the_inputs_stay() {
 }
 
 #[test]
+fn files_of_a_folder_that_are_no_resources_and_the_output_itself_are_left_out() {
+    let room = Room::with(&[("resources/web.yaml", &pod("web")), ("resources/values.yaml", "image: x\n")]);
+    for _ in 0..2 {
+        room.run(&["--output", "resources/all.yaml", "--manifest", "resources/manifest.json", "resources"])
+            .success();
+    }
+    let all = room.read("resources/all.yaml");
+    assert_eq!(all.matches("kind: Pod").count(), 1, "{all}");
+    assert!(!all.contains("Policies") && !all.contains("image: x\n"), "{all}");
+}
+
+#[test]
 fn a_check_writes_nothing_and_says_what_would_change() {
     let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
     fs::remove_file(room.path("workload-owner.pem")).unwrap();
