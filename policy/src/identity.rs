@@ -74,14 +74,14 @@ pub(crate) fn user(
         .collect();
 
     let from_image = accounts.identity(&ImageUser::parse(&image.config.user), GroupPart::Ignored);
-    if own_uid.or(pod_uid).is_none()
-        && let Some(unresolved) = from_image.unresolved
-    {
-        problems.add(&place.member("image"), Trouble::UnknownUser(unresolved));
-    }
-    // Groups of that user are in the image, which such a node does not have.
-    if settings.guest_pull && own_uid.or(pod_uid).is_none() && from_image.uid != 0 {
-        problems.add(&place.member("image"), Trouble::UserOfImage(image.config.user.clone()));
+    if own_uid.or(pod_uid).is_none() {
+        let named = from_image.unresolved.is_some() || from_image.uid != 0;
+        if settings.guest_pull && named {
+            // Groups of that user are in the image, which such a node does not have.
+            problems.add(&place.member("image"), Trouble::UserOfImage(image.config.user.clone()));
+        } else if let Some(unresolved) = from_image.unresolved {
+            problems.add(&place.member("image"), Trouble::UnknownUser(unresolved));
+        }
     }
     let uid = own_uid.or(pod_uid).unwrap_or(from_image.uid);
     let primary = accounts.primary_group(uid).unwrap_or_default();

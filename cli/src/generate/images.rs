@@ -1,5 +1,6 @@
 //! What is in the images of workloads: in layouts on disk, known from before, or at their registries.
 
+mod counted;
 mod sources;
 
 use std::{
@@ -19,6 +20,7 @@ use contrast_policy::{Image, Layer, Settings, needs_layers, needs_users};
 
 pub(crate) use sources::{ImageOptions, SourcesError};
 
+use counted::Amount;
 use sources::Sources;
 
 /// An image that cannot be used.
@@ -91,6 +93,7 @@ pub(crate) fn look_up(
     progress: &(dyn Fn(String) + Sync),
 ) -> Result<BTreeMap<String, Image>, Vec<ImageFailure>> {
     let sources = Sources::new(options);
+    let amount = Amount::new(progress);
     let names: Vec<&String> = names.iter().collect();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let found = Mutex::new(BTreeMap::new());
@@ -102,7 +105,7 @@ pub(crate) fn look_up(
                 names.len()
             ));
             let image = sources.as_ref().map_err(Clone::clone).map_err(ImageFault::from);
-            let image = image.and_then(|sources| image_of(name, settings, sources));
+            let image = image.and_then(|sources| image_of(name, settings, sources, &amount));
             done.fetch_add(1, Ordering::Relaxed);
             found.lock().unwrap_or_else(PoisonError::into_inner).insert((*name).clone(), image);
         }
@@ -124,11 +127,16 @@ pub(crate) fn look_up(
     if failures.is_empty() { Ok(images) } else { Err(failures) }
 }
 
-fn image_of(name: &str, settings: &Settings, sources: &Sources) -> Result<Image, ImageFault> {
+fn image_of(
+    name: &str,
+    settings: &Settings,
+    sources: &Sources,
+    amount: &Amount<'_>,
+) -> Result<Image, ImageFault> {
     let reference: Reference = name.parse()?;
     let digest = reference.digest().ok_or(ImageFault::Unpinned)?;
     let wanted = Wanted { accounts: needs_users(settings), root_hash: needs_layers(settings) };
-    let (read, facts) = sources.image(&reference, digest, wanted)?;
+    let (read, facts) = sources.image(&reference, digest, wanted, amount)?;
     let accounts = if wanted.accounts { Some(Read::accounts_of(&facts)?) } else { None };
     let hashes = facts.iter().filter_map(|facts| facts.root_hash);
     let layers = read.chain_ids().iter().zip(hashes).map(|(chain, root)| Layer::new(chain, root)).collect();

@@ -231,3 +231,35 @@ fn settings_of_the_workspace_are_followed_and_named() {
         .stdout;
     assert_ne!(explained, other);
 }
+
+#[test]
+fn users_that_only_the_image_names_are_looked_up_where_the_node_has_the_layers() {
+    let passwd = b"root:x:0:0:::\napp:x:1234:1235:::\n";
+    let process = json!({ "Cmd": ["/bin/app"], "User": "app" });
+    let image =
+        contrast_tests::ContainerImage::with_file("registry.example/app:1", process, "etc/passwd", passwd);
+    let text = pod("web").replace(&demo_images()[0].pinned(), &image.pinned());
+    let room = Room::with(&[("resources/web.yaml", &text)]);
+    contrast_tests::write_layout(&room.path("more"), std::slice::from_ref(&image));
+    let run = |platform: &str| {
+        let options = [
+            "generate",
+            "--image-layout=images",
+            "--image-layout=more",
+            "--image-replacements=image-replacements.txt",
+        ];
+        let platform = format!("--reference-values={platform}");
+        contrast_tests::Answer::of(room.bare_command(&[&options[..], &[&platform, "resources"]].concat()))
+    };
+    let refused = run("metal-qemu-snp").failure();
+    assert!(refused.contains("runs as user `app`") && refused.contains("runAsUser"), "{refused}");
+    let refused = run("aks-clh-snp").failure();
+    assert!(refused.contains("pause_image"), "{refused}");
+    room.write("settings.json", &json!({ "pause_image": demo_images()[0].pinned() }).to_string());
+    run("aks-clh-snp").success();
+    let explained = ["policy", "explain", "resources/web.yaml"];
+    let explained = contrast_tests::Answer::of(room.bare_command(&explained)).success().stdout;
+    for expected in ["it runs as user 1234", "it runs with group 1235", "/run/kata-containers/sandbox/layers/"] {
+        assert!(explained.contains(expected), "{expected}:\n{explained}");
+    }
+}

@@ -8,10 +8,10 @@ use std::{
 
 use contrast_image::{
     Cache, CredentialError, Credentials, Digest, Image, LayerFacts, Layout, LayoutError, MirrorError,
-    Mirrors, Proxies, ProxyError, Reference, Registries, RegistryOptions, Wanted,
+    Mirrors, Proxies, ProxyError, Reference, Registries, RegistryOptions, Source, Wanted,
 };
 
-use super::ImageFault;
+use super::{ImageFault, counted::Amount};
 
 /// Where to look.
 #[derive(Clone, Debug, Default)]
@@ -72,18 +72,14 @@ impl Sources {
         reference: &Reference,
         digest: Digest,
         wanted: Wanted,
+        amount: &Amount<'_>,
     ) -> Result<(Image, Vec<LayerFacts>), ImageFault> {
-        let needs_layers = wanted != Wanted::default();
         for layout in &self.layouts {
             let image = match layout.image(reference) {
                 Err(LayoutError::NoSuchImage { .. }) => continue,
                 other => other?,
             };
-            let facts = match &self.cache {
-                _ if !needs_layers => Vec::new(),
-                Some(cache) => cache.examine_all(&image, layout, wanted)?,
-                None => image.examine(layout, wanted)?,
-            };
+            let facts = self.facts(&image, layout, wanted, amount)?;
             return Ok((image, facts));
         }
         let cache = self.cache.as_ref();
@@ -92,12 +88,26 @@ impl Sources {
         }
         let registries = self.registries.get_or_init(|| self.connect()).as_ref().map_err(Clone::clone)?;
         let (image, repository) = registries.image(reference, cache)?;
-        let facts = match cache {
-            _ if !needs_layers => Vec::new(),
-            Some(cache) => cache.examine_all(&image, &repository, wanted)?,
-            None => image.examine(&repository, wanted)?,
-        };
+        let facts = self.facts(&image, &repository, wanted, amount)?;
         Ok((image, facts))
+    }
+
+    /// What is wanted of the layers of an image.
+    fn facts(
+        &self,
+        image: &Image,
+        source: &dyn Source,
+        wanted: Wanted,
+        amount: &Amount<'_>,
+    ) -> Result<Vec<LayerFacts>, ImageFault> {
+        if wanted == Wanted::default() {
+            return Ok(Vec::new());
+        }
+        let counted = amount.counted(source, image);
+        Ok(match &self.cache {
+            Some(cache) => cache.examine_all(image, &counted, wanted)?,
+            None => image.examine(&counted, wanted)?,
+        })
     }
 
     fn connect(&self) -> Result<Registries, SourcesError> {
