@@ -293,6 +293,7 @@ impl Run {
         let namespace = namespace.or_else(|| Some(external.first()?.1.clone()));
         let digests: BTreeSet<_> = owners.workload.iter().map(|owner| hex::encode(owner.digest())).collect();
         let initial_owners = digests.into_iter().collect::<Vec<_>>().join(",");
+        let is_first = matches!(self.workspace.latest_transition(), Ok(None));
         let (mut notes, mut findings) = (Vec::new(), Vec::new());
         for Target { workload, platform, .. } in targets {
             let injection = Injection {
@@ -300,6 +301,7 @@ impl Run {
                 coordinator_host: &coordinator_host(namespace.as_ref(), workload),
                 skip_initializer: options.skip_initializer,
                 skip_service_mesh: options.skip_service_mesh,
+                is_first,
                 initial_owners: (!options.no_initial_owners).then_some(initial_owners.as_str()),
                 collateral_proxy: options.collateral_proxy.as_deref(),
             };

@@ -40,6 +40,8 @@ pub(crate) struct Injection<'a> {
     pub(crate) skip_service_mesh: bool,
     /// Value of `CONTRAST_INITIAL_OWNERS` for Coordinators that have none.
     pub(crate) initial_owners: Option<&'a str>,
+    /// Whether this workspace knows of no manifest that was set, so that the first is still to come.
+    pub(crate) is_first: bool,
     /// Value of `CONTRAST_COLLATERAL_PROXY` for Coordinators and Initializers that have none.
     pub(crate) collateral_proxy: Option<&'a str>,
 }
@@ -70,7 +72,7 @@ impl Injection<'_> {
         let Some(template) = resources.template_mut(workload) else { return Ok(notes) };
         let before = template.clone();
         let put = match annotations.role {
-            Role::Coordinator => initial_owners::put(template, self),
+            Role::Coordinator => initial_owners::put(template, self, &mut notes),
             Role::Workload => self.put_into_workload(template, &annotations, platform, &mut notes),
         };
         if let Err(fault) = put {

@@ -259,7 +259,9 @@ fn users_that_only_the_image_names_are_looked_up_where_the_node_has_the_layers()
     run("aks-clh-snp").success();
     let explained = ["policy", "explain", "resources/web.yaml"];
     let explained = contrast_tests::Answer::of(room.bare_command(&explained)).success().stdout;
-    for expected in ["it runs as user 1234", "it runs with group 1235", "/run/kata-containers/sandbox/layers/"] {
+    for expected in
+        ["it runs as user 1234", "it runs with group 1235", "/run/kata-containers/sandbox/layers/"]
+    {
         assert!(explained.contains(expected), "{expected}:\n{explained}");
     }
 }

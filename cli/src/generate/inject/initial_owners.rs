@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Fault, Injection,
-    container::{default_variable, list},
+    container::{default_variable, list, variable},
 };
 
 /// The container's name.
@@ -14,12 +14,23 @@ const INITIAL_OWNERS: &str = "CONTRAST_INITIAL_OWNERS";
 pub(super) const COLLATERAL_PROXY: &str = "CONTRAST_COLLATERAL_PROXY";
 
 /// Adds the variables that are not there. What stands there stays: another value is another policy, and another Coordinator.
-pub(super) fn put(template: &mut Value, injection: &Injection<'_>) -> Result<(), Fault> {
+pub(super) fn put(
+    template: &mut Value,
+    injection: &Injection<'_>,
+    notes: &mut Vec<String>,
+) -> Result<(), Fault> {
     let containers = list(template, "containers")?;
     let named = containers.iter().position(|found| found.get("name").and_then(Value::as_str) == Some(NAME));
     let Some(container) = containers.get_mut(named.unwrap_or_default()) else { return Ok(()) };
     if let Some(owners) = injection.initial_owners {
         default_variable(container, INITIAL_OWNERS, owners);
+        let there = variable(container, INITIAL_OWNERS).unwrap_or_default();
+        let is_missing = |owner: &str| !there.split(',').any(|other| other == owner);
+        if injection.is_first && owners.split(',').any(is_missing) {
+            notes.push(format!(
+                "{INITIAL_OWNERS} names others than the present owners, who cannot set the first manifest; remove the variable to have it written anew"
+            ));
+        }
     }
     if let Some(proxy) = injection.collateral_proxy {
         default_variable(container, COLLATERAL_PROXY, proxy);

@@ -30,6 +30,7 @@ fn injection(replacements: &Replacements) -> Injection<'_> {
         skip_initializer: false,
         skip_service_mesh: false,
         initial_owners: Some("aa"),
+        is_first: true,
         collateral_proxy: None,
     }
 }
@@ -208,16 +209,17 @@ fn images_are_pinned_and_pinned_anew_by_a_newer_release() {
 fn a_coordinator_is_told_who_may_be_first_once_and_gets_nothing_else() {
     let role = "\"contrast.edgeless.systems/pod-role\": coordinator";
     let spec = "containers: [{ name: other, image: x }, { name: coordinator, image: x }]";
-    let (template, _) = put(&deployment(role, spec), Platform::MetalQemuSnp).unwrap();
-    assert_eq!(names(&template, "initContainers"), [""; 0]);
+    let (template, notes) = put(&deployment(role, spec), Platform::MetalQemuSnp).unwrap();
+    assert_eq!((names(&template, "initContainers"), notes.len()), (Vec::new(), 0));
     assert_eq!(
         variable(container(&template, "coordinator"), "CONTRAST_INITIAL_OWNERS").as_deref(),
         Some("aa")
     );
     assert_eq!(container(&template, "other").get("env"), None);
     let spec = "containers: [{ name: c, image: x, env: [{ name: CONTRAST_INITIAL_OWNERS, value: bb }] }]";
-    let (template, _) = put(&deployment(role, spec), Platform::MetalQemuSnp).unwrap();
+    let (template, notes) = put(&deployment(role, spec), Platform::MetalQemuSnp).unwrap();
     assert_eq!(variable(container(&template, "c"), "CONTRAST_INITIAL_OWNERS").as_deref(), Some("bb"));
+    assert!(notes[0].contains("names others than the present owners"), "{notes:?}");
     let replacements = Replacements::default();
     let nobody =
         Injection { initial_owners: None, collateral_proxy: Some("http://p"), ..injection(&replacements) };
