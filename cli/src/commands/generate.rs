@@ -1,6 +1,7 @@
 //! `contrast generate`: from resources to resources for confidential pods, and the manifest that names them.
 
 mod options;
+mod report;
 
 use std::{
     borrow::Cow,
@@ -13,7 +14,6 @@ use contrast_resources::File;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use options::FindingFormat;
 pub(crate) use options::GenerateOptions;
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     generate::{
         COORDINATOR, GenerateError,
         delivery::Delivered,
-        finding::{Excerpts, Finding, Severity},
+        finding::{Finding, Severity},
         function,
         images::{self, ImageOptions},
         inject::{Annotations, Injection, Replacements, Role, is_coordinator},
@@ -29,7 +29,7 @@ use crate::{
         outcome::Outcome,
         owner_keys::{self, Owners},
         platform::{CLASS, Delivery, Platform},
-        policies::Surroundings,
+        policies::{Surroundings, images_of, same_policies},
         resources::{Resources, Workload, class_of},
         runtimes::{Runtimes, RuntimesError},
         settings::SettingsFile,
@@ -99,7 +99,7 @@ fn start(
     }
     match error {
         GenerateError::Findings(_) => {
-            show(&resources, &findings, format);
+            report::show(&resources, findings.iter(), format);
             Err(GenerateError::FindingsShown(findings.len()).into())
         }
         other => Err(other.into()),
@@ -113,27 +113,6 @@ fn is_meant(input: &Input, file: &File, output: Option<&Path>) -> bool {
     let is_output =
         output.is_some_and(|output| real(output).is_some_and(|output| real(path) == Some(output)));
     !is_output && file.documents().iter().any(|document| document.value().get("kind").is_some())
-}
-
-/// Shows findings: as machines want them, with their places in the texts at a terminal, or as sentences.
-fn show(resources: &Resources, findings: &[Finding], format: FindingFormat) {
-    let excerpts = match format {
-        FindingFormat::Json => {
-            return findings.iter().for_each(|finding| output::note(&finding.to_json().to_string()));
-        }
-        FindingFormat::Text if output::is_terminal() => {
-            let files = resources.files().iter().map(|source| (source.file.name(), source.file.text()));
-            Excerpts::new(files)
-        }
-        FindingFormat::Text => Excerpts::default(),
-    };
-    for finding in findings {
-        let text = excerpts.show(finding);
-        match finding.severity {
-            Severity::Note | Severity::Error => output::note(&text),
-            Severity::Warning => output::warning(&text),
-        }
-    }
 }
 
 /// One run, on a thread that may be busy.
@@ -453,14 +432,7 @@ impl Run {
         } else {
             output::success(&said)
         }
-        let quiet = self.options.output_format == FindingFormat::Text;
-        let shown = findings
-            .iter()
-            .filter(|finding| !quiet || finding.place.is_none() || finding.severity > Severity::Note);
-        show(resources, &shown.cloned().collect::<Vec<_>>(), self.options.output_format);
-        if quiet && let Some(note) = of_cluster(findings) {
-            output::note(&note);
-        }
+        report::after_success(resources, findings, self.options.output_format);
         Ok(())
     }
 }
@@ -481,18 +453,6 @@ fn verified(
     Ok(findings)
 }
 
-/// One line for what the same could be said of each workload.
-fn of_cluster(findings: &[Finding]) -> Option<String> {
-    let of_workloads = findings.iter().filter(|finding| finding.severity == Severity::Note);
-    let workloads: BTreeSet<_> = of_workloads.filter_map(|finding| finding.workload.as_deref()).collect();
-    (!workloads.is_empty()).then(|| {
-        format!(
-            "The cluster adds to pods of {} what their YAML does not show; docs/policies.md says what, and how to switch it off (--output-format json lists it).",
-            workloads.into_iter().collect::<Vec<_>>().join(", ")
-        )
-    })
-}
-
 /// The host name of the Coordinator for the pods of a workload.
 fn coordinator_host(of_coordinator: Option<&Option<String>>, workload: &Workload) -> String {
     match of_coordinator {
@@ -501,14 +461,6 @@ fn coordinator_host(of_coordinator: Option<&Option<String>>, workload: &Workload
         }
         _ => COORDINATOR.to_owned(),
     }
-}
-
-/// The images that a workload's pods run.
-fn images_of(resources: &Resources, workload: &Workload) -> Vec<String> {
-    let spec = resources.template(workload).and_then(|template| template.get("spec"));
-    let containers =
-        ["initContainers", "containers"].into_iter().filter_map(|list| spec?.get(list)?.as_array()).flatten();
-    containers.filter_map(|container| Some(container.get("image")?.as_str()?.to_owned())).collect()
 }
 
 fn digest_of(workload: &Workload, object: &Value) -> Option<[u8; 32]> {
@@ -531,19 +483,4 @@ fn entry(
         secret_id,
         coordinator,
     }
-}
-
-/// Workloads that nobody could tell apart, since their pods have the same policy.
-fn same_policies(resources: &Resources, entries: &[(&Workload, Entry)]) -> Vec<Finding> {
-    let mut first: BTreeMap<[u8; 32], &Workload> = BTreeMap::new();
-    let mut findings = Vec::new();
-    for (workload, entry) in entries {
-        if let Some(other) = first.insert(entry.digest, workload) {
-            let message = format!(
-                "its pods have the same policy as those of {other}, so that nobody could tell them apart; give one of the two another name or namespace"
-            );
-            findings.push(resources.finding(workload, &["metadata", "name"], message));
-        }
-    }
-    findings
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{
     finding::{Finding, Severity},
+    manifest::Entry,
     resources::{Resources, Workload},
 };
 
@@ -85,4 +86,27 @@ fn finding(resources: &Resources, workload: &Workload, problem: &Problem) -> Fin
     });
     let path: Vec<_> = std::iter::once(Step::Key("spec")).chain(steps).collect();
     resources.finding_at(workload, &path, problem.to_string()).as_(Severity::Error, "policy")
+}
+
+/// The images that a workload's pods run.
+pub(crate) fn images_of(resources: &Resources, workload: &Workload) -> Vec<String> {
+    let spec = resources.template(workload).and_then(|template| template.get("spec"));
+    let containers =
+        ["initContainers", "containers"].into_iter().filter_map(|list| spec?.get(list)?.as_array()).flatten();
+    containers.filter_map(|container| Some(container.get("image")?.as_str()?.to_owned())).collect()
+}
+
+/// Workloads that nobody could tell apart, since their pods have the same policy.
+pub(crate) fn same_policies(resources: &Resources, entries: &[(&Workload, Entry)]) -> Vec<Finding> {
+    let mut first: BTreeMap<[u8; 32], &Workload> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (workload, entry) in entries {
+        if let Some(other) = first.insert(entry.digest, workload) {
+            let message = format!(
+                "its pods have the same policy as those of {other}, so that nobody could tell them apart; give one of the two another name or namespace"
+            );
+            findings.push(resources.finding(workload, &["metadata", "name"], message));
+        }
+    }
+    findings
 }
