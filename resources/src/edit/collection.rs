@@ -103,7 +103,9 @@ impl<'v> Change<'_, 'v> {
             return self.replace(id, &Value::Array(new.to_vec()), slot);
         }
         let spans: Vec<_> = items.iter().map(|item| self.tree.node(*item).span.clone()).collect();
-        let dashes: Vec<_> = spans.iter().map(|span| self.lines.dash(span.start).filter(|_| !flow)).collect();
+        // Whoever looks for a dash where there is none looks at all lines before.
+        let dash = |span: &Range<usize>| if flow { None } else { self.lines.dash(span.start) };
+        let dashes: Vec<_> = spans.iter().map(dash).collect();
         let column = self.lines.column(dashes.first().copied().flatten().unwrap_or_default());
         for (was, will_be) in &pairs {
             if let (Some(item), Some(old), Some(new)) = (items.get(*was), old.get(*was), new.get(*will_be)) {
