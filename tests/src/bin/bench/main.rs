@@ -8,10 +8,18 @@
     reason = "a measurement that cannot be made must end the program"
 )]
 
+/// The agent and the honest node of the policies' own tests.
+#[path = "../../../../policy/tests/pods/agent.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "a part of the tests")]
+mod agent;
 mod append;
 mod appraisal;
 mod attack;
+mod evaluation;
 mod generate;
+#[path = "../../../../policy/tests/pods/honest.rs"]
+#[allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "a part of the tests")]
+mod honest;
 mod memory;
 mod mesh;
 mod replay;
@@ -21,7 +29,8 @@ use std::process::ExitCode;
 
 /// What can be measured; all of it, unless some are named as arguments. The clients of `mesh` are to be as new as pods
 /// are, and the replays leave the heap of this process in pieces.
-const PARTS: [&str; 7] = ["mesh", "append", "appraisal", "generate", "attack", "replay", "memory"];
+const PARTS: [&str; 8] =
+    ["mesh", "append", "appraisal", "evaluation", "generate", "attack", "replay", "memory"];
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +48,7 @@ fn main() -> ExitCode {
             "append" => vec![append::durable_append(directory.path())],
             "replay" => replay::replays(),
             "appraisal" => appraisal::appraisals(),
+            "evaluation" => evaluation::rows().into(),
             "generate" => generate::rows(),
             "attack" => attack::siege(),
             "mesh" => vec![mesh::certificates()],
