@@ -18,7 +18,7 @@ def shop(name):
 # name: configuration, names under which the program is in /bin, further files
 IMAGES = {
     "ghcr.io/edgelesssys/contrast/coordinator:latest": shop("coordinator"),
-    "ghcr.io/edgelesssys/contrast/initializer:latest": shop("initializer"),
+    "ghcr.io/edgelesssys/contrast/initializer:latest": shop("initializer") | {"programs": ["initializer", "test"]},
     "ghcr.io/edgelesssys/contrast/service-mesh-proxy:latest": shop("service-mesh-proxy") | {"programs": ["service-mesh-proxy", "test"]},
     "registry.example/shop/db:1.4.2": shop("db"),
     "registry.example/shop/orders:1.4.2": shop("orders"),
