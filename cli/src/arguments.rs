@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use contrast_attestation::collateral::{Address, Proxy};
 
-use crate::{commands::MeasureOptions, logging::LogLevel};
+use crate::{
+    commands::{GenerateOptions, MeasureOptions, PolicyOptions},
+    logging::LogLevel,
+};
 
 /// The port of the Coordinator's user API.
 const USER_API_PORT: u16 = 1313;
@@ -26,6 +29,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// Make resources ready for confidential pods, and write the manifest that names them.
+    Generate(Box<GenerateOptions>),
     /// Give the Coordinator a manifest.
     Set(SetOptions),
     /// Check what the Coordinator runs on and that it has your manifest, and write down its history.
@@ -44,6 +49,8 @@ pub(crate) enum Command {
     Collateral(CollateralOptions),
     /// Compute reference values from firmware, kernel, initrd and command line.
     Measure(MeasureOptions),
+    /// What policies allow, and why they deny.
+    Policy(PolicyOptions),
     /// Simulated hardware, for machines without confidential computing.
     Simulator(SimulatorOptions),
 }

@@ -1,4 +1,4 @@
-//! The program `contrast`: sets a deployment's manifest, verifies a deployment, recovers a restarted
+//! The program `contrast`: makes resources ready for confidential pods, sets a deployment's manifest, verifies a deployment, recovers a restarted
 //! Coordinator, reads a deployment's history and computes reference values.
 
 mod arguments;
@@ -7,12 +7,15 @@ mod commands;
 mod coordinator;
 mod deployment;
 mod failure;
+mod generate;
 mod history;
 mod inputs;
 mod logging;
 mod output;
 mod policies;
 mod process;
+mod resource_files;
+mod settings_file;
 mod workspace;
 
 use std::{alloc::System, process::ExitCode};
@@ -32,7 +35,18 @@ static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match settings_file::complete(std::env::args_os().collect()) {
+        Ok(completed) => {
+            if let Some(note) = completed.note {
+                output::note(&note);
+            }
+            Arguments::parse_from(completed.arguments)
+        }
+        Err(error) => {
+            output::failure(&error.into());
+            return ExitCode::FAILURE;
+        }
+    };
     logging::start(arguments.log_level);
     if let Err(error) = process::forbid_core_dumps() {
         output::failure(&Failure::from_system("the program cannot switch core dumps off", error));
@@ -62,6 +76,7 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         None => {
+            workspace::finish_writing();
             output::note("Interrupted. Every file in the workspace is complete: either old or new.");
             ExitCode::from(INTERRUPTED)
         }
@@ -71,6 +86,7 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let workspace = Workspace::new(arguments.workspace_dir);
     match arguments.command {
+        Command::Generate(options) => commands::generate(&workspace, options).await,
         Command::Set(options) => commands::set(&workspace, options).await,
         Command::Verify(options) => commands::verify(&workspace, options).await,
         Command::Recover(options) => commands::recover(&workspace, options).await,
@@ -80,6 +96,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Attestation(options) => commands::attestation(&workspace, options).await,
         Command::Collateral(options) => commands::collateral(&workspace, options).await,
         Command::Measure(options) => commands::measure(options).await,
+        Command::Policy(options) => commands::policy(options).await,
         Command::Simulator(options) => commands::simulator(options).await,
     }
 }

@@ -3,7 +3,7 @@
 mod progress;
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     sync::Once,
 };
 
@@ -23,6 +23,18 @@ pub(crate) fn success(line: &str) {
 pub(crate) fn result(text: &str) {
     // A reader that went away (`| head`) is no failure of the command.
     let _ = io::stdout().lock().write_all(printable(text).as_bytes());
+}
+
+/// Whether a person is looking at what is said beside the result.
+pub(crate) fn is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// A document for other programs, as it is.
+pub(crate) fn document(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
 }
 
 /// A line beside the result. Whatever it quotes may have more lines; they are set in, so that none looks like a line of

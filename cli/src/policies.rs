@@ -1,20 +1,23 @@
 //! The policies of pods, found in Kubernetes resource files.
 
 mod annotation;
-mod files;
 mod resources;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::BTreeSet, fmt, io, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeSet, fmt, path::PathBuf, rc::Rc};
 
 use contrast_manifest::Manifest;
-use contrast_resources::ReadError;
+use contrast_resources::{Address, File, WorkloadKind};
 use sha2::{Digest, Sha256};
 
 pub(crate) use annotation::{AnnotationError, is_initdata};
+pub(crate) use resources::document;
 
-use crate::{failure::Advice, output, workspace::WorkspaceError};
+use crate::{
+    failure::Advice,
+    resource_files::{self, ResourceFileError},
+};
 
 /// A pod, or what makes pods, with the policy in its annotations.
 #[derive(Clone, Debug)]
@@ -37,21 +40,9 @@ impl Workload {
 /// The policies of a deployment cannot be gathered.
 #[derive(thiserror::Error, Debug)]
 pub(crate) enum PoliciesError {
-    /// A path cannot be read.
-    #[error("cannot read {}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    /// A resource file cannot be read.
+    /// The resource files cannot be read.
     #[error(transparent)]
-    File(#[from] WorkspaceError),
-    /// A file is not what the API server reads.
-    #[error(transparent)]
-    Resources(#[from] ReadError),
-    /// Standard input cannot be read.
-    #[error("cannot read standard input")]
-    StandardInput(#[source] io::Error),
-    /// There are no resource files.
-    #[error("there are no .yaml, .yml or .json files at {}", list(paths))]
-    NoFiles { paths: Vec<PathBuf> },
+    Files(#[from] ResourceFileError),
     /// A policy annotation is damaged.
     #[error("the policy of {workload} in {} cannot be read: {source}", file.display())]
     Annotation { workload: String, file: PathBuf, source: AnnotationError },
@@ -63,10 +54,7 @@ pub(crate) enum PoliciesError {
 impl Advice for PoliciesError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         Some(match self {
-            Self::Read { .. } | Self::NoFiles { .. } => "give the files or folders of your resources".into(),
-            Self::File(error) => return error.advice(),
-            Self::Resources(_) => "correct the file, or leave it out".into(),
-            Self::StandardInput(_) => "give the files or folders of your resources".into(),
+            Self::Files(error) => return error.advice(),
             Self::Annotation { .. } => "generate the resource's policy again".into(),
             Self::Mismatch(_) => {
                 "generate the policies again, and give every file that they were generated into".into()
@@ -96,22 +84,30 @@ impl fmt::Display for Mismatch {
     }
 }
 
+/// A workload, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Located {
+    /// The workload.
+    pub(crate) workload: Workload,
+    /// Its file.
+    pub(crate) file: Rc<File>,
+    /// The object in it.
+    pub(crate) address: Address,
+    /// What the object is.
+    pub(crate) kind: WorkloadKind,
+}
+
 /// Finds every workload with a policy in the resource files at `paths`, in the order of files and documents. `-` is
 /// standard input. Files of a folder that are no resources are skipped with a warning; one that was named is an error.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<Workload>, PoliciesError> {
-    let inputs = files::inputs(paths)?;
-    if inputs.is_empty() {
-        return Err(PoliciesError::NoFiles { paths: paths.to_vec() });
-    }
+    Ok(find_located(paths)?.into_iter().map(|located| located.workload).collect())
+}
+
+/// The same as [`find`], with the places of the workloads.
+pub(crate) fn find_located(paths: &[PathBuf]) -> Result<Vec<Located>, PoliciesError> {
     let mut workloads = Vec::new();
-    for input in inputs {
-        match input.read() {
-            Ok(file) => workloads.extend(resources::workloads(&file)?),
-            Err(PoliciesError::Resources(error)) if !input.is_named() => {
-                output::warning(&format!("{error} (this file is skipped)"));
-            }
-            Err(error) => return Err(error),
-        }
+    for (_, file) in resource_files::read(paths)? {
+        workloads.extend(resources::workloads(&Rc::new(file))?);
     }
     Ok(workloads)
 }
@@ -142,8 +138,4 @@ pub(crate) fn of_manifest(
         return Ok(policies);
     }
     Err(PoliciesError::Mismatch(Mismatch { without_resource, not_in_manifest }))
-}
-
-fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -12,12 +12,14 @@ use std::{
 use crate::failure::Advice;
 
 pub(crate) use file::{
-    MAX_BOOT_FILE_LEN, MAX_EVENTS_LEN, read, read_bounded, remove_folder, remove_where, set_aside, write,
-    write_all,
+    MAX_BOOT_FILE_LEN, MAX_EVENTS_LEN, create_secret, finish_writing, read, read_bounded, remove_folder,
+    remove_where, replace_all, set_aside, write, write_all,
 };
 pub(crate) use memory::Memory;
 
 pub(crate) const MANIFEST: &str = "manifest.json";
+/// Settings of policies.
+pub(crate) const SETTINGS: &str = "settings.json";
 pub(crate) const WORKLOAD_OWNER_KEY: &str = "workload-owner.pem";
 pub(crate) const SEEDSHARE_OWNER_KEY: &str = "seedshare-owner.pem";
 pub(crate) const SEED_SHARES: &str = "seed-shares.json";
@@ -49,12 +51,22 @@ pub(crate) enum WorkspaceError {
     /// Writing failed; the file is as it was before.
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
+    /// There is a file already, which must not be lost.
+    #[error("{} is there already", path.display())]
+    Exists { path: PathBuf },
     /// Removing failed.
     #[error("cannot remove {}, or files from it", path.display())]
     Remove { path: PathBuf, source: io::Error },
     /// The file does not hold a transition hash.
     #[error("{} must hold a transition hash, 64 hexadecimal digits, and does not", path.display())]
     NoTransition { path: PathBuf },
+}
+
+impl WorkspaceError {
+    /// Standard output could not be written.
+    pub(crate) fn standard_output(source: io::Error) -> Self {
+        Self::Write { path: "standard output".into(), source }
+    }
 }
 
 impl Advice for WorkspaceError {
@@ -66,6 +78,7 @@ impl Advice for WorkspaceError {
             Self::NotAFile { .. } | Self::TooLong { .. } => {
                 Some("check the path, or copy what is meant into a file of its own".into())
             }
+            Self::Exists { .. } => Some("move it away, or run the command again to use it".into()),
             Self::Read { .. } | Self::Write { .. } | Self::Remove { .. } => None,
             Self::NoTransition { path } => Some(
                 format!(

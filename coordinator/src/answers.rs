@@ -1,121 +1,92 @@
-//! Answers with contents while they go out: few at a time, in small pieces, and only to those who take them.
+//! Answers with contents while they go out: one at a time for each connection, in small pieces, and only to those who
+//! take them.
 //!
 //! How fast an answer goes is its reader's choice: HTTP/2 sends what the reader's window has room for. So each answer notes
-//! since when a piece of it waits, and a reader that takes too long for one is cut off with its connection. If others wait
-//! to be answered, too long is sooner.
+//! since when a piece of it waits, and how much was taken. A connection whose reader keeps it waiting, or is slower than others
+//! would be, counts as one for which nothing is done, and goes when there are too many; and a reader that takes too long for
+//! one piece is cut off in any case.
 
 use std::{
     collections::BTreeMap,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use hyper::body::{Body, Bytes, Frame};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tonic::{Status, body::Body as AnyBody};
 
 use crate::{
     crowd::{Busy, Visitor},
-    limits::{ANSWER_PATIENCE, ANSWERS, PIECE, PIECE_PATIENCE, PIECE_PATIENCE_OF_OTHERS, WAITING_ANSWERS},
+    limits::{ANSWER_PATIENCE, PIECE, PIECE_PATIENCE},
     refusal::Refusal,
-    turns::{Turn, Turns},
 };
 
 /// How often slow readers are looked for.
-const ROUND: Duration = Duration::from_millis(250);
+const ROUND: Duration = Duration::from_millis(500);
+
+/// Bytes of frames that a reader may send for each piece: it makes room for it on the stream and on the connection, and may
+/// do so in several steps.
+const TO_MAKE_ROOM: usize = 256;
 
 /// All answers that are on their way.
-pub struct Answers {
-    turns: Arc<Turns>,
-    begun: Instant,
-    open: Mutex<Open>,
-}
+#[derive(Default)]
+pub struct Answers(Mutex<Open>);
 
 #[derive(Default)]
 struct Open {
     next: u64,
-    answers: BTreeMap<u64, Arc<Progress>>,
+    readers: BTreeMap<u64, Arc<Visitor>>,
 }
-
-struct Progress {
-    visitor: Arc<Visitor>,
-    /// Milliseconds since [`Answers::begun`] at which the reader was given something to take; [`NOTHING`] otherwise.
-    waits_since: AtomicU64,
-}
-
-const NOTHING: u64 = u64::MAX;
 
 /// The right to answer, until this is dropped.
 pub struct Answer {
     answers: Arc<Answers>,
     number: u64,
-    progress: Arc<Progress>,
+    visitor: Arc<Visitor>,
     _busy: Busy,
-    _turn: Turn,
+    _only_one: OwnedSemaphorePermit,
 }
 
 impl Answers {
-    /// No answer yet; as many as [`crate::limits`] says.
-    #[must_use]
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self {
-            turns: Turns::new(ANSWERS, WAITING_ANSWERS, ANSWER_PATIENCE),
-            begun: Instant::now(),
-            open: Mutex::default(),
-        })
-    }
-
-    /// Waits until there is room for one more answer.
+    /// Waits until the answers before it on the same connection are through.
     ///
     /// # Errors
-    /// [`Refusal::Busy`]
+    /// [`Refusal::Busy`], if that takes too long.
     pub async fn begin(self: &Arc<Self>, visitor: &Arc<Visitor>) -> Result<Answer, Refusal> {
-        let turn = match self.turns.try_take(visitor.address) {
-            Some(turn) => turn,
-            None => {
-                self.cut_slow_readers(PIECE_PATIENCE_OF_OTHERS);
-                self.turns.take(visitor.address).await?
-            }
-        };
-        let progress =
-            Arc::new(Progress { visitor: Arc::clone(visitor), waits_since: AtomicU64::new(NOTHING) });
+        let only_one = timeout(ANSWER_PATIENCE, visitor.begin_answer()).await;
+        let only_one = only_one.ok().flatten().ok_or(Refusal::Busy)?;
+        visitor.is_being_answered(true);
         let mut open = self.open();
         let number = open.next;
         open.next += 1;
-        open.answers.insert(number, Arc::clone(&progress));
-        Ok(Answer { answers: Arc::clone(self), number, progress, _busy: visitor.begin_work(), _turn: turn })
+        open.readers.insert(number, Arc::clone(visitor));
+        Ok(Answer {
+            answers: Arc::clone(self),
+            number,
+            visitor: Arc::clone(visitor),
+            _busy: visitor.begin_work(),
+            _only_one: only_one,
+        })
     }
 
-    /// Cuts off slow readers for as long as it is polled.
+    /// Cuts off those who take too long for a piece, for as long as it is polled.
     pub async fn watch(&self) {
         let mut rounds = tokio::time::interval(ROUND);
         loop {
             rounds.tick().await;
-            let others_wait = self.turns.are_awaited();
-            self.cut_slow_readers(if others_wait { PIECE_PATIENCE_OF_OTHERS } else { PIECE_PATIENCE });
-        }
-    }
-
-    fn cut_slow_readers(&self, patience: Duration) {
-        let now = self.now();
-        for progress in self.open().answers.values() {
-            let waits_since = progress.waits_since.load(Ordering::Relaxed);
-            if now.saturating_sub(waits_since) > patience.as_millis() as u64 {
-                progress.visitor.cut();
+            for reader in self.open().readers.values() {
+                if reader.keeps_waiting() > PIECE_PATIENCE {
+                    reader.cut();
+                }
             }
         }
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(NOTHING)
-    }
-
     fn open(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,16 +96,12 @@ impl Answer {
     pub fn with(self, body: AnyBody) -> AnyBody {
         AnyBody::new(InPieces { body, rest: Bytes::new(), answer: self })
     }
-
-    fn waits(&self, waits: bool) {
-        let since = if waits { self.answers.now() } else { NOTHING };
-        self.progress.waits_since.store(since, Ordering::Relaxed);
-    }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.answers.open().answers.remove(&self.number);
+        self.visitor.is_being_answered(false);
+        self.answers.open().readers.remove(&self.number);
     }
 }
 
@@ -153,7 +120,7 @@ impl Body for InPieces {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        self.answer.waits(false);
+        self.answer.visitor.has_taken();
         if self.rest.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
                 None => return Poll::Ready(None),
@@ -165,7 +132,8 @@ impl Body for InPieces {
         }
         let length = self.rest.len().min(PIECE);
         let piece = self.rest.split_to(length);
-        self.answer.waits(true);
+        self.answer.visitor.is_offered(length);
+        self.answer.visitor.earns(TO_MAKE_ROOM);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

@@ -2,17 +2,19 @@
 //!
 //! Refusing the newest would let whoever holds many connections keep everybody else out. Honest clients need
 //! a connection for some milliseconds, so the oldest ones are the last to be missed: first those that have shown
-//! nothing, and of these first those of an address that has more than its share. Behind a load balancer everybody has
-//! one address; then only age counts.
+//! nothing, and of these first those of the address that has most. Behind a load balancer everybody has one address;
+//! then only age counts.
+//!
+//! Those who wait for a place come in by the same rule: first somebody of the address that has fewest. Of one address, the
+//! newest and the oldest are served in turn: in a queue that an attacker keeps filled, whoever is new would wait for all of
+//! it; and if only the newest were served, some would wait for ever.
+
+mod visitor;
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashMap, hash_map::Entry},
-    net::IpAddr,
-    pin::pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -20,151 +22,39 @@ use tokio::sync::Notify;
 
 use crate::limits::SHARES;
 
-/// How long somebody waits for a place before looking again.
+pub use visitor::{Address, Busy, Visitor};
+
+use visitor::Rank;
+
+/// How long the next one waits for a place before looking again: what somebody has to show may have changed meanwhile.
+const NEXT_LOOK: Duration = Duration::from_millis(5);
+/// How long others wait who are not told anything.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
-/// Something has not happened.
-const NOT_YET: u64 = u64::MAX;
-
-/// Where a connection comes from. Who has one IPv6 address has all that share its first 64 bits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Address(u128);
-
-impl From<IpAddr> for Address {
-    fn from(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self(ip.to_bits().into()),
-            IpAddr::V6(ip) => Self(ip.to_bits() >> 64 << 64),
-        }
-    }
-}
-
-/// One connection, from its first packet to its last.
-#[derive(Debug)]
-pub struct Visitor {
-    /// Where it comes from.
-    pub address: Address,
-    since: Instant,
-    shown: AtomicBool,
-    unheard: AtomicBool,
-    /// Milliseconds from `since` to the end of its first answer; [`NOT_YET`] before.
-    answered: AtomicU64,
-    calls: AtomicUsize,
-    cut: Notify,
-}
-
-/// Those with the least go first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Rank {
-    Nothing,
-    Something,
-    Busy,
-}
-
-/// A call of a visitor is being worked on, until this is dropped.
-#[derive(Debug)]
-pub struct Busy(Arc<Visitor>);
-
-impl Visitor {
-    /// Somebody who has just come, and has shown nothing.
-    #[must_use]
-    pub fn new(ip: IpAddr) -> Arc<Self> {
-        Arc::new(Self {
-            address: ip.into(),
-            since: Instant::now(),
-            shown: AtomicBool::new(false),
-            unheard: AtomicBool::new(false),
-            answered: AtomicU64::new(NOT_YET),
-            calls: AtomicUsize::new(0),
-            cut: Notify::new(),
-        })
-    }
-
-    /// Notes whether it has shown what the present stage of its connection asks for.
-    pub fn has_shown(&self, something: bool) {
-        self.shown.store(something, Ordering::Relaxed);
-    }
-
-    /// Notes that a call of it is being worked on.
-    #[must_use]
-    pub fn begin_work(self: &Arc<Self>) -> Busy {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(self))
-    }
-
-    /// Ends its connection.
-    pub fn cut(&self) {
-        self.cut.notify_one();
-    }
-
-    /// Waits until the connection has to end. For the one who serves it.
-    pub async fn is_cut(&self) {
-        self.cut.notified().await;
-    }
-
-    /// How long ago it came.
-    #[must_use]
-    pub fn age(&self) -> Duration {
-        self.since.elapsed()
-    }
-
-    /// Whether a call of it is being worked on.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.calls.load(Ordering::Relaxed) > 0
-    }
-
-    /// Notes whether all that it has said by now was read. Before that, nobody knows what it has to show.
-    pub fn is_heard(&self, all: bool) {
-        self.unheard.store(!all, Ordering::Relaxed);
-    }
-
-    /// Notes that it has had an answer, if none is being worked on any more. Clients come for a call or two: others come
-    /// first from then on.
-    pub fn is_answered(&self) {
-        if !self.is_busy() && self.answered.load(Ordering::Relaxed) == NOT_YET {
-            let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(NOT_YET);
-            self.answered.store(now, Ordering::Relaxed);
-        }
-    }
-
-    /// For how long it has had nothing more to wait for.
-    fn time_since_answer(&self) -> Option<Duration> {
-        let answered = self.answered.load(Ordering::Relaxed);
-        (answered != NOT_YET).then(|| self.since.elapsed().saturating_sub(Duration::from_millis(answered)))
-    }
-
-    fn rank(&self) -> Rank {
-        if self.is_busy() {
-            Rank::Busy
-        } else if self.answered.load(Ordering::Relaxed) != NOT_YET {
-            Rank::Nothing
-        } else if self.shown.load(Ordering::Relaxed) || self.unheard.load(Ordering::Relaxed) {
-            Rank::Something
-        } else {
-            Rank::Nothing
-        }
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
-        self.0.is_answered();
-    }
+/// Who goes first when there are too many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum First {
+    /// Those of the address that has most, whatever they have shown: here, everybody can show something.
+    OfMany,
+    /// Those who have shown nothing, wherever they come from.
+    WithNothing,
 }
 
 /// The connections at one stage, oldest first.
 #[derive(Debug)]
 pub struct Crowd {
     most: usize,
+    first: First,
     members: Mutex<Members>,
-    left: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Members {
     next: u64,
     visitors: BTreeMap<u64, Member>,
+    /// Those who wait for a place, by address and by the number that they will have.
+    waiting: HashMap<Address, BTreeMap<u64, Arc<Notify>>>,
+    /// Whether the next place is for the one of an address who has waited longest.
+    oldest_is_next: bool,
     /// How many of them are of each address. Counted along, since a flood asks at every connection.
     of_address: HashMap<Address, usize>,
 }
@@ -205,8 +95,8 @@ pub struct Place {
 impl Crowd {
     /// A crowd of `most` at most.
     #[must_use]
-    pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, members: Mutex::default(), left: Notify::new() })
+    pub fn new(most: usize, first: First) -> Arc<Self> {
+        Arc::new(Self { most, first, members: Mutex::default() })
     }
 
     /// Takes somebody in; if that makes one too many, another one is cut.
@@ -214,52 +104,41 @@ impl Crowd {
     pub fn admit(self: &Arc<Self>, visitor: &Arc<Visitor>) -> Place {
         let mut members = self.members();
         if members.visitors.len() >= self.most
-            && let Some(first) = members.first_to_go(self.most / SHARES)
+            && let Some(first) = members.first_to_go(self.first)
         {
             members.cut(first);
         }
-        self.insert(&mut members, visitor)
+        let number = members.number();
+        members.insert(number, visitor);
+        Place { crowd: Arc::clone(self), number }
     }
 
-    /// Like [`Self::admit`], but leaves those who are there at least `respite`, and waits for that. Who takes more than
-    /// a share is left less, if the newcomer is somebody else. So a rush of honest clients of one address is served one
-    /// after the other.
+    /// Like [`Self::admit`], but leaves those who are there at least `respite`, and waits for that. An address that has
+    /// many places is left less, if the newcomer is somebody else. So a rush of honest clients of one address is served
+    /// one after the other.
     pub async fn admit_after(self: &Arc<Self>, respite: Respite, visitor: &Arc<Visitor>) -> Place {
+        let turn = Arc::new(Notify::new());
+        let (waiting, number) = {
+            let mut members = self.members();
+            let number = members.number();
+            members.waiting.entry(visitor.address).or_default().insert(number, Arc::clone(&turn));
+            (Waiting { crowd: self, address: visitor.address, number }, number)
+        };
         loop {
-            let mut place_left = pin!(self.left.notified());
-            let left = {
+            let nap = {
                 let mut members = self.members();
-                // Noticed from now on, also before it is waited for.
-                place_left.as_mut().enable();
-                let first = members.first_to_go(self.most / SHARES);
-                match first.filter(|_| members.visitors.len() >= self.most) {
-                    None => return self.insert(&mut members, visitor),
-                    Some(first) => {
-                        let Some(member) = members.visitors.get(&first) else { continue };
-                        let age = member.visitor.time_since_answer().unwrap_or(member.admitted.elapsed());
-                        let is_other = member.visitor.address != visitor.address
-                            && members.has_enough(&member.visitor, self.most / SHARES);
-                        let rank = member.visitor.rank();
-                        let respite = match rank {
-                            // Somebody else does not wait for who takes more than a share.
-                            Rank::Busy if is_other => respite.after,
-                            _ if is_other => Duration::ZERO,
-                            rank => respite.of(rank),
-                        };
-                        if age >= respite {
-                            members.cut(first);
-                            return self.insert(&mut members, visitor);
-                        }
-                        respite.saturating_sub(age).min(LONGEST_NAP)
+                match members.time_until_place(self, number, respite, visitor) {
+                    Duration::ZERO => {
+                        members.insert(number, visitor);
+                        break;
                     }
+                    time => time,
                 }
             };
-            let _ = tokio::time::timeout(left, place_left).await;
+            let _ = tokio::time::timeout(nap, turn.notified()).await;
         }
-    }
-
-    fn insert(self: &Arc<Self>, members: &mut Members, visitor: &Arc<Visitor>) -> Place {
-        Place { crowd: Arc::clone(self), number: members.insert(visitor) }
+        drop(waiting);
+        Place { crowd: Arc::clone(self), number }
     }
 
     /// Cuts those who came longer ago than `age`, and those for whom nothing is being done from the age `idle` on.
@@ -276,13 +155,70 @@ impl Crowd {
     }
 }
 
+/// Somebody waits for a place, until this is dropped.
+struct Waiting<'a> {
+    crowd: &'a Crowd,
+    address: Address,
+    number: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut members = self.crowd.members();
+        if let Entry::Occupied(mut of_address) = members.waiting.entry(self.address) {
+            of_address.get_mut().remove(&self.number);
+            if of_address.get().is_empty() {
+                of_address.remove();
+            }
+        }
+        members.oldest_is_next = !members.oldest_is_next;
+        members.tell_next();
+    }
+}
+
 impl Members {
-    fn insert(&mut self, visitor: &Arc<Visitor>) -> u64 {
-        let number = self.next;
+    fn number(&mut self) -> u64 {
         self.next += 1;
+        self.next
+    }
+
+    /// How long who waits under this number has to wait before looking again. Zero: there is a place now.
+    fn time_until_place(
+        &mut self,
+        crowd: &Crowd,
+        number: u64,
+        respite: Respite,
+        newcomer: &Visitor,
+    ) -> Duration {
+        if self.next_of_waiting().is_some_and(|(next, _)| *next != number) {
+            return LONGEST_NAP;
+        }
+        if self.visitors.len() < crowd.most {
+            return Duration::ZERO;
+        }
+        let first = self.first_to_go(crowd.first);
+        let Some((first, member)) = first.and_then(|first| Some((first, self.visitors.get(&first)?))) else {
+            return Duration::ZERO;
+        };
+        let many = self.of(member.visitor.address);
+        // Somebody else does not wait for who has many more.
+        let is_other = many > crowd.most / SHARES && many >= 2 * (self.of(newcomer.address) + 1);
+        let respite = match member.visitor.rank() {
+            Rank::Busy if is_other => respite.after,
+            _ if is_other => Duration::ZERO,
+            rank => respite.of(rank),
+        };
+        let age = member.visitor.time_since_answer().unwrap_or(member.admitted.elapsed());
+        let left = respite.saturating_sub(age);
+        if left.is_zero() {
+            self.cut(first);
+        }
+        left.min(NEXT_LOOK)
+    }
+
+    fn insert(&mut self, number: u64, visitor: &Arc<Visitor>) {
         *self.of_address.entry(visitor.address).or_default() += 1;
         self.visitors.insert(number, Member { visitor: Arc::clone(visitor), admitted: Instant::now() });
-        number
     }
 
     fn remove(&mut self, number: u64) -> Option<Arc<Visitor>> {
@@ -302,36 +238,57 @@ impl Members {
         }
     }
 
-    fn has_enough(&self, one: &Visitor, share: usize) -> bool {
-        self.of_address.get(&one.address).is_some_and(|number| *number > share)
+    fn next_of_waiting(&self) -> Option<(&u64, &Arc<Notify>)> {
+        let (_, next) = self.waiting.iter().min_by_key(|(address, _)| self.of(**address))?;
+        if self.oldest_is_next { next.first_key_value() } else { next.last_key_value() }
     }
 
-    /// In a flood this is the oldest or one of the next, so that looking for it costs next to nothing.
-    fn first_to_go(&self, share: usize) -> Option<u64> {
-        let mut first = None;
+    /// Lets the next of those who wait look whether there is a place.
+    fn tell_next(&self) {
+        if let Some((_, turn)) = self.next_of_waiting() {
+            turn.notify_one();
+        }
+    }
+
+    /// How many places an address has.
+    fn of(&self, address: Address) -> usize {
+        self.of_address.get(&address).copied().unwrap_or_default()
+    }
+
+    /// The oldest of those who go first, but for whom nothing is being done. In a flood this is one of the first in any
+    /// case, so that looking for it costs next to nothing.
+    fn first_to_go(&self, first: First) -> Option<u64> {
+        let most = self.of_address.values().copied().max()?;
+        let order = |rank: Rank, many: usize| match first {
+            First::OfMany => (rank == Rank::Busy, Reverse(many), rank, Reverse(0)),
+            First::WithNothing => (rank == Rank::Busy, Reverse(0), rank, Reverse(many)),
+        };
+        let least = order(Rank::Nothing, most);
+        let mut found = None;
         for (number, Member { visitor, .. }) in &self.visitors {
-            let rank = (visitor.rank(), !self.has_enough(visitor, share));
-            if rank == (Rank::Nothing, false) {
+            let order = order(visitor.rank(), self.of(visitor.address));
+            if order == least {
                 return Some(*number);
             }
-            if first.is_none_or(|(least, _)| rank < least) {
-                first = Some((rank, *number));
+            if found.is_none_or(|(first, _)| order < first) {
+                found = Some((order, *number));
             }
         }
-        first.map(|(_, number)| number)
+        found.map(|(_, number)| number)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.crowd.members().remove(self.number);
-        self.crowd.left.notify_one();
+        let mut members = self.crowd.members();
+        members.remove(self.number);
+        members.tell_next();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
+    use std::net::Ipv4Addr;
 
     use super::*;
 
@@ -345,7 +302,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_oldest_is_cut_and_no_other() {
-        let crowd = Crowd::new(2);
+        let crowd = Crowd::new(2, First::WithNothing);
         let [gone, first, second, third] = [(); 4].map(|()| from(1));
         drop(crowd.admit(&gone));
         let _places = [&first, &second, &third].map(|visitor| crowd.admit(visitor));
@@ -356,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_shown_something_or_is_being_served_stays_longer() {
-        let crowd = Crowd::new(3);
+        let crowd = Crowd::new(3, First::WithNothing);
         let [served, owner, stranger, newest] = [(); 4].map(|()| from(1));
         let busy = served.begin_work();
         owner.has_shown(true);
@@ -372,7 +329,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_with_more_than_its_share_gives_way_first() {
-        let crowd = Crowd::new(8);
+        let crowd = Crowd::new(8, First::WithNothing);
         let alone = from(1);
         let many: Vec<_> = (0..20).map(|_| from(2)).collect();
         let mut places = vec![crowd.admit(&alone)];
@@ -384,7 +341,7 @@ mod tests {
     #[tokio::test]
     async fn who_has_just_come_has_time_for_what_it_came_for() {
         let respite = Respite { before: Duration::ZERO, after: Duration::from_secs(3600) };
-        let crowd = Crowd::new(2);
+        let crowd = Crowd::new(2, First::WithNothing);
         let [first, second, third] = [(); 3].map(|()| from(1));
         first.has_shown(true);
         second.has_shown(true);
@@ -404,13 +361,60 @@ mod tests {
         assert!(is_cut(&second).await, "one address must not keep another one waiting");
     }
 
-    #[test]
-    fn a_network_of_64_bits_is_one_address_and_so_are_both_forms_of_an_old_one() {
-        let address = |text: &str| Address::from(text.parse::<IpAddr>().unwrap());
-        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:1"));
-        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
-        let old = Ipv4Addr::new(192, 0, 2, 1);
-        assert_eq!(Address::from(IpAddr::V6(old.to_ipv6_mapped())), Address::from(IpAddr::V4(old)));
-        assert_ne!(Address::from(IpAddr::V6(Ipv6Addr::LOCALHOST)), Address::from(IpAddr::V4(old)));
+    /// The last bytes of the addresses of those who wait, in the order in which they are let in.
+    async fn order_of_waiting(present: &[u8], waiting: &[u8]) -> Vec<usize> {
+        let respite = Respite { before: Duration::from_secs(3600), after: Duration::from_secs(3600) };
+        let crowd = Crowd::new(present.len(), First::WithNothing);
+        let present: Vec<_> = present.iter().map(|host| from(*host)).collect();
+        let mut places: Vec<_> = present.iter().map(|visitor| crowd.admit(visitor)).collect();
+        let (enter, mut entered) = tokio::sync::mpsc::unbounded_channel();
+        for (number, host) in waiting.iter().copied().enumerate() {
+            let (crowd, enter) = (Arc::clone(&crowd), enter.clone());
+            tokio::spawn(async move {
+                let place = crowd.admit_after(respite, &from(host)).await;
+                enter.send((number, place)).unwrap();
+            });
+            tokio::task::yield_now().await;
+        }
+        drop((enter, places.pop()));
+        let mut order = Vec::new();
+        while let Some((number, place)) = entered.recv().await {
+            order.push(number);
+            drop(place);
+        }
+        order
+    }
+
+    #[tokio::test]
+    async fn the_newest_and_the_oldest_come_in_by_turns() {
+        assert_eq!(order_of_waiting(&[1], &[1, 1, 1, 1, 1]).await, [4, 0, 3, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn somebody_of_the_address_with_fewest_comes_in_first() {
+        assert_eq!(order_of_waiting(&[1, 1, 1, 2, 2, 3], &[1, 2, 3]).await, [2, 1, 0]);
+    }
+
+    #[tokio::test]
+    async fn however_many_addresses_share_the_places_a_new_one_does_not_wait() {
+        let respite = Respite { before: Duration::from_secs(3600), after: Duration::from_secs(3600) };
+        let crowd = Crowd::new(64, First::WithNothing);
+        let many: Vec<_> = (0..64).map(|number| from(number % 8)).collect();
+        let _places: Vec<_> = many.iter().map(|visitor| crowd.admit(visitor)).collect();
+        let _place = crowd.admit_after(respite, &from(99)).await;
+        assert!(is_cut(&many[0]).await);
+    }
+
+    #[tokio::test]
+    async fn where_anybody_can_show_something_those_of_an_address_with_many_go_first() {
+        for (first, who) in [(First::OfMany, 1), (First::WithNothing, 0)] {
+            let crowd = Crowd::new(3, first);
+            let visitors = [from(1), from(2), from(2)];
+            visitors[1].has_shown(true);
+            visitors[2].has_shown(true);
+            let _places: Vec<_> = visitors.iter().map(|visitor| crowd.admit(visitor)).collect();
+            let _place = crowd.admit(&from(3));
+            assert!(is_cut(&visitors[who]).await, "{first:?}");
+        }
     }
 }

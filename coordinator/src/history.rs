@@ -12,16 +12,19 @@ use contrast_proto::{
 };
 use contrast_store::Records;
 use prost::Message;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     authority::Active,
     event::{Digest, Event, EventError, EventKind},
-    limits::{KEPT, SLICE},
+    limits::SLICE,
     refusal::{EventFault, Refusal},
 };
 
 /// Most events of one step; their number counts where they are small.
 const EVENTS: usize = 64;
+/// Bytes of contents that are read in one turn only to find out how many they are.
+const MEASURED: usize = 256 * 1024;
 
 /// Whether a transition is anywhere in the history.
 ///
@@ -69,10 +72,18 @@ pub struct Walk {
     contents: VecDeque<(Kind, Digest)>,
     /// Bytes of the first of them that were met before.
     at: usize,
-    /// The first of them, if it is small.
-    kept: Option<Vec<u8>>,
+    /// The first of them, if there was room for it.
+    kept: Option<Kept>,
+    /// Bytes for which there is room, for all walks together.
+    room: Arc<Semaphore>,
     event: Option<HistoryRecord>,
     met: HashSet<Digest>,
+}
+
+/// A content of which a part was met.
+struct Kept {
+    content: Vec<u8>,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 /// What is met on the way.
@@ -107,9 +118,10 @@ pub enum Kind {
 }
 
 impl Walk {
-    /// Begins with the event at `from`. Events before it, and what they refer to, are not met.
+    /// Begins with the event at `from`. Events before it, and what they refer to, are not met. Contents are kept while they
+    /// are met if there is `room` for their bytes.
     #[must_use]
-    pub fn new(active: Arc<Active>, view: View, from: u64) -> Self {
+    pub fn new(active: Arc<Active>, view: View, from: u64, room: Arc<Semaphore>) -> Self {
         let records = active.history.read(from.min(active.events)..active.events);
         Self {
             active,
@@ -118,6 +130,7 @@ impl Walk {
             contents: VecDeque::new(),
             at: 0,
             kept: None,
+            room,
             event: None,
             met: HashSet::new(),
         }
@@ -140,15 +153,18 @@ impl Walk {
         Ok(step)
     }
 
-    /// Length of each content in [`View::Contents`], one after the other.
+    /// Lengths of the next contents in [`View::Contents`]: as many as are read in one turn; none at the end.
     ///
     /// # Errors
     /// When the log does not verify.
-    pub fn measure(&mut self) -> Result<Option<usize>, Refusal> {
-        Ok(match self.meet(usize::MAX)? {
-            Some(Met::Slice(slice)) => Some(slice.length),
-            Some(Met::Event(_)) | None => None,
-        })
+    pub fn measure(&mut self) -> Result<Vec<usize>, Refusal> {
+        let (mut lengths, mut bytes) = (Vec::new(), 0_usize);
+        while bytes < MEASURED && lengths.len() < EVENTS {
+            let Some(Met::Slice(slice)) = self.meet(usize::MAX)? else { break };
+            bytes = bytes.saturating_add(slice.length);
+            lengths.push(slice.length);
+        }
+        Ok(lengths)
     }
 
     /// The next thing on the way; of a content at most so many bytes.
@@ -186,21 +202,22 @@ impl Walk {
         }
     }
 
-    /// Reads a large content anew for each slice: to keep it for as long as a slow reader takes would cost more than time.
+    /// Reads a content anew for each slice if it cannot be kept: slow readers have all the room that there is, and then
+    /// their answers cost time instead of memory.
     fn slice(&mut self, kind: Kind, digest: Digest, most: usize) -> Result<Slice, Refusal> {
         let content = match self.kept.take() {
-            Some(content) => content,
-            None => self.active.history.blob(&digest)?,
+            Some(kept) => kept,
+            None => Kept { content: self.active.history.blob(&digest)?, room: None },
         };
-        let (at, length) = (self.at, content.len());
+        let (at, length) = (self.at, content.content.len());
         let end = at.saturating_add(most).min(length);
-        let is_whole = end - at == length;
-        let data = if is_whole {
-            content
-        } else {
-            let data = content.get(at..end).unwrap_or_default().to_vec();
-            self.kept = (end < length && length <= KEPT).then_some(content);
-            data
+        let data = match at {
+            0 if end == length => content.content,
+            _ => {
+                let data = content.content.get(at..end).unwrap_or_default().to_vec();
+                self.kept = content.in_room(&self.room).filter(|_| end < length);
+                data
+            }
         };
         self.at = end;
         if end == length {
@@ -208,6 +225,18 @@ impl Walk {
             self.at = 0;
         }
         Ok(Slice { kind, digest, length, at, data })
+    }
+}
+
+impl Kept {
+    /// The same, if there is room for it.
+    fn in_room(self, room: &Arc<Semaphore>) -> Option<Self> {
+        if self.room.is_some() {
+            return Some(self);
+        }
+        let bytes = u32::try_from(self.content.len()).ok()?;
+        let room = Arc::clone(room).try_acquire_many_owned(bytes).ok();
+        room.map(|room| Self { room: Some(room), ..self })
     }
 }
 

@@ -21,16 +21,17 @@ pub const SILENT_CONNECTIONS: usize = 2048;
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most handshakes under way, of both APIs. Each costs at most some 100 KiB: a message of TLS may have 64 KiB.
 pub const HANDSHAKES: usize = 96;
-/// How long a connection that has not said anything stays at least: its client may have other things to do, too.
+/// How long a connection that has not said anything stays at least. Those that come next wait meanwhile, in the queue of the
+/// operating system, where nobody can be preferred: hence it is short. What a client says at once is there by then.
 pub const SILENT_RESPITE: Respite =
-    Respite { before: Duration::from_millis(250), after: Duration::from_millis(250) };
+    Respite { before: Duration::from_millis(20), after: Duration::from_millis(250) };
 /// How long who is in its handshake stays at least before having to give way to another one of the same address; a
 /// ClientHello is what it has to show.
 pub const HANDSHAKE_RESPITE: Respite = Respite { before: Duration::ZERO, after: Duration::from_secs(2) };
 /// The same after the handshake, where evidence or an owner's key is something to show, and so is what nobody has read yet.
 /// Who has had an answer has nothing to show any more, only the time to take it.
 pub const CONNECTION_RESPITE: Respite =
-    Respite { before: Duration::from_millis(300), after: Duration::from_secs(2) };
+    Respite { before: Duration::from_millis(50), after: Duration::from_secs(2) };
 /// Most connections after their handshake, of both APIs. Each costs about 50 KiB, and twice that with requests that
 /// are only begun.
 pub const CONNECTIONS: usize = 128;
@@ -38,8 +39,8 @@ pub const CONNECTIONS: usize = 128;
 pub const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(300);
 /// Longest life of any connection.
 pub const CONNECTION_AGE: Duration = Duration::from_secs(600);
-/// One address has at most this part of the places (1 by this number) while another one is refused for want of them.
-pub const SHARES: usize = 4;
+/// Up to this part of the places (1 by this number), those of an address get their respite whoever else waits.
+pub const SHARES: usize = 16;
 
 /// Most calls at a time on one connection; clients make one after the other.
 pub const STREAMS: u32 = 4;
@@ -51,8 +52,8 @@ pub const HEADERS: u32 = 8 * 1024;
 /// Bytes of answers that wait for one stream in the library, beside the piece that it was handed last.
 pub const SEND_BUFFER: usize = 16 * 1024;
 
-/// Bytes that a connection may say from its beginning while nothing is being done for it: headers, requests without
-/// contents, and frames that ask for nothing.
+/// Bytes that a connection may say from its beginning beside what it was asked for: headers, requests without contents,
+/// and frames that ask for nothing.
 pub const CHATTER: u64 = 128 * 1024;
 /// And how many more with each second of its life.
 pub const CHATTER_RATE: u64 = 8 * 1024;
@@ -77,26 +78,35 @@ pub const FIELDS: usize = MAX_POLICIES + 64;
 pub const BODY_GRACE: Duration = Duration::from_secs(10);
 /// See [`BODY_GRACE`].
 pub const BODY_RATE: u64 = 64 * 1024;
+/// How long a manifest may take if others wait to send one when it begins, and the bytes per second beyond that.
+pub const BODY_GRACE_OF_OTHERS: Duration = Duration::from_secs(2);
+/// See [`BODY_GRACE_OF_OTHERS`].
+pub const BODY_RATE_OF_OTHERS: u64 = 512 * 1024;
 
-/// Most answers with contents that are open at a time. Each costs at most four [`SLICE`]s, and what it has [`KEPT`].
-pub const ANSWERS: usize = 32;
-/// Most calls that wait to be answered with contents, or for a turn to read the history.
+/// Most calls that wait for a turn to read the history.
 pub const WAITING_ANSWERS: usize = 256;
-/// Longest wait for one of these.
+/// Longest wait for that, or for the answers before on the same connection.
 pub const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
-/// Turns to read the history at a time: each is one step of an answer, or one way through the events to measure an answer or
+/// Turns to read the history at a time: each is one step of an answer, one step of measuring it, or one way through the events
 /// to look for a transition. It ends before anything is sent.
 pub const READERS: usize = 2;
-/// Bytes of a content that are in memory for an answer, and travel in one message.
-pub const SLICE: usize = 64 * 1024;
-/// Largest content that an answer keeps until it is sent; a larger one is read anew for each slice.
-pub const KEPT: usize = 64 * 1024;
+/// Bytes of a content that are in memory for an answer, and travel in one message. There is one answer at a time on each
+/// connection, which costs at most four of these.
+pub const SLICE: usize = 32 * 1024;
+/// Bytes of contents of which one slice has been sent, for all answers together: they are kept until the last one is. What
+/// finds no room here is read anew for each slice.
+pub const KEPT: usize = 8 * 1024 * 1024;
 /// Bytes of an answer that are handed on at a time.
 pub const PIECE: usize = 8 * 1024;
 /// How long a reader may take for one [`PIECE`], which makes a least rate.
 pub const PIECE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long, if others wait to be answered.
-pub const PIECE_PATIENCE_OF_OTHERS: Duration = Duration::from_secs(1);
+/// After that its connection counts as one for which nothing is done, so that others may have its place.
+pub const SLOW_READER: Duration = Duration::from_millis(100);
+/// The same if it has taken fewer bytes than this times the square of the seconds since the answer began, beyond the grace:
+/// 1 MiB after four seconds, 16 MiB after sixteen.
+pub const READING: u64 = 64 * 1024;
+/// See [`READING`].
+pub const READING_GRACE: u64 = 256 * 1024;
 
 /// Most connections to the ops API. Kubernetes and Prometheus need one each.
 pub const OPS_CONNECTIONS: usize = 32;

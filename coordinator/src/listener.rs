@@ -26,7 +26,7 @@ use tokio_rustls::server::TlsStream;
 use crate::{
     authority::{Active, Authority, Phase},
     command::Caller,
-    crowd::{Crowd, Place, Visitor},
+    crowd::{Crowd, First, Place, Visitor},
     grpc::{self, Api},
     limits::{self, CONNECTION_RESPITE, HANDSHAKE_RESPITE, HELLO_TIMEOUT, SILENT_RESPITE},
 };
@@ -72,9 +72,9 @@ impl Crowds {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            silent: Crowd::new(limits::SILENT_CONNECTIONS),
-            handshaking: Crowd::new(limits::HANDSHAKES),
-            established: Crowd::new(limits::CONNECTIONS),
+            silent: Crowd::new(limits::SILENT_CONNECTIONS, First::OfMany),
+            handshaking: Crowd::new(limits::HANDSHAKES, First::OfMany),
+            established: Crowd::new(limits::CONNECTIONS, First::WithNothing),
         }
     }
 

@@ -5,7 +5,6 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -19,8 +18,7 @@ use tokio::sync::mpsc;
 use tonic::{Status, body::Body as AnyBody, codegen::http};
 
 use crate::{
-    authority::Active,
-    history::{Kind, Met, Slice, View, Walk},
+    history::{Kind, Met, Slice},
     refusal::Refusal,
 };
 
@@ -35,24 +33,45 @@ pub struct Frames {
     pub last: Vec<u8>,
 }
 
-/// Finds out how long the message is.
-///
-/// # Errors
-/// When the log does not verify, or the contents are too large for one answer.
-pub fn measure(active: &Arc<Active>, rest: &GetManifestsResponse) -> Result<Frames, Refusal> {
-    let mut walk = Walk::new(Arc::clone(active), View::Contents, 0);
-    let (mut left, last) = (MAX_CONTENTS, rest.encode_to_vec());
-    let mut bytes = last.len();
-    while let Some(length) = walk.measure()? {
-        left = left.checked_sub(length).ok_or(Refusal::HistoryTooLarge { limit: MAX_CONTENTS })?;
-        bytes += key_len(field(Kind::Manifest)) + encoded_len_varint(length as u64) + length;
-    }
-    let bytes = u32::try_from(bytes).map_err(|_| Refusal::HistoryTooLarge { limit: MAX_CONTENTS })?;
-    // Not compressed (gRPC over HTTP/2, "Length-Prefixed-Message").
-    Ok(Frames { first: [&[0], &bytes.to_be_bytes()[..]].concat(), last })
+/// Finds out how long the message is, from one content to the next.
+pub struct Length {
+    last: Vec<u8>,
+    bytes: usize,
+    left: usize,
 }
 
-/// The bytes of a step in [`View::Contents`].
+impl Length {
+    /// Of a message without contents yet, but with all else.
+    #[must_use]
+    pub fn new(rest: &GetManifestsResponse) -> Self {
+        let last = rest.encode_to_vec();
+        Self { bytes: last.len(), last, left: MAX_CONTENTS }
+    }
+
+    /// One more content, of so many bytes.
+    ///
+    /// # Errors
+    /// When the contents are too large for one answer.
+    pub fn add(&mut self, length: usize) -> Result<(), Refusal> {
+        let too_large = Refusal::HistoryTooLarge { limit: MAX_CONTENTS };
+        self.left = self.left.checked_sub(length).ok_or(too_large)?;
+        self.bytes += key_len(field(Kind::Manifest)) + encoded_len_varint(length as u64) + length;
+        Ok(())
+    }
+
+    /// After the last content.
+    ///
+    /// # Errors
+    /// When the contents are too many for one answer.
+    pub fn frames(self) -> Result<Frames, Refusal> {
+        let bytes =
+            u32::try_from(self.bytes).map_err(|_| Refusal::HistoryTooLarge { limit: MAX_CONTENTS })?;
+        // Not compressed (gRPC over HTTP/2, "Length-Prefixed-Message").
+        Ok(Frames { first: [&[0], &bytes.to_be_bytes()[..]].concat(), last: self.last })
+    }
+}
+
+/// The bytes of a step in [`crate::history::View::Contents`].
 #[must_use]
 pub fn encode(step: Vec<Met>) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -22,7 +22,7 @@ use tonic::codegen::Service;
 
 use crate::{
     authority::{Authority, Phase},
-    crowd::{Crowd, Place, Visitor},
+    crowd::{Crowd, First, Place, Visitor},
     limits::{OPS_BUFFER, OPS_CONNECTIONS, OPS_HEADERS_TIMEOUT},
     listener::pause_after,
     metrics::Metrics,
@@ -49,7 +49,7 @@ pub fn router(ops: Ops) -> Router {
 
 /// Accepts and serves until it is told to stop, and lets the requests end that were begun.
 pub async fn serve(tcp: TcpListener, router: Router, mut stopping: watch::Receiver<bool>) {
-    let crowd = Crowd::new(OPS_CONNECTIONS);
+    let crowd = Crowd::new(OPS_CONNECTIONS, First::OfMany);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {

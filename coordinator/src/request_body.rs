@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use hyper::body::{Body, Bytes, Frame};
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
-use crate::{field_count::FieldCount, limits, refusal::Refusal};
+use crate::{crowd::Visitor, field_count::FieldCount, limits, refusal::Refusal};
 
 /// Bytes before a message of gRPC: whether it is compressed, and its length.
 const PREFIX: usize = 5;
@@ -31,10 +32,14 @@ impl Allowance {
     pub const SMALL: Self =
         Self { bytes: limits::SMALL_REQUEST, grace: limits::SMALL_REQUEST_TIMEOUT, rate: u64::MAX };
 
-    /// For a manifest with its policies, of so many `bytes` at most.
+    /// For a manifest with its policies, of so many `bytes` at most. Who has a turn that `others_wait` for is to hurry.
     #[must_use]
-    pub const fn contents(bytes: usize) -> Self {
-        Self { bytes, grace: limits::BODY_GRACE, rate: limits::BODY_RATE }
+    pub const fn contents(bytes: usize, others_wait: bool) -> Self {
+        if others_wait {
+            Self { bytes, grace: limits::BODY_GRACE_OF_OTHERS, rate: limits::BODY_RATE_OF_OTHERS }
+        } else {
+            Self { bytes, grace: limits::BODY_GRACE, rate: limits::BODY_RATE }
+        }
     }
 
     /// How long it may take for `received` bytes to come in.
@@ -49,6 +54,7 @@ impl Allowance {
 pub struct Metered<B> {
     body: B,
     allowance: Allowance,
+    visitor: Arc<Visitor>,
     begun: Instant,
     received: usize,
     prefix: [u8; PREFIX],
@@ -57,13 +63,14 @@ pub struct Metered<B> {
 }
 
 impl<B> Metered<B> {
-    /// Begins to count.
+    /// Begins to count. What comes in as allowed, `visitor` may say.
     #[must_use]
-    pub fn new(body: B, allowance: Allowance) -> Self {
+    pub fn new(body: B, allowance: Allowance, visitor: Arc<Visitor>) -> Self {
         let begun = Instant::now();
         Self {
             body,
             allowance,
+            visitor,
             begun,
             received: 0,
             prefix: [0; PREFIX],
@@ -88,6 +95,7 @@ impl<B> Metered<B> {
         if announced.max(self.received.saturating_sub(PREFIX)) > limit {
             return Err(Refusal::RequestTooLarge { limit });
         }
+        self.visitor.earns(data.len());
         Ok(())
     }
 
@@ -160,7 +168,8 @@ mod tests {
 
     fn begin() -> (mpsc::UnboundedSender<Bytes>, Metered<Sent>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (sender, Metered::new(Sent(receiver), ALLOWANCE))
+        let visitor = Visitor::new(std::net::Ipv4Addr::LOCALHOST.into());
+        (sender, Metered::new(Sent(receiver), ALLOWANCE, visitor))
     }
 
     /// Bytes that came in, or the code of the refusal.

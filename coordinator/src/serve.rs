@@ -124,7 +124,7 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     log_start(&authority, &options.state_dir, [&user_tcp, &mesh_tcp, &ops_tcp]);
 
     let stopping = stop_signal()?;
-    let (crowds, answers) = (Crowds::new(), Answers::new());
+    let (crowds, answers) = (Crowds::new(), Arc::new(Answers::default()));
     let door = Door::new(attester, Arc::clone(&authority), crowds.clone());
     let user_service = UserService::new(Arc::clone(&authority), Arc::clone(&metrics), Handle::current());
     let user_calls = UserCalls::new(user_service, Arc::clone(&answers));

@@ -7,6 +7,9 @@ use crate::event::{
     ManifestSet, Recovered, SeedHandedOver,
 };
 
+/// Transitions that are remembered beside the log.
+pub const RECENT: u64 = 2;
+
 /// What all events so far add up to. Its size depends on the current manifest, not on the history.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct State {
@@ -78,7 +81,7 @@ impl State {
         self.latest.as_ref().map(|set| set.transition)
     }
 
-    /// Whether a transition is the latest or the one before.
+    /// Whether a transition is one of the latest [`RECENT`].
     #[must_use]
     pub fn is_recent(&self, transition: &Digest) -> bool {
         self.latest.as_ref().is_some_and(|set| [set.transition, set.previous].contains(transition))

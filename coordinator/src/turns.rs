@@ -46,15 +46,6 @@ impl Turns {
         Arc::new(Self { most_waiting, patience, queue: Mutex::new(queue) })
     }
 
-    /// A turn, if one is free.
-    #[must_use]
-    pub fn try_take(self: &Arc<Self>, address: Address) -> Option<Turn> {
-        let mut queue = self.queue();
-        queue.free = queue.free.checked_sub(1)?;
-        queue.note(address);
-        Some(self.turn())
-    }
-
     /// Waits for a turn.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use contrast_manifest::{ManifestDocument, NO_TRANSITION, SeedConsent};
+use contrast_manifest::{ManifestDocument, NO_TRANSITION, SeedConsent, transition_hash};
 use contrast_proto::{
     events::v1 as events,
     userapi::{
@@ -13,7 +13,10 @@ use contrast_proto::{
     },
 };
 use sha2::{Digest as _, Sha256};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, body::Body, codegen::http};
 use zeroize::Zeroizing;
@@ -24,13 +27,14 @@ use crate::{
     crowd::Address,
     event::{self, Digest, EventError},
     history::{self, Met, View, Walk},
-    limits::{ANSWER_PATIENCE, READERS, REQUEST_PATIENCE, WAITING_ANSWERS, WAITING_REQUESTS},
+    limits::{ANSWER_PATIENCE, KEPT, READERS, REQUEST_PATIENCE, WAITING_ANSWERS, WAITING_REQUESTS},
     listener::ConnectionInfo,
     manifests,
     metrics::{Method, Metrics},
     recovery::{self, RecoveryRequest},
     refusal::Refusal,
     seed::Seed,
+    state::RECENT,
     turns::{Turn, Turns},
 };
 
@@ -55,6 +59,8 @@ pub struct UserService {
     pub metrics: Arc<Metrics>,
     readers: Arc<Turns>,
     writers: Arc<Turns>,
+    /// Bytes of contents that may be kept for answers.
+    kept: Arc<Semaphore>,
 }
 
 impl UserService {
@@ -68,6 +74,7 @@ impl UserService {
             readers: Turns::new(READERS, WAITING_ANSWERS, ANSWER_PATIENCE),
             // One command at a time may take a thread: those that wait for the authority would take all others'.
             writers: Turns::new(1, 2 * WAITING_REQUESTS, REQUEST_PATIENCE),
+            kept: Arc::new(Semaphore::new(KEPT)),
         }
     }
 }
@@ -124,12 +131,14 @@ impl UserService {
         let Arrival { seen, turn: of_its_bytes } =
             request.extensions().get().cloned().ok_or(Refusal::Interrupted)?;
         let (caller, address) = (caller(&request), address(&request)?);
-        let request = request.into_inner();
+        let mut request = request.into_inner();
         let expected_previous = optional_digest(&request.previous_transition_hash, "PreviousTransitionHash")?;
-        let seed_consent = request.seed_consent.map(read_consent).transpose()?;
+        let seed_consent = request.seed_consent.take().map(read_consent).transpose()?;
         let remembered = optional_digest(&request.remembered_transition, "remembered_transition")?;
         // Whoever wants to follow a transition has seen it, too.
-        let missing = self.missing([remembered, expected_previous], address).await?;
+        let known = [remembered, expected_previous].into_iter().flatten();
+        let known = known.filter(|transition| *transition != NO_TRANSITION).collect();
+        let (request, missing) = self.missing(known, address, caller, request).await?;
         let authority = Arc::clone(&self.authority);
         let turn = self.writers.take(address).await?;
         // Parsing, signing and syncing block; and a client that hangs up must not stop them half-way.
@@ -158,22 +167,43 @@ impl UserService {
     /// The first of some transitions that a client knows and the history does not contain.
     ///
     /// No index of transitions is kept, since it would grow with the history. Who knows the latest state has its answer
-    /// at once; whoever stayed away for longer makes the log be read, in a reader's place.
-    async fn missing(&self, known: [Option<Digest>; 2], address: Address) -> Result<Option<Digest>, Refusal> {
-        for transition in known.into_iter().flatten().filter(|transition| *transition != NO_TRANSITION) {
-            let contained = match self.authority.phase() {
-                Phase::Uninitialised => false,
-                Phase::Locked(_) => return Err(Refusal::Locked),
-                Phase::Active(active) => {
-                    active.state.is_recent(&transition)
-                        || self.read(address, move || history::contains(&active, &transition)).await?
-                }
-            };
-            if !contained {
-                return Ok(Some(transition));
+    /// at once; an owner who stayed away for longer makes the log be read, in a reader's place. For others it is not read:
+    /// they are refused for another reason.
+    async fn missing(
+        &self,
+        mut known: Vec<Digest>,
+        address: Address,
+        caller: Option<Caller>,
+        request: SetManifestRequest,
+    ) -> Result<(SetManifestRequest, Option<Digest>), Refusal> {
+        let active = match self.authority.phase() {
+            Phase::Uninitialised => return Ok((request, known.first().copied())),
+            Phase::Locked(_) => return Err(Refusal::Locked),
+            Phase::Active(active) => active,
+        };
+        known.retain(|transition| !active.state.is_recent(transition));
+        if known.is_empty() || active.state.manifests <= RECENT {
+            return Ok((request, known.first().copied()));
+        }
+        // A large manifest and many owners take their time, whoever sends them.
+        let (request, known, may_be_owner) = on_blocking_thread(&Handle::current(), {
+            let active = Arc::clone(&active);
+            move || {
+                let may_be_owner = may_be_owner(&active, caller, &request, &known);
+                Ok((request, known, may_be_owner))
+            }
+        })
+        .await?;
+        if !may_be_owner {
+            return Ok((request, None));
+        }
+        for transition in known {
+            let active = Arc::clone(&active);
+            if !self.read(address, move || history::contains(&active, &transition)).await? {
+                return Ok((request, Some(transition)));
             }
         }
-        Ok(None)
+        Ok((request, None))
     }
 
     /// Answers GetManifests, as [`manifests`] says. The headers come when its length is known.
@@ -196,10 +226,20 @@ impl UserService {
             latest_transition: latest_transition(&active),
             ..Default::default()
         };
-        let walk = Walk::new(Arc::clone(&active), View::Contents, 0);
-        let frames = self.read(address, move || manifests::measure(&active, &rest)).await?;
+        let begin = || Walk::new(Arc::clone(&active), View::Contents, 0, Arc::clone(&self.kept));
+        let (mut walk, mut length) = (begin(), manifests::Length::new(&rest));
+        loop {
+            let (walked, lengths) =
+                self.read(address, move || walk.measure().map(|lengths| (walk, lengths))).await?;
+            if lengths.is_empty() {
+                break;
+            }
+            lengths.into_iter().try_for_each(|content| length.add(content))?;
+            walk = walked;
+        }
+        let frames = length.frames()?;
         let one = |step| std::iter::once(manifests::encode(step));
-        Ok(self.stream(address, walk, frames.first, one, Some(frames.last)))
+        Ok(self.stream(address, begin(), frames.first, one, Some(frames.last)))
     }
 
     async fn unlock(&self, request: Request<RecoverRequest>) -> Result<RecoverResponse, Refusal> {
@@ -257,7 +297,7 @@ impl UserService {
         let first = HistoryItem { item: Some(Item::Anchors(history::anchors(&active))) };
         let view = if events_only { View::Events } else { View::Everything };
         let items = |step: Vec<Met>| step.into_iter().map(|met| HistoryItem { item: Some(met.into()) });
-        let walk = Walk::new(active, view, from_position);
+        let walk = Walk::new(active, view, from_position, Arc::clone(&self.kept));
         Ok(ReceiverStream::new(self.stream(address, walk, first, items, None)))
     }
 
@@ -319,6 +359,28 @@ impl UserService {
             Phase::Active(active) => Ok((*active.seed_shares).clone()),
         }
     }
+}
+
+/// Whether the sender of a manifest has shown that it is an owner: by its TLS key, or by its signature over the transition
+/// that the manifest would make after the latest one, or after one that it knows. Blocks.
+fn may_be_owner(
+    active: &Active,
+    caller: Option<Caller>,
+    request: &SetManifestRequest,
+    known: &[Digest],
+) -> bool {
+    let owners = &active.manifest.manifest().workload_owners;
+    if caller.is_some_and(|caller| owners.iter().any(|owner| owner.digest() == caller.digest)) {
+        return true;
+    }
+    if request.signature.is_empty() {
+        return false;
+    }
+    let manifest = Sha256::digest(&request.manifest).into();
+    let latest = active.state.latest_transition().unwrap_or_default();
+    let mut previous = known.iter().chain([&latest]);
+    previous
+        .any(|previous| owners.signer(&transition_hash(manifest, *previous), &request.signature).is_some())
 }
 
 /// The names of the client's key, if it is of a kind that owners have.

@@ -83,13 +83,13 @@ impl UserCalls {
         mut request: http::Request<Incoming>,
     ) -> Result<http::Response<Body>, Refusal> {
         let seen = self.service.authority.latest_transition();
-        let (turn, bytes) = self.turn_to_send(&info).await?;
+        let (turn, allowance) = self.turn_to_send(&info).await?;
         request.extensions_mut().insert(Arrival { seen, turn: Arc::new(turn) });
         let _busy = info.visitor.begin_work();
-        Ok(self.pass_on(info, request, Allowance::contents(bytes)).await)
+        Ok(self.pass_on(info, request, allowance).await)
     }
 
-    async fn turn_to_send(&self, info: &ConnectionInfo) -> Result<(Turn, usize), Refusal> {
+    async fn turn_to_send(&self, info: &ConnectionInfo) -> Result<(Turn, Allowance), Refusal> {
         let authority = &self.service.authority;
         authority.refuse_while_locked()?;
         let may_be_owner =
@@ -99,7 +99,8 @@ impl UserCalls {
         } else {
             (&self.strangers, limits::STRANGERS_REQUEST)
         };
-        Ok((turns.take(info.visitor.address).await?, bytes))
+        let turn = turns.take(info.visitor.address).await?;
+        Ok((turn, Allowance::contents(bytes, turns.are_awaited())))
     }
 
     /// A call for contents: its turn comes after it is read, and lasts until the last byte is on its way.
@@ -110,7 +111,7 @@ impl UserCalls {
         request: http::Request<Incoming>,
     ) -> Result<http::Response<Body>, Refusal> {
         let (head, body) = request.into_parts();
-        let body = match Metered::new(body, Allowance::SMALL).collect().await {
+        let body = match Metered::new(body, Allowance::SMALL, Arc::clone(&info.visitor)).collect().await {
             Ok(body) => Full::new(body.to_bytes()),
             Err(status) => return Ok(status.into_http()),
         };
@@ -131,7 +132,8 @@ impl UserCalls {
         request: http::Request<Incoming>,
         allowance: Allowance,
     ) -> http::Response<Body> {
-        self.dispatch(info, request.map(|body| Body::new(Metered::new(body, allowance)))).await
+        let visitor = Arc::clone(&info.visitor);
+        self.dispatch(info, request.map(|body| Body::new(Metered::new(body, allowance, visitor)))).await
     }
 
     async fn dispatch(

@@ -6,8 +6,11 @@
 
 mod certificate_table;
 mod image;
+mod policy;
+mod resources;
 #[cfg(any(feature = "engine", test))]
 mod sealed_record;
+mod service_mesh;
 
 use std::time::UNIX_EPOCH;
 
@@ -22,8 +25,11 @@ use contrast_attestation::{
 };
 use contrast_manifest::{Audience, ManifestDocument};
 pub use image::{image_layer, image_manifest, image_reference};
+pub use policy::agent_request;
+pub use resources::resource_edit;
 #[cfg(any(feature = "engine", test))]
 pub use sealed_record::sealed_record;
+pub use service_mesh::mesh_annotation;
 
 /// An SNP attestation report: what is accepted is kept byte for byte.
 ///
@@ -174,6 +180,7 @@ mod tests {
 
     /// Every target that has a file in `targets`.
     const TARGETS: &[(&str, Target)] = &[
+        ("agent_request", agent_request),
         ("certificate_table", certificate_table),
         ("collateral", collateral),
         ("firmware", firmware),
@@ -182,7 +189,9 @@ mod tests {
         ("image_reference", image_reference),
         ("kernel", kernel),
         ("manifest", manifest),
+        ("mesh_annotation", mesh_annotation),
         ("peer_certificate", peer_certificate),
+        ("resource_edit", resource_edit),
         ("revocation_list", revocation_list),
         ("sealed_record", sealed_record),
         ("snp_document", snp_document),
@@ -251,6 +260,10 @@ mod tests {
                 std::str::from_utf8(seed).unwrap().parse::<contrast_image::Reference>().is_ok()
             })
         );
+        let requests = seeds("agent_request");
+        assert!(requests.iter().all(|seed| {
+            contrast_policy::request::read_batch(std::str::from_utf8(seed).unwrap()).is_ok()
+        }));
         let manifests = seeds("manifest");
         let valid = manifests.iter().filter(|seed| ManifestDocument::parse(seed.as_slice()).is_ok());
         assert_eq!(valid.count(), 2);

@@ -8,9 +8,10 @@
 mod files;
 mod source;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
+    descriptor::Descriptor,
     digest::Digest,
     layer::{AccountsError, LayerError, LayerFacts, Wanted},
     source::{Image, Layer, Source},
@@ -18,6 +19,7 @@ use crate::{
 };
 use files::Files;
 pub use source::CachedSource;
+use source::Nowhere;
 
 /// Kept entries.
 pub struct Cache {
@@ -26,6 +28,8 @@ pub struct Cache {
 
 /// Entries of another form have other names.
 const FORM: &str = "1";
+/// The type of a document that nobody announced (RFC 2046 section 4.5.1).
+const ANY_TYPE: &str = "application/octet-stream";
 /// More bytes than any entry has: a configuration, or two account files.
 const MAX_ENTRY: u64 = 16 << 20;
 
@@ -84,6 +88,25 @@ impl Cache {
     /// As [`Image::accounts`].
     pub fn accounts(&self, image: &Image, source: &dyn Source) -> Result<Accounts, AccountsError> {
         image.accounts_with(|layer| self.examine(layer, source, Wanted::ACCOUNTS))
+    }
+
+    /// The image of a digest, if it was read before, without asking anybody.
+    #[must_use]
+    pub fn image(&self, digest: Digest) -> Option<Image> {
+        let root = Descriptor {
+            media_type: ANY_TYPE.to_owned(),
+            digest,
+            size: self.blob(digest)?.len() as u64,
+            platform: None,
+            annotations: BTreeMap::new(),
+        };
+        Image::read(&CachedSource::new(&Nowhere, self), &root).ok()
+    }
+
+    /// [`Image::examine`], if all of it was found out before, without asking anybody.
+    #[must_use]
+    pub fn known(&self, image: &Image, wanted: Wanted) -> Option<Vec<LayerFacts>> {
+        self.examine_all(image, &Nowhere, wanted).ok()
     }
 
     /// A blob that was kept, checked.

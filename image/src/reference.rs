@@ -247,7 +247,9 @@ fn is_registry(text: &str) -> bool {
     };
     let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     host.is_none_or(|host| host.len() <= MAX_HOST && host.split('.').all(label))
-        && port.is_none_or(|port| port.len() <= 5 && digits(port) && port.parse::<u16>().is_ok_and(|port| port != 0))
+        && port.is_none_or(|port| {
+            port.len() <= 5 && digits(port) && port.parse::<u16>().is_ok_and(|port| port != 0)
+        })
 }
 
 /// Letters and digits, and between them one `.`, one or two `_`, or any number of `-`.

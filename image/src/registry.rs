@@ -21,6 +21,7 @@ use std::{
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
+    cache::{Cache, CachedSource},
     descriptor::Descriptor,
     digest::{Digest, shortened},
     manifest::MAX_MANIFEST,
@@ -101,11 +102,15 @@ impl Registries {
     }
 
     /// The image that `reference` names, and the source of its layers. The digest is that of the bytes, whatever the
-    /// registry says; where the reference has one, it must be the same.
+    /// registry says; where the reference has one, it must be the same. A cache keeps what is read.
     ///
     /// # Errors
     /// If it cannot be had, or is damaged, or cannot run in a confidential pod.
-    pub fn image(&self, reference: &Reference) -> Result<(Image, Repository<'_>), RegistryError> {
+    pub fn image(
+        &self,
+        reference: &Reference,
+        cache: Option<&Cache>,
+    ) -> Result<(Image, Repository<'_>), RegistryError> {
         let (place, bytes, media_type) = self.find(reference)?;
         let digest = Digest::of(&bytes);
         let root = Descriptor {
@@ -116,7 +121,11 @@ impl Registries {
             annotations: Default::default(),
         };
         let repository = Repository { registries: self, place, first: (digest, bytes) };
-        let image = Image::read(&repository, &root).map_err(|source| RegistryError::Image {
+        let read = match cache {
+            Some(cache) => Image::read(&CachedSource::new(&repository, cache), &root),
+            None => Image::read(&repository, &root),
+        };
+        let image = read.map_err(|source| RegistryError::Image {
             reference: Box::new(reference.clone()),
             source: Box::new(source),
         })?;

@@ -132,7 +132,7 @@ pub enum Problem {
     #[error("is missing")]
     Missing,
     /// A reference value that the user has to fill in is not there yet.
-    #[error("has no value yet; fill in the value of your hardware")]
+    #[error("has no value yet; fill in the value of your hardware or runtime")]
     ExpectedMissing,
     /// The text is not hexadecimal.
     #[error("must be hexadecimal text without a prefix")]

@@ -1,5 +1,6 @@
 //! The private keys that a deployment's owners keep in files.
 
+mod owner;
 mod pem;
 mod seedshare_owner;
 mod workload_owner;

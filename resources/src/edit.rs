@@ -76,23 +76,24 @@ impl<'a> Edits<'a> {
     }
 }
 
-/// The node at a path, or the nearest one above it.
-pub(crate) fn find(tree: &Tree, root: NodeId, path: &[Step<'_>]) -> NodeId {
-    let mut id = root;
+/// The node at a path, or the nearest one above it; and its key, if it is a member of a map.
+pub(crate) fn find(tree: &Tree, root: NodeId, path: &[Step<'_>]) -> (NodeId, Option<NodeId>) {
+    let mut found = (root, None);
     for step in path {
+        let id = found.0;
         let next = match (&tree.node(tree.resolved(id)).kind, step) {
             (Kind::Mapping { entries, .. }, Step::Key(wanted)) => {
                 let named =
                     entries.iter().rev().find(|e| value::key(tree, e.key).as_deref() == Some(*wanted));
-                named.map(|entry| entry.value)
+                named.map(|entry| (entry.value, Some(entry.key)))
             }
-            (Kind::Sequence { items, .. }, Step::Item(index)) => items.get(*index).copied(),
+            (Kind::Sequence { items, .. }, Step::Item(index)) => items.get(*index).map(|item| (*item, None)),
             _ => None,
         };
         let Some(next) = next else { break };
-        id = next;
+        found = next;
     }
-    id
+    found
 }
 
 /// The change of one document.

@@ -63,10 +63,13 @@ impl File {
         &self.documents
     }
 
-    /// Where the value at a path stands, or the nearest one above it that does.
+    /// Where the value at a path stands, or the nearest one above it that does. One that begins below its key is at its key.
     #[must_use]
     pub fn place(&self, document: &Document, path: &[Step<'_>]) -> Place {
-        self.text.place(document.tree.node(edit::find(&document.tree, document.root, path)).span.start)
+        let (node, key) = edit::find(&document.tree, document.root, path);
+        let place = |id| self.text.place(document.tree.node(id).span.start);
+        let value = place(node);
+        key.map(place).filter(|key| key.line < value.line).unwrap_or(value)
     }
 
     /// The text after each document has become the value that belongs to it, `None` if no byte changes.

@@ -64,9 +64,10 @@ fn check<T: DeserializeOwned>(value: &Value) -> Vec<Misfit> {
     let mut misfits = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    let read = serde_ignored::deserialize::<_, _, T>(tracked, |path| {
-        misfits.push(Misfit::Unknown { path: ObjectPath::from_ignored(&path) });
-    });
+    let mut note = |path: Path<'_>| misfits.push(Misfit::Unknown { path: ObjectPath::from_ignored(&path) });
+    let ignored = serde_ignored::Deserializer::new(tracked, &mut note);
+    // Erased, since the compiler would otherwise take minutes to make one reader for each type out of these two.
+    let read = erased_serde::deserialize::<T>(&mut <dyn erased_serde::Deserializer<'_>>::erase(ignored));
     if let Err(error) = read {
         let path = ObjectPath::from_track(&track.path());
         misfits.push(Misfit::WrongType { path, reason: error.to_string() });

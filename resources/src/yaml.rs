@@ -193,8 +193,11 @@ impl Builder<'_> {
         (!empty).then_some(Parsed { tree, root })
     }
 
+    /// The span of the beginning of a collection reaches to what comes next in it, over blanks and comments.
     fn is_flow(&self, span: &Range<usize>) -> bool {
-        self.text.content().get(span.clone()).is_some_and(|text| text.ends_with(['{', '[']))
+        let text = self.text.content().get(span.clone()).unwrap_or_default();
+        let mut said = text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim_end());
+        said.rfind(|line| !line.is_empty()).is_some_and(|line| line.ends_with(['{', '[']))
     }
 
     /// The span of a block scalar reaches over the empty lines behind it, that of a quoted one over a comment.

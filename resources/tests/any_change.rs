@@ -66,15 +66,21 @@ fn object() -> impl Strategy<Value = Value> {
 /// A small document that says `value`, as a person or a program might have written it.
 fn written(value: &Value, style: u8) -> String {
     // From nothing to everything: the editor itself is the writer of block style.
-    let text = match style % 3 {
+    let pretty = || serde_json::to_string_pretty(value).unwrap();
+    let text = match style % 4 {
         0 => serde_json::to_string(value).unwrap(),
-        1 => serde_json::to_string_pretty(value).unwrap(),
+        1 => pretty(),
+        // In one line, with blanks within brackets and braces. Behind a comment, so that it is not read as JSON.
+        2 => {
+            let inner: Vec<String> = pretty().lines().map(|line| line.trim_start().to_owned()).collect();
+            format!("# flow\n{}", inner.join(" "))
+        }
         _ => {
             let seed = File::read("seed.yaml", b"seed: 1\n".to_vec()).unwrap();
             seed.rewritten(std::slice::from_ref(value)).unwrap().unwrap_or_else(|| "seed: 1\n".to_owned())
         }
     };
-    if style & 4 == 0 { text } else { text.replace('\n', "\r\n") }
+    if style & 8 == 0 { text } else { text.replace('\n', "\r\n") }
 }
 
 proptest! {

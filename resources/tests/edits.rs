@@ -154,3 +154,27 @@ fn only_the_document_that_changes_is_touched() {
     let result = file.rewritten(&values).unwrap().unwrap();
     assert_eq!(result, text.replace("[1,   2]", "[0, 1,   2]"));
 }
+
+#[test]
+fn braces_and_brackets_are_seen_with_blanks_line_breaks_and_comments_behind_them() {
+    for (text, expected) in [
+        ("a: { b: 1 }\n", "a: { b: 1, \"c\": [2] }\n"),
+        ("a: {\tb: 1\t}\n", "a: {\tb: 1, \"c\": [2]\t}\n"),
+        ("a: { # one\n  b: 1 }\n", "a: { # one\n  b: 1,\n  \"c\": [\n    2\n  ] }\n"),
+        ("a: {\n  # one\n  b: 1\n}\n", "a: {\n  # one\n  b: 1,\n  \"c\": [\n    2\n  ]\n}\n"),
+        ("a: &x { b: 1 }\n", "a: &x { b: 1, \"c\": [2] }\n"),
+        ("a:\n  { b: 1 }\n", "a:\n  { b: 1, \"c\": [2] }\n"),
+    ] {
+        assert_eq!(changed(text, |value| value["a"]["c"] = json!([2])), expected, "{text}");
+    }
+    for (text, expected) in [
+        ("a: [ 1 ]\n", "a: [ 1, {\"c\": 2} ]\n"),
+        ("a: [ # one\n  1 ]\n", "a: [ # one\n  1,\n  {\n    \"c\": 2\n  } ]\n"),
+    ] {
+        let push = |value: &mut Value| value["a"].as_array_mut().unwrap().push(json!({"c": 2}));
+        assert_eq!(changed(text, push), expected, "{text}");
+    }
+    // What looks like one in a comment or a text is none.
+    let text = "a: # {\n  b: \"{\" # [\n";
+    assert_eq!(changed(text, |value| value["a"]["c"] = json!(1)), "a: # {\n  b: \"{\" # [\n  c: 1\n");
+}

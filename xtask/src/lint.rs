@@ -10,7 +10,7 @@ mod programs;
 
 use std::process::ExitCode;
 
-use crate::{failure::Failure, policies, process, setup, steps::Steps};
+use crate::{failure::Failure, process, setup, steps::Steps};
 
 /// Runs all checks and says which failed.
 pub(crate) fn run() -> ExitCode {
@@ -32,7 +32,6 @@ pub(crate) fn add_steps(steps: &mut Steps) {
     });
     steps.step("file lengths", lengths::check);
     steps.step("banned crates and licences", dependencies::check);
-    steps.step("policy annotations", || policies::run(true).map(|()| String::new()));
     steps.step("programs of the tests", programs::check);
     steps.step("links", links::check);
     steps.step("tests that the manual of attacks names", attacks::check);

@@ -3,7 +3,6 @@
 //! Plain standard library, so that the first command on a fresh clone compiles in a second.
 
 mod bare;
-mod base64;
 mod bench;
 mod ci;
 mod demo;
@@ -11,7 +10,6 @@ mod failure;
 mod fuzz;
 mod lint;
 mod options;
-mod policies;
 mod process;
 mod setup;
 mod steps;
@@ -42,7 +40,6 @@ fn main() -> ExitCode {
         Request::Demo(arguments) => demo::run(&arguments),
         Request::Bench(arguments) => bench::run(&arguments),
         Request::Fuzz(options) => fuzz::run(&options),
-        Request::EmbedPolicies { check } => policies::run(check),
         Request::Lint => return lint::run(),
         Request::Test => return test::run(),
         Request::Ci => return ci::run(),

@@ -15,7 +15,6 @@ Usage: cargo xtask COMMAND
   fuzz [TARGET] [--seconds N]
                             run one fuzz target, or each in turn (default 10 seconds each)
   bench [ARGS...]           the benchmark table, built with optimisation
-  embed-policies [--check]  write deploy/demo/policies/*.rego into the annotations of deploy/demo/*.yml
   setup                     install the Debian packages, Rust components and Python programs that the tests need";
 
 /// One parsed command line.
@@ -26,7 +25,6 @@ pub(crate) enum Request {
     Demo(Vec<OsString>),
     Bench(Vec<OsString>),
     Fuzz(fuzz::Options),
-    EmbedPolicies { check: bool },
     Lint,
     Test,
     Ci,
@@ -62,10 +60,6 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         Some("demo") => Ok(Request::Demo(rest)),
         Some("bench") => Ok(Request::Bench(rest)),
         Some("fuzz") => parse_fuzz(rest).map(Request::Fuzz),
-        Some("embed-policies") => match rest.as_slice() {
-            [flag] if flag == "--check" => Ok(Request::EmbedPolicies { check: true }),
-            _ => alone(Request::EmbedPolicies { check: false }),
-        },
         _ => Err(Problem::UnknownCommand(command)),
     }
 }
@@ -140,12 +134,5 @@ mod tests {
         assert_eq!(read("fuzz --seconds 0"), Err(Problem::NotSeconds("0".into())));
         assert_eq!(read("fuzz --seconds"), Err(Problem::NoSeconds));
         assert_eq!(read("fuzz a b"), Err(Problem::UnexpectedArgument("b".into())));
-    }
-
-    #[test]
-    fn embed_policies_writes_unless_told_to_check() {
-        assert_eq!(read("embed-policies"), Ok(Request::EmbedPolicies { check: false }));
-        assert_eq!(read("embed-policies --check"), Ok(Request::EmbedPolicies { check: true }));
-        assert_eq!(read("embed-policies --chekc"), Err(Problem::UnexpectedArgument("--chekc".into())));
     }
 }

@@ -95,6 +95,8 @@ fn demonstration() -> Result<String, Failure> {
 fn attacks() -> Result<String, Failure> {
     process::run(process::program(workspace::built("attack")?).args([
         "--lowest-priority",
+        "--addresses",
+        "3",
         "--seconds",
         ATTACK_SECONDS,
     ]))?;

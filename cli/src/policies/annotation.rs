@@ -3,12 +3,8 @@
 use std::io::Read;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+pub(super) use contrast_policy::initdata::{ANNOTATION as INITDATA, POLICY_ANNOTATION as REGO};
 use flate2::read::GzDecoder;
-
-/// A policy in the language Rego, in base64.
-pub(super) const REGO: &str = "io.katacontainers.config.agent.policy";
-/// Initialisation data with a policy inside: TOML, compressed with gzip, in base64.
-pub(super) const INITDATA: &str = "io.katacontainers.config.hypervisor.cc_init_data";
 
 /// Largest policy document, in bytes. A few compressed bytes can stand for very many.
 const LONGEST: u64 = 4 * 1024 * 1024;

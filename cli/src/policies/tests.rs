@@ -88,7 +88,10 @@ fn a_file_that_is_named_is_read_whatever_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("web.YML");
     fs::write(&file, deployment("b", &rego("b"))).unwrap();
-    assert!(matches!(find(&[dir.path().to_owned()]), Err(PoliciesError::NoFiles { .. })));
+    assert!(matches!(
+        find(&[dir.path().to_owned()]),
+        Err(PoliciesError::Files(ResourceFileError::None { .. }))
+    ));
     assert_eq!(find(&[file]).unwrap().len(), 1);
 }
 
@@ -152,9 +155,12 @@ fn anchors_and_merge_keys_are_resolved_and_the_last_of_repeated_keys_counts() {
 #[test]
 fn no_resource_file_at_all_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(matches!(find(&[dir.path().to_owned()]), Err(PoliciesError::NoFiles { .. })));
+    assert!(matches!(
+        find(&[dir.path().to_owned()]),
+        Err(PoliciesError::Files(ResourceFileError::None { .. }))
+    ));
     let absent = dir.path().join("absent");
-    assert!(matches!(find(&[absent]), Err(PoliciesError::Read { .. })));
+    assert!(matches!(find(&[absent]), Err(PoliciesError::Files(ResourceFileError::Read { .. }))));
 }
 
 #[test]

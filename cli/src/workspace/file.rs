@@ -6,6 +6,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use contrast_attestation::atls::grpc::MAX_MESSAGE_BYTES;
@@ -16,6 +17,8 @@ use super::WorkspaceError;
 
 /// Mode of files that hold no secret; the process's umask still applies.
 const PUBLIC: u32 = 0o644;
+/// Mode of files that do.
+const SECRET: u32 = 0o600;
 
 /// Longest of the files that go to a Coordinator or come from one, in bytes: as long as a message between the two.
 /// Manifests, policies, keys, seed shares and evidence are no longer.
@@ -54,6 +57,68 @@ pub(crate) fn read_bounded(path: &Path, longest: usize) -> Result<Vec<u8>, Works
 /// has either its old content or the whole new one.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), WorkspaceError> {
     replace(path, content).map_err(|source| WorkspaceError::Write { path: path.to_owned(), source })
+}
+
+/// Makes a file that only its owner may read. One that is there is never overwritten.
+pub(crate) fn create_secret(path: &Path, content: &[u8]) -> Result<(), WorkspaceError> {
+    let _writing = writing();
+    let create = || {
+        fs::create_dir_all(folder_of(path))?;
+        let draft = draft(path, content, SECRET)?;
+        // Unlike a renaming, this fails where there is something.
+        fs::hard_link(&draft.0, path)?;
+        File::open(folder_of(path))?.sync_all()
+    };
+    create().map_err(|source: io::Error| match source.kind() {
+        io::ErrorKind::AlreadyExists => WorkspaceError::Exists { path: path.to_owned() },
+        _ => WorkspaceError::Write { path: path.to_owned(), source },
+    })
+}
+
+/// Replaces files that hold no secret, and of which all or none should be new: what can fail, such as a full disk, does so before
+/// the first is replaced. Modes stay, and what links lead to is replaced instead of the links.
+pub(crate) fn replace_all(files: &[(&Path, &[u8])]) -> Result<(), WorkspaceError> {
+    let _writing = writing();
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| WorkspaceError::Write { path, source }
+    };
+    let mut drafts = Vec::new();
+    for (path, content) in files {
+        let target = fs::canonicalize(path).unwrap_or_else(|_| (*path).to_owned());
+        let old = fs::metadata(&target).ok();
+        if old.as_ref().is_some_and(|old| !old.is_file() || old.permissions().readonly()) {
+            return Err(failed(path)(io::ErrorKind::PermissionDenied.into()));
+        }
+        let mode = old.map(|old| old.permissions());
+        let make = || {
+            fs::create_dir_all(folder_of(&target))?;
+            let draft = draft(&target, content, PUBLIC)?;
+            if let Some(mode) = mode {
+                fs::set_permissions(&draft.0, mode)?;
+            }
+            Ok(draft)
+        };
+        drafts.push((make().map_err(failed(path))?, target));
+    }
+    for (draft, target) in &drafts {
+        fs::rename(&draft.0, target).map_err(failed(target))?;
+    }
+    for (_, target) in &drafts {
+        File::open(folder_of(target)).and_then(|folder| folder.sync_all()).map_err(failed(target))?;
+    }
+    Ok(())
+}
+
+/// Waits until what is being written is complete, and lets nothing more be written: for the end of the program.
+pub(crate) fn finish_writing() {
+    std::mem::forget(writing());
+}
+
+/// Held while something is being written.
+fn writing() -> MutexGuard<'static, ()> {
+    static WRITING: Mutex<()> = Mutex::new(());
+    WRITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Keeps what a file holds under another name beside it, if it is not `content`. Gives the name.
@@ -146,23 +211,37 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 fn put(path: &Path, content: &[u8], durable: Durable) -> io::Result<()> {
-    let folder = folder_of(path);
+    let _writing = writing();
+    let draft = match durable {
+        Durable::Later => undurable_draft(path, content, PUBLIC)?.1,
+        Durable::Now => draft(path, content, PUBLIC)?,
+    };
+    fs::rename(&draft.0, path)?;
+    if durable == Durable::Now {
+        File::open(folder_of(path))?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// A draft that is on disk.
+fn draft(path: &Path, content: &[u8], mode: u32) -> io::Result<Draft> {
+    let (file, draft) = undurable_draft(path, content, mode)?;
+    file.sync_all()?;
+    Ok(draft)
+}
+
+fn undurable_draft(path: &Path, content: &[u8], mode: u32) -> io::Result<(File, Draft)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let draft = folder.join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
+    let draft = folder_of(path).join(format!(".{}.{}.new", name.to_string_lossy(), std::process::id()));
     // One that a killed run has left, or a link that somebody else has put there: neither is written through.
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(PUBLIC).open(&draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
     let draft = Draft(draft);
     file.write_all(content)?;
-    if durable == Durable::Later {
-        return fs::rename(&draft.0, path);
-    }
-    file.sync_all()?;
-    fs::rename(&draft.0, path)?;
-    File::open(folder)?.sync_all()
+    Ok((file, draft))
 }
 
 /// A file that is not finished; removed if it never will be.
@@ -229,6 +308,33 @@ mod tests {
         write(&path, b"own").unwrap();
         assert_eq!(read(&foreign).unwrap(), b"foreign");
         assert_eq!((read(&path).unwrap(), fs::read_dir(dir.path()).unwrap().count()), (b"own".to_vec(), 2));
+    }
+
+    #[test]
+    fn a_secret_is_for_its_owner_alone_and_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/key.pem");
+        create_secret(&path, b"one").unwrap();
+        assert!(matches!(create_secret(&path, b"two"), Err(WorkspaceError::Exists { .. })));
+        assert_eq!(read(&path).unwrap(), b"one");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn of_several_files_all_are_replaced_or_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let [a, b, link] = ["a", "b", "link"].map(|name| dir.path().join(name));
+        fs::write(&a, "old").unwrap();
+        fs::set_permissions(&a, fs::Permissions::from_mode(0o640)).unwrap();
+        fs::create_dir(&b).unwrap();
+        assert!(replace_all(&[(&a, b"new"), (&b, b"new")]).is_err());
+        assert_eq!((read(&a).unwrap(), fs::read_dir(dir.path()).unwrap().count()), (b"old".to_vec(), 2));
+        std::os::unix::fs::symlink(&a, &link).unwrap();
+        replace_all(&[(&link, b"new"), (&dir.path().join("c"), b"c")]).unwrap();
+        assert_eq!(read(&a).unwrap(), b"new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::metadata(&a).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
     #[test]

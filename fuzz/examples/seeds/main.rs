@@ -6,6 +6,8 @@
 #[path = "../../../attestation/tests/support/boot_files.rs"]
 mod boot_files;
 mod image;
+mod policy;
+mod resources;
 mod tdx;
 
 use std::{
@@ -28,6 +30,8 @@ use serde_json::{Value, json};
 fn main() -> Result<(), Box<dyn Error>> {
     tdx::write_seeds()?;
     image::write_seeds()?;
+    policy::write_seeds()?;
+    resources::write_seeds()?;
     write("firmware", "both", &Firmware::example().build())?;
     write("firmware", "snp", &Firmware { tdvf: None, ..Firmware::example() }.build())?;
     write("firmware", "tdx", &Firmware { sev: None, hash_table: None, ..Firmware::example() }.build())?;

@@ -65,3 +65,22 @@ impl Source for CachedSource<'_> {
         self.small(wanted, || self.source.blob(wanted))
     }
 }
+
+/// A source that has nothing, behind a cache that is to answer by itself.
+pub(super) struct Nowhere;
+
+impl Nowhere {
+    fn missing<T>(wanted: &Descriptor) -> Result<T, SourceError> {
+        Err(SourceError::Missing { digest: wanted.digest, place: "the cache".to_owned() })
+    }
+}
+
+impl Source for Nowhere {
+    fn manifest(&self, wanted: &Descriptor) -> Result<Box<dyn Read + Send + '_>, SourceError> {
+        Self::missing(wanted)
+    }
+
+    fn blob(&self, wanted: &Descriptor) -> Result<Box<dyn Read + Send + '_>, SourceError> {
+        Self::missing(wanted)
+    }
+}

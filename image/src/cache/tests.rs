@@ -194,3 +194,16 @@ fn several_runs_at_once_disturb_each_other_at_most_by_removing() {
     });
     assert!(entries(dir.path()).iter().all(|path| path.extension().is_none()));
 }
+
+#[test]
+fn an_image_that_was_read_before_is_known_without_its_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let (layout, root, _) = world(dir.path());
+    let cache = Cache::new(&dir.path().join("cache"), LARGE);
+    assert_eq!(cache.image(root.digest), None);
+    let image = Image::read(&CachedSource::new(&layout, &cache), &root).unwrap();
+    assert_eq!(cache.image(root.digest), Some(image.clone()));
+    assert_eq!(cache.known(&image, WANTED), None);
+    let facts = cache.examine_all(&image, &layout, WANTED).unwrap();
+    assert_eq!(cache.known(&image, WANTED), Some(facts));
+}

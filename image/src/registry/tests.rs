@@ -73,7 +73,7 @@ fn reference(server: &Server, rest: &str) -> Reference {
 /// Finds the image and reads its layer.
 fn pull(server: &Server, options: RegistryOptions) -> Result<Result<(), LayerError>, RegistryError> {
     let registries = Registries::new(options).unwrap();
-    let (image, repository) = registries.image(&reference(server, ":v1"))?;
+    let (image, repository) = registries.image(&reference(server, ":v1"), None)?;
     Ok(image.layers[0].examine(&repository, BOTH).map(|facts| assert!(facts.root_hash.is_some())))
 }
 
@@ -84,13 +84,13 @@ fn an_image_is_found_by_tag_and_by_digest_and_only_what_is_needed_is_asked_for()
     let server = Server::start(move |asked| content(&served, asked));
     let registries = Registries::new(options(&server)).unwrap();
     for rest in [":v1".to_owned(), format!("@{}", image.digest()), format!(":other@{}", image.digest())] {
-        let (found, _) = registries.image(&reference(&server, &rest)).unwrap();
+        let (found, _) = registries.image(&reference(&server, &rest), None).unwrap();
         assert_eq!((found.digest, found.manifest), (Some(image.digest()), Some(image.digest())));
         assert_eq!(found.config.user, "a");
     }
     assert!(!server.asked().iter().any(|asked| is_layer(&image, asked)));
     assert_eq!(server.asked().len(), 6);
-    let (found, repository) = registries.image(&reference(&server, ":v1")).unwrap();
+    let (found, repository) = registries.image(&reference(&server, ":v1"), None).unwrap();
     assert_eq!(found.accounts(&repository).unwrap().primary_group(1), Some(2));
     assert_eq!(server.asked().iter().filter(|asked| is_layer(&image, asked)).count(), 1);
 }
@@ -111,7 +111,7 @@ fn what_a_registry_says_about_digests_is_not_believed() {
         }
     });
     let registries = Registries::new(options(&server)).unwrap();
-    let error = registries.image(&reference(&server, &format!("@{}", image.digest()))).err().unwrap();
+    let error = registries.image(&reference(&server, &format!("@{}", image.digest())), None).err().unwrap();
     assert!(matches!(error, RegistryError::OtherDigest { .. }), "{error}");
     let layer = pull(&server, options(&server)).unwrap().unwrap_err();
     assert!(matches!(layer, LayerError::Damaged { .. }), "{layer}");
@@ -386,11 +386,11 @@ fn mirrors_are_asked_in_their_order_until_one_has_the_image() {
     let registries =
         Registries::new(RegistryOptions { mirrors, patience: QUICK, ..Default::default() }).unwrap();
     let reference = format!("registry.example/team/app@{}", image.digest()).parse().unwrap();
-    let (found, repository) = registries.image(&reference).unwrap();
+    let (found, repository) = registries.image(&reference, None).unwrap();
     assert_eq!(found.digest, Some(image.digest()));
     found.layers[0].examine(&repository, BOTH).unwrap();
     assert_eq!((empty.asked().len(), liar.asked().len(), full.asked().len()), (1, 1, 3));
-    let error = registries.image(&"no.example/app".parse().unwrap()).err().unwrap();
+    let error = registries.image(&"no.example/app".parse().unwrap(), None).err().unwrap();
     assert!(matches!(error, RegistryError::Blocked { .. }), "{error}");
 }
 
@@ -432,12 +432,12 @@ fn a_real_registry_is_asked_for_real_images() {
     let registries =
         Registries::new(RegistryOptions { insecure, patience: QUICK, ..Default::default() }).unwrap();
     let of = |rest: &str| format!("{}/team/{rest}", registry.address).parse().unwrap();
-    let (found, repository) = registries.image(&of("app:v1")).unwrap();
+    let (found, repository) = registries.image(&of("app:v1"), None).unwrap();
     assert_eq!(found.digest, Some(image.digest()));
     assert_eq!(found.examine(&repository, BOTH).unwrap().len(), 2);
-    assert_eq!(registries.image(&of(&format!("app@{}", image.digest()))).unwrap().0, found);
+    assert_eq!(registries.image(&of(&format!("app@{}", image.digest())), None).unwrap().0, found);
     for missing in ["app:v2", "other:v1", &format!("app@{}", Digest::of(b"other"))] {
-        let error = registries.image(&of(missing)).err().unwrap();
+        let error = registries.image(&of(missing), None).err().unwrap();
         assert!(matches!(error, RegistryError::NotFound { .. }), "{error}");
     }
 }

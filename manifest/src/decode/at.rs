@@ -138,6 +138,11 @@ impl<'a> Members<'a> {
         self.get(name).or_else(|| faults.none(&self.path.field(name), Problem::Missing))
     }
 
+    /// A value that the user may still have to fill in.
+    pub(super) fn expected(&self, name: &str, faults: &mut Faults) -> Option<At<'a>> {
+        self.get(name).or_else(|| faults.none(&self.path.field(name), Problem::ExpectedMissing))
+    }
+
     /// A boolean that is false where it is absent.
     pub(super) fn flag(&self, name: &str, faults: &mut Faults) -> Option<bool> {
         self.get(name).map_or(Some(false), |at| at.boolean(faults))

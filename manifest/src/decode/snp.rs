@@ -52,7 +52,7 @@ pub(super) fn simulated_entry(at: &At<'_>, faults: &mut Faults) -> Option<Simula
 
 fn values(members: &Members<'_>, faults: &mut Faults) -> Option<ReferenceValues> {
     let product = product(members, faults);
-    let measurement = members.required("TrustedMeasurement", faults).and_then(|at| at.hex_array(faults));
+    let measurement = members.expected("TrustedMeasurement", faults).and_then(|at| at.hex_array(faults));
     let ap_eip = match members.get("APEIP") {
         None => Some(None),
         Some(at) => at.hex_array(faults).map(|bytes| Some(u32::from_be_bytes(bytes))),

@@ -22,7 +22,7 @@ pub(super) fn entry(at: &At<'_>, faults: &mut Faults) -> Option<TdxEntry> {
     let members = at.object(MEMBERS, faults)?;
     let platform = members.optional_text("Platform", Limit::PlatformLen, faults);
     let number = evaluation_data_number(&members, faults);
-    let mr_td = members.required("MrTd", faults).and_then(|at| at.hex_array(faults));
+    let mr_td = members.expected("MrTd", faults).and_then(|at| at.hex_array(faults));
     let mr_seam = mr_seam(&members, faults);
     let rtmrs = rtmrs(&members, faults);
     let xfam = xfam(&members, faults);
@@ -72,7 +72,7 @@ fn mr_seam(members: &Members<'_>, faults: &mut Faults) -> Option<[u8; 48]> {
 }
 
 fn rtmrs(members: &Members<'_>, faults: &mut Faults) -> Option<[[u8; 48]; 4]> {
-    let at = members.required("Rtmrs", faults)?;
+    let at = members.expected("Rtmrs", faults)?;
     if let Some(found) = at.count().filter(|found| *found != 4) {
         return faults.none(&at.path, Problem::WrongCount { expected: 4, found });
     }
@@ -87,5 +87,8 @@ fn rtmrs(members: &Members<'_>, faults: &mut Faults) -> Option<[[u8; 48]; 4]> {
 /// Registers are numbered from 1 in messages, as everywhere in the product.
 fn register(element: &At<'_>, entry: &JsonPath, number: usize, faults: &mut Faults) -> Option<[u8; 48]> {
     let path = entry.field("RTMR").index(number);
+    if element.value.is_null() {
+        return faults.none(&path, Problem::ExpectedMissing);
+    }
     At { value: element.value, path }.hex_array(faults)
 }

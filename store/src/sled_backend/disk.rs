@@ -68,7 +68,8 @@ pub(super) fn start(path: &Path) -> Result<Database, BackendError> {
         std::thread::sleep(Duration::from_millis(1));
     }
     judge::judge(path, &snapshots(path)?)?;
-    drop(lock);
+    // Let go of expressly: a child that this process is starting just now has the file open, too, until it runs.
+    lock.unlock().map_err(|error| BackendError::opening(&file, error))?;
     make(path)
 }
 

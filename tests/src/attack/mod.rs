@@ -21,11 +21,13 @@ pub use siege::{Manner, Outcome, Siege};
 pub use storms::{ATTACKS, Attack};
 pub use waits::Waits;
 
+use contrast_coordinator::limits;
 use field::Field;
 use tokio::runtime::Builder;
 
-/// Most memory that the Coordinator may have resident, whatever strangers send, in MiB.
-pub const MOST_MIB: f64 = 64.0;
+/// Most bytes of memory that the Coordinator may have resident, whatever strangers send. An unoptimised one has more code
+/// resident, by more than this.
+pub const MOST_BYTES: u64 = limits::MEMORY + if cfg!(debug_assertions) { 16 * 1024 * 1024 } else { 0 };
 
 /// Attacks from within this process until time is up or `enough` ends, and says in words what was sent.
 ///

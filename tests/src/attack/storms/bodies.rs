@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use contrast_coordinator::limits::{OWNERS_REQUEST, STRANGERS_REQUEST};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::super::{
@@ -17,7 +18,10 @@ const STREAMS: u32 = 8;
 /// A little less than the largest message that present clients may send.
 const LARGE: usize = 15_800_000;
 /// As large as a message is by default at most.
-const BLOATED: usize = 4_000_000;
+const USUAL: usize = 4_000_000;
+/// As large as is read of a stranger at all, and of whoever may be the first; with what frames it.
+const BLOATED: [usize; 2] = [STRANGERS_REQUEST - FRAMING, OWNERS_REQUEST - FRAMING];
+const FRAMING: usize = 100;
 /// What is repeated is sent in pieces of about this length.
 const PIECE: usize = 16_000;
 /// How long bodies are left without their last byte.
@@ -36,7 +40,7 @@ pub(super) async fn large(field: Field) {
             async move {
                 let api = field.either_api(attacker);
                 let (method, length) =
-                    if api == field.user_api() { (SET_MANIFEST, LARGE) } else { (NEW_MESH_CERT, BLOATED) };
+                    if api == field.user_api() { (SET_MANIFEST, LARGE) } else { (NEW_MESH_CERT, USUAL) };
                 let connection = Http2::open(&field, &stranger, api, Appetite::Hungry).await?;
                 send_each(connection, method, |_| Body::manifest(b" ", length), HELD).await
             }
@@ -48,18 +52,20 @@ pub(super) async fn large(field: Field) {
 pub(super) async fn bloated(field: Field) {
     let stranger = Stranger::self_signed();
     field
-        .run(CONNECTIONS, move |field, _| {
+        .run(CONNECTIONS, move |field, attacker| {
             let stranger = stranger.clone();
             async move {
                 let api = field.user_api();
                 let connection = Http2::open(&field, &stranger, api, Appetite::Hungry).await?;
+                let [smaller, larger] = BLOATED;
+                let length = if attacker % 4 == 3 { larger } else { smaller };
                 let bloated = |stream: u32| match stream / 2 % 5 {
-                    0 => Body::manifest(b"[", BLOATED),
-                    1 => Body::manifest(b"[[],[],[],[],", BLOATED),
-                    2 => Body::manifest(b"{\"a\":{\"Policies\":", BLOATED),
-                    3 => Body::manifest(b"[0,\"\",{},1e5,", BLOATED),
+                    0 => Body::manifest(b"[", length),
+                    1 => Body::manifest(b"[[],[],[],[],", length),
+                    2 => Body::manifest(b"{\"a\":{\"Policies\":", length),
+                    3 => Body::manifest(b"[0,\"\",{},1e5,", length),
                     // Policies without a byte: two bytes on the wire, and a vector of its own each.
-                    _ => Body { head: Vec::new(), pattern: &[0x12, 0], length: BLOATED },
+                    _ => Body { head: Vec::new(), pattern: &[0x12, 0], length },
                 };
                 send_each(connection, SET_MANIFEST, bloated, Duration::ZERO).await
             }

@@ -68,10 +68,12 @@ pub const ATTACKS: [Attack; 14] = [
     Attack::new("unfinished", "500 connections of 8 requests that never end, on both APIs", |field| {
         Box::pin(places::unfinished(field))
     }),
-    Attack::new("slow-readers", "128 readers of the history and of all manifests, 4 KB/s each", |field| {
-        Box::pin(places::slow_readers(field))
-    }),
-    Attack::new("manifests", "manifests of 4 MB that are much larger once they are read", |field| {
+    Attack::new(
+        "slow-readers",
+        "1,024 readers of the history and of all manifests on 128 connections, 4 KB/s each",
+        |field| Box::pin(places::slow_readers(field)),
+    ),
+    Attack::new("manifests", "manifests of 2 and 8 MB that are much larger once they are read", |field| {
         Box::pin(bodies::bloated(field))
     }),
     Attack::new(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contrast_coordinator::limits::CONNECTIONS;
 use tokio::time::sleep;
 
 use super::super::{
@@ -14,20 +15,21 @@ use super::super::{
 const UNFINISHED: usize = 500;
 /// Between two bytes of a body.
 const BETWEEN: Duration = Duration::from_secs(1);
-/// Connections of slow readers.
-const READERS: usize = 16;
+/// Connections of slow readers: as many as a Coordinator admits.
+const READERS: usize = CONNECTIONS;
 /// Requests on each connection.
 const STREAMS: u32 = 8;
 /// Bytes a second that a slow reader reads.
 const SLOWLY: u32 = 4096;
 
 /// Everything that the user API can be asked for.
-pub(super) const USER_METHODS: [&str; 5] = [
+pub(super) const USER_METHODS: [&str; 6] = [
     "/edgelesssys.contrast.userapi.UserAPI/SetManifest",
     "/edgelesssys.contrast.userapi.UserAPI/GetManifests",
     "/edgelesssys.contrast.userapi.UserAPI/Recover",
     "/edgelesssys.contrast.userapi.UserAPI/GetHistory",
     "/edgelesssys.contrast.userapi.UserAPI/GetSeedShares",
+    "/edgelesssys.contrast.userapi.UserAPI/GiveSeedConsent",
 ];
 /// Everything that the mesh API can be asked for.
 pub(super) const MESH_METHODS: [&str; 2] = ["/meshapi.MeshAPI/NewMeshCert", "/meshapi.MeshAPI/Recover"];
@@ -71,7 +73,7 @@ pub(super) async fn slow_readers(field: Field) {
                 let api = field.user_api();
                 let connection = Http2::open(&field, &stranger, api, Appetite::Slow(SLOWLY)).await?;
                 let streams = (0..STREAMS).map(|number| number * 2 + 1);
-                let [_, manifests, _, history, _] = USER_METHODS;
+                let [_, manifests, _, history, ..] = USER_METHODS;
                 for (stream, method) in streams.clone().zip([history, manifests].iter().cycle()) {
                     connection.request(stream, method, false).await?;
                     // A message without a byte.

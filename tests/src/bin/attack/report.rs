@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use contrast_tests::{
-    attack::{MOST_MIB, Outcome, Waits},
+    attack::{MOST_BYTES, Outcome, Waits},
     markdown_table, mib,
 };
 
@@ -41,7 +41,7 @@ fn is_kept(quiet: &[Waits; 2], outcome: &Outcome, judge_waiting: bool) -> bool {
     let in_time = || {
         outcome.waits.iter().zip(quiet).all(|(waits, quiet)| waits.percentile(99) <= Some(quiet.bearable()))
     };
-    none_failed && mib(outcome.peak_bytes) <= MOST_MIB && (!judge_waiting || in_time())
+    none_failed && outcome.peak_bytes <= MOST_BYTES && (!judge_waiting || in_time())
 }
 
 struct Row<'a> {

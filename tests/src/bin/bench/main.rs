@@ -11,6 +11,7 @@
 mod append;
 mod appraisal;
 mod attack;
+mod generate;
 mod memory;
 mod mesh;
 mod replay;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 /// What can be measured; all of it, unless some are named as arguments. The clients of `mesh` are to be as new as pods
 /// are, and the replays leave the heap of this process in pieces.
-const PARTS: [&str; 6] = ["mesh", "append", "appraisal", "attack", "replay", "memory"];
+const PARTS: [&str; 7] = ["mesh", "append", "appraisal", "generate", "attack", "replay", "memory"];
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -34,14 +35,20 @@ fn main() -> ExitCode {
     eprintln!("measuring; this takes a few minutes");
     let mut rows = Vec::new();
     for part in PARTS.iter().filter(|part| wanted.is_empty() || wanted.iter().any(|name| name == *part)) {
-        match *part {
-            "append" => rows.push(append::durable_append(directory.path())),
-            "replay" => rows.extend(replay::replays()),
-            "appraisal" => rows.extend(appraisal::appraisals()),
-            "attack" => rows.extend(attack::siege()),
-            "mesh" => rows.push(mesh::certificates()),
-            _ => rows.push(memory::idle()),
+        let measured = match *part {
+            "append" => vec![append::durable_append(directory.path())],
+            "replay" => replay::replays(),
+            "appraisal" => appraisal::appraisals(),
+            "generate" => generate::rows(),
+            "attack" => attack::siege(),
+            "mesh" => vec![mesh::certificates()],
+            _ => vec![memory::idle()],
+        };
+        // A later part may fail, and this took long.
+        for row in &measured {
+            eprintln!("{part}: {}: {}, against {}", row.what, row.measured, row.against);
         }
+        rows.extend(measured);
     }
     table::print(&rows)
 }

@@ -108,8 +108,10 @@ impl History {
         let keys = self.seed.derive_keys().expect("a seed has keys");
         let lasting = ca::lasting_certificates(&keys, now).expect("certificates can be made");
         let ca = MeshCa::generate(&keys, now).expect("certificates can be made");
+        let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).expect("the clock runs");
         let means = Means {
-            now_unix_ms: 0,
+            // Certificates have to be valid then.
+            now_unix_ms: i64::try_from(since_epoch.as_millis()).expect("it is this century"),
             transition_key: &keys.transition,
             generation: ca.certificates(),
             lasting: &lasting,

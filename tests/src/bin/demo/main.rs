@@ -13,16 +13,16 @@ use std::{
 };
 
 use contrast_attestation::atls::Identity;
-use contrast_tests::{Client, Coordinator, mutual_tls, policy_digest, workspace_root};
+use contrast_tests::{Answer, Client, Coordinator, mutual_tls, policy_digest, workspace_root};
 use narration::{explain, quote, step};
-use shop::Shop;
+use shop::{GENERATE, Shop};
 
 fn main() {
     let directory = directory();
-    let mut shop = open_shop(&directory);
+    let shop = open_shop(&directory);
     let coordinator = first_set(&shop);
     mutual_tls_between_pods(&shop, &coordinator);
-    update(&mut shop, &coordinator);
+    update(&shop, &coordinator);
     outsider(&shop, &coordinator);
     let before = verify_and_read(&shop, &coordinator);
     let coordinator = restart(&shop, coordinator);
@@ -68,10 +68,17 @@ fn open_shop(directory: &Path) -> Shop {
         "contrast simulator init",
         &serde_json::to_string_pretty(&shop.deployment.reference_values).unwrap_or_default(),
     );
+    step("`generate`");
     explain(
-        "These reference values, the policies of the shop's four workloads (deploy/demo) and the public keys of its two \
-         owners make up the manifest.",
+        "The shop is plain Kubernetes YAML (deploy/demo/resources). `generate` puts the Initializer and a policy into each pod, \
+         makes the owners' keys, and writes the manifest: the policies, these reference values and the public keys. It finds \
+         the images in an OCI layout on disk.",
     );
+    let Answer { stdout, stderr, .. } = &shop.generated;
+    quote(&format!("contrast {}", GENERATE.join(" ")), &format!("{}\n{}", stderr.trim(), stdout.trim()));
+    let explained = shop.contrast(&["policy", "explain", "resources/db.yml"]).stdout;
+    let start: Vec<&str> = explained.lines().take(12).collect();
+    quote("contrast policy explain resources/db.yml (its beginning)", &start.join("\n"));
     shop
 }
 
@@ -79,7 +86,7 @@ fn first_set(shop: &Shop) -> Coordinator {
     step("A pod that waits");
     let owner = hex::decode(shop.deployment.workload_owner("")).expect("it is hexadecimal");
     let mut command = shop.deployment.coordinator_command();
-    command.env("CONTRAST_INITIAL_OWNERS", policy_digest(&owner));
+    command.env("CONTRAST_INITIAL_OWNERS", shop.initial_owners());
     let coordinator = Coordinator::start(command);
     explain(
         "The Coordinator is up, but has no manifest. The initializer of `web` asks for its certificate and waits.",
@@ -117,7 +124,7 @@ fn mutual_tls_between_pods(shop: &Shop, coordinator: &Coordinator) {
     quote("openssl s_client", &lines.collect::<Vec<_>>().join("\n"));
 }
 
-fn update(shop: &mut Shop, coordinator: &Coordinator) {
+fn update(shop: &Shop, coordinator: &Coordinator) {
     step("A manifest update");
     explain(
         "The owner gives `web` one more name and sets the manifest again, on top of the history that they know.",

@@ -7,15 +7,25 @@ use std::{
 };
 
 use contrast_tests::{
-    Answer, Coordinator, Deployment, ManifestFile, Pod, policy_digest, program, workspace_root,
+    Answer, Coordinator, Deployment, Generated, Pod, demo_images, policy_digest, program, workspace_root,
+    write_layout,
 };
-use serde_json::Value;
 
-/// The workloads, each with the secret that its certificate entitles to.
-const WORKLOADS: [(&str, &str); 3] = [
-    ("web", "apps/v1/Deployment/default/web"),
-    ("orders", "apps/v1/Deployment/default/orders"),
-    ("db", "apps/v1/StatefulSet/default/db"),
+/// The workloads, and the Coordinator.
+const WORKLOADS: [&str; 4] = ["coordinator", "web", "orders", "db"];
+
+/// From plain resources to policies and a manifest.
+pub(crate) const GENERATE: [&str; 10] = [
+    "generate",
+    "--reference-values",
+    "simulated",
+    "--simulator-dir",
+    "../simulator",
+    "--image-layout",
+    "../images",
+    "--image-replacements",
+    "image-replacements.txt",
+    "resources",
 ];
 
 /// The shop, ready to be attested.
@@ -26,39 +36,42 @@ pub(crate) struct Shop {
     pub(crate) programs: PathBuf,
     /// The deployment in it.
     pub(crate) deployment: Deployment,
-    manifest: ManifestFile,
+    /// What `contrast generate` said.
+    pub(crate) generated: Answer,
 }
 
 impl Shop {
-    /// Copies the resources, makes the owners' keys and writes the manifest.
+    /// Copies the plain resources, makes their images, and has everything else generated.
     pub(crate) fn set_up(directory: &Path) -> Self {
         let deployment = Deployment::empty_in(directory);
-        deployment.add_owners("");
         let source = workspace_root().join("deploy/demo");
-        let policy = |name: &str| {
-            fs::read(source.join(format!("policies/{name}.rego"))).expect("it is in the project")
-        };
-        let mut manifest = ManifestFile::new(&deployment.reference_values)
-            .coordinator(&policy("coordinator"))
-            .workload_owner(deployment.workload_owner(""))
-            .seedshare_owner(deployment.seedshare_owner(""));
-        for (name, secret) in WORKLOADS {
-            manifest = manifest.workload(&policy(name), name, Some(secret));
-        }
-        for name in ["coordinator", "web", "orders", "db"] {
-            let resource = format!("{name}.yml");
-            fs::copy(source.join(&resource), deployment.workspace.join("resources").join(&resource))
+        let resources = deployment.workspace.join("resources");
+        for name in WORKLOADS {
+            let file = format!("{name}.yml");
+            fs::copy(source.join("resources").join(&file), resources.join(&file))
                 .expect("resources can be copied");
-            fs::write(deployment.policy_file(name), policy(name)).expect("policies can be copied");
         }
-        manifest.write(&deployment.manifest_path());
+        let pinned = "image-replacements.txt";
+        fs::copy(source.join(pinned), deployment.workspace.join(pinned)).expect("it can be copied");
+        write_layout(&directory.join("images"), &demo_images());
+        let generated = Answer::of(Answer::command(&deployment.workspace, GENERATE)).success();
+        for name in WORKLOADS {
+            let document = Generated::read(&resources.join(format!("{name}.yml"))).initdata();
+            fs::write(deployment.policy_file(name), document).expect("policies can be written");
+        }
         let programs = program("contrast").get_program().to_owned();
         Self {
             directory: directory.to_owned(),
             programs: Path::new(&programs).parent().expect("programs lie in a folder").to_owned(),
             deployment,
-            manifest,
+            generated,
         }
+    }
+
+    /// Who may set the first manifest, as the Coordinator's pod is told.
+    pub(crate) fn initial_owners(&self) -> String {
+        let file = self.deployment.workspace.join("resources/coordinator.yml");
+        Generated::read(&file).variable("CONTRAST_INITIAL_OWNERS").expect("generate has written it")
     }
 
     /// Where the initializer of a pod put its files.
@@ -81,13 +94,14 @@ impl Shop {
         lines.join("\n")
     }
 
-    /// Gives a workload one more name in the manifest.
-    pub(crate) fn add_name(&mut self, workload: &str, name: &str) {
-        let digest = policy_digest(&fs::read(self.deployment.policy_file(workload)).expect("it was copied"));
-        let sans =
-            self.manifest.json.pointer_mut(&format!("/Policies/{digest}/SANs")).and_then(Value::as_array_mut);
-        sans.expect("the workload is in the manifest").push(name.into());
-        self.manifest.write(&self.deployment.manifest_path());
+    /// Gives a workload one more name in the manifest, as an owner does with an editor.
+    pub(crate) fn add_name(&self, workload: &str, name: &str) {
+        let path = self.deployment.manifest_path();
+        let text = fs::read_to_string(&path).expect("generate has written it");
+        let digest = policy_digest(&fs::read(self.deployment.policy_file(workload)).expect("it was written"));
+        let (before, entry) = text.split_once(&digest).expect("the workload is in the manifest");
+        let entry = entry.replacen("\"SANs\": [", &format!("\"SANs\": [\n        \"{name}\","), 1);
+        fs::write(&path, format!("{before}{digest}{entry}")).expect("it can be written");
     }
 
     /// Starts a pod that has no business here, and returns what it is told.

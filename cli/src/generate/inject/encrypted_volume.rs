@@ -1,0 +1,63 @@
+//! An encrypted volume: a block device that the Initializer opens, and shows to other containers.
+
+use serde_json::{Value, json};
+
+use super::{
+    Fault, Key,
+    annotations::EncryptedVolume,
+    container::{list, memory, set},
+    volumes,
+};
+
+/// The variable that tells the Initializer about the device.
+pub(super) const DEVICE: &str = "CRYPTSETUP_DEVICE";
+/// The device and the mount point in the Initializer.
+const DEVICE_PATH: &str = "/dev/csi0";
+const MOUNT_POINT: &str = "/state";
+
+/// Gives the Initializer what it needs for the volume. It then stays for as long as the pod does.
+pub(super) fn put(
+    template: &mut Value,
+    initializer: &mut Value,
+    volume: &EncryptedVolume,
+) -> Result<(), Fault> {
+    check_device(template, &volume.device)?;
+    volumes::add(template, &volume.mount)?;
+    let Some(initializer) = initializer.as_object_mut() else { return Ok(()) };
+    let mut add = |list: &str, item: Value| {
+        if let Some(items) = initializer.entry(list).or_insert_with(|| json!([])).as_array_mut() {
+            items.push(item);
+        }
+    };
+    add("env", json!({ "name": DEVICE, "value": DEVICE_PATH }));
+    add("volumeDevices", json!({ "name": volume.device, "devicePath": DEVICE_PATH }));
+    add(
+        "volumeMounts",
+        json!({ "name": volume.mount, "mountPath": MOUNT_POINT, "mountPropagation": "Bidirectional" }),
+    );
+    let context = initializer.entry("securityContext").or_insert_with(|| json!({}));
+    set(context, "privileged", true.into());
+    initializer.insert("resources".to_owned(), memory("100Mi"));
+    initializer.insert("restartPolicy".to_owned(), "Always".into());
+    initializer.insert(
+        "startupProbe".to_owned(),
+        json!({ "exec": { "command": ["test", "-f", "/done"] }, "periodSeconds": 5, "failureThreshold": 20 }),
+    );
+    Ok(())
+}
+
+/// The device is a volume of the pod, or, where it is not among these, a claim that a StatefulSet makes for each pod: the policy
+/// says if there is neither.
+fn check_device(template: &mut Value, device: &str) -> Result<(), Fault> {
+    const KINDS: [&str; 3] = ["persistentVolumeClaim", "iscsi", "ephemeral"];
+    let volumes = list(template, "volumes")?;
+    let found = volumes.iter().position(|volume| volume.get("name").and_then(Value::as_str) == Some(device));
+    let Some(index) = found else { return Ok(()) };
+    if volumes.get(index).is_some_and(|volume| KINDS.iter().any(|kind| volume.get(kind).is_some())) {
+        return Ok(());
+    }
+    let path =
+        ["spec", "volumes"].map(|key| Key::Member(key.to_owned())).into_iter().chain([Key::Item(index)]);
+    let message = format!("the encrypted volume's device `{device}` has to be one of: {}", KINDS.join(", "));
+    Err(Fault { path: path.collect(), message })
+}

@@ -1,0 +1,68 @@
+# A process: who runs what, with which variables and rights.
+
+is_user(user, wanted) if {
+	user.UID == wanted.uid
+	user.GID == wanted.gid
+	user.Username == ""
+	{group | some group in user.AdditionalGids} | {wanted.gid} == {group | some group in wanted.groups} | {wanted.gid}
+}
+
+# Every variable is one of the pod's, or one that Kubernetes adds; none comes twice, and none of the pod's is missing.
+is_environment(variables, wanted) if {
+	names := [name_of_variable(variable) | some variable in variables]
+	found := {name | some name in names}
+	count(names) == count(variables)
+	count(found) == count(names)
+	every variable in variables {
+		is_variable(variable, wanted)
+	}
+	every name, value in wanted {
+		is_found_or_optional(name, value, found)
+	}
+}
+
+is_found_or_optional(name, _, found) if name in found
+
+is_found_or_optional(_, value, _) if value.optional
+
+name_of_variable(variable) := substring(variable, 0, end) if {
+	end := indexof(variable, "=")
+	end > 0
+}
+
+is_variable(variable, wanted) if {
+	name := name_of_variable(variable)
+	is_as_wanted(substring(variable, count(name) + 1, -1), wanted[name])
+}
+
+is_variable(variable, wanted) if {
+	not wanted[name_of_variable(variable)]
+	some pattern in pod.service_variables
+	regex.match(pattern, variable)
+}
+
+has_rights(process, wanted) if {
+	process.NoNewPrivileges == wanted.no_new_privileges
+	process.SelinuxLabel == ""
+	has_capabilities(process.Capabilities, wanted.capabilities)
+}
+
+# They come with or without their prefix, and in any order.
+has_capabilities(found, wanted) if {
+	are_capabilities(found.Bounding, wanted)
+	are_capabilities(found.Effective, wanted)
+	are_capabilities(found.Permitted, wanted)
+	count(found.Inheritable) == 0
+	count(found.Ambient) == 0
+}
+
+are_capabilities(found, wanted) if {
+	{trim_prefix(name, "CAP_") | some name in found} == {name | some name in wanted}
+}
+
+# Ports by which the agent would connect a process to the host itself, past the rules for logs and input.
+asks_for_no_streams if {
+	every port in ["stdin_port", "stdout_port", "stderr_port"] {
+		object.get(input, port, 0) in {0, null}
+	}
+}
