@@ -59,7 +59,13 @@ exec_checks := {
 
 default exec_command_is_listed := false
 
-exec_command_is_listed if input.process.Args in exec_entry.exec
+exec_command_is_listed if {
+	some command in exec_entry.exec
+	count(input.process.Args) == count(command)
+	every index, argument in input.process.Args {
+		is_as_wanted(argument, command[index])
+	}
+}
 
 default exec_user_is_right := false
 

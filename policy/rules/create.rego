@@ -228,7 +228,7 @@ create_asks_for_nothing_else if {
 	count(input.OCI.Linux.UIDMappings) == 0
 	count(input.OCI.Linux.GIDMappings) == 0
 	input.OCI.Linux.MountLabel == ""
-	input.OCI.Linux.RootfsPropagation == ""
+	input.OCI.Linux.RootfsPropagation in {"", object.get(create_entry, "propagation", "")}
 	input.OCI.Process.ApparmorProfile in {"", "cri-containerd.apparmor.d"}
 	are_only_limits(input.OCI.Linux.Resources)
 }

@@ -7,8 +7,12 @@ is_user(user, wanted) if {
 	{group | some group in user.AdditionalGids} | {wanted.gid} == {group | some group in wanted.groups} | {wanted.gid}
 }
 
-# Every variable is one of the pod's, or one that Kubernetes adds; none comes twice, and none of the pod's is missing.
-is_environment(variables, wanted) if {
+# Every variable is one of the pod's, or one that Kubernetes adds; none comes twice, and none of the pod's is missing. The one
+# exception: containerd sends what the image says before what the pod says instead, and the last one counts.
+is_environment(sent, wanted) if {
+	replaced := {index | some index, variable in sent; is_replaced(index, variable, sent, wanted)}
+	count(replaced) == count({sent[index] | some index in replaced})
+	variables := [variable | some index, variable in sent; not index in replaced]
 	names := [name_of_variable(variable) | some variable in variables]
 	found := {name | some name in names}
 	count(names) == count(variables)
@@ -19,6 +23,15 @@ is_environment(variables, wanted) if {
 	every name, value in wanted {
 		is_found_or_optional(name, value, found)
 	}
+}
+
+is_replaced(index, variable, sent, wanted) if {
+	name := name_of_variable(variable)
+	variable == concat("=", [name, wanted[name].of_image])
+	some place, later in sent
+	place > index
+	startswith(later, concat("", [name, "="]))
+	later != variable
 }
 
 is_found_or_optional(name, _, found) if name in found

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Container, LifecycleHandler, PodSpec};
 use crate::{
     Image, Layer, Problem, Settings, Workload,
     data::{self, ImageName, Pod, Variable, Wanted},
-    environment::{self, Text},
+    environment::{self, Text, Variables},
     identity, initdata, mounts,
     problem::{Place, Problems, Trouble},
     rights,
@@ -93,7 +93,7 @@ fn entry(
         args: args(container, image, &variables.of_kubelet, place, problems),
         cwd: cwd(container, image),
         terminal: container.tty.unwrap_or_default(),
-        env: variables.all.iter().map(|(name, text)| (name.clone(), needed(text.wanted()))).collect(),
+        env: env(&variables),
         user: identity::user(settings, spec, container, image, place, problems),
         capabilities: rights::capabilities(settings, container),
         no_new_privileges: rights::no_new_privileges(container),
@@ -105,6 +105,7 @@ fn entry(
         },
         mounts,
         storages,
+        propagation: mounts::propagation_of_root(container),
         devices: block_devices(container),
         sysctls: rights::sysctls(settings, spec),
         needed_sysctls: BTreeSet::new(),
@@ -112,7 +113,7 @@ fn entry(
         readonly_paths: paths(&settings.readonly_paths),
         share_processes: spec.share_process_namespace.unwrap_or_default(),
         own_host_name: true,
-        exec: commands(container),
+        exec: commands(container, place, problems),
         logs: settings.logs || TALKATIVE.contains(&container.name.as_str()),
         stdin: container.stdin.unwrap_or_default(),
     }
@@ -146,7 +147,7 @@ fn sandbox(workload: &Workload<'_>, settings: &Settings, problems: &mut Problems
         // If the node's pause image has one.
         env: BTreeMap::from([(
             "PATH".to_owned(),
-            Variable { value: Wanted::value(environment::PATH), optional: true },
+            Variable { value: Wanted::value(environment::PATH), optional: true, of_image: None },
         )]),
         user: identity::of_sandbox(settings, spec),
         capabilities: settings.capabilities.clone(),
@@ -155,6 +156,7 @@ fn sandbox(workload: &Workload<'_>, settings: &Settings, problems: &mut Problems
         image: ImageName { name: "pause".to_owned(), digest: String::new(), layers },
         mounts: mounts::of_sandbox(has_privileged),
         storages: Vec::new(),
+        propagation: "",
         devices: BTreeMap::new(),
         sysctls: rights::sysctls(settings, spec),
         needed_sysctls: rights::own_sysctls(spec).map(|(name, _)| name).collect(),
@@ -231,8 +233,13 @@ fn args(
     all
 }
 
-fn needed(value: Wanted) -> Variable {
-    Variable { value, optional: false }
+fn env(variables: &Variables) -> BTreeMap<String, Variable> {
+    let variable = |name: &String, text: &Text| Variable {
+        value: text.wanted(),
+        optional: variables.optional.contains(&name.as_str()),
+        of_image: variables.replaced.get(name).cloned(),
+    };
+    variables.all.iter().map(|(name, text)| (name.clone(), variable(name, text))).collect()
 }
 
 fn cwd(container: &Container, image: &Image) -> String {
@@ -246,16 +253,41 @@ fn block_devices(container: &Container) -> BTreeMap<String, &'static str> {
     container.volume_devices.iter().flatten().map(|device| (device.device_path.clone(), "b")).collect()
 }
 
-/// Commands that kubelet runs in a container: of its probes and of its hooks.
-fn commands(container: &Container) -> Vec<Vec<String>> {
-    let probes = [&container.liveness_probe, &container.readiness_probe, &container.startup_probe];
-    let of_probes = probes.into_iter().flatten().filter_map(|probe| probe.exec.as_ref());
+/// Commands that kubelet runs in a container: of its probes and of its hooks. In those of probes it resolves references to variables,
+/// but only to those with a value in the specification, as it stands there; those without one are empty then.
+fn commands(container: &Container, place: &Place, problems: &mut Problems) -> Vec<Vec<Wanted>> {
+    let values =
+        container.env.iter().flatten().map(|variable| {
+            (variable.name.clone(), Text::known(variable.value.as_deref().unwrap_or_default()))
+        });
+    let values: BTreeMap<_, _> = values.collect();
+    let mut all = Vec::new();
+    for (name, probe) in [
+        ("livenessProbe", &container.liveness_probe),
+        ("readinessProbe", &container.readiness_probe),
+        ("startupProbe", &container.startup_probe),
+    ] {
+        let exec = probe.as_ref().and_then(|probe| probe.exec.as_ref());
+        for command in exec.into_iter().filter_map(|exec| exec.command.as_ref()) {
+            let place = place.member(name).member("exec");
+            let words = command.iter().enumerate().map(|(index, word)| {
+                let word = environment::expanded(word, &values);
+                problems.note(&place.item("command", index), word).map(|text| text.wanted())
+            });
+            all.push(words.flatten().collect());
+        }
+    }
     let hooks = container.lifecycle.as_ref();
     let hooks: [Option<&LifecycleHandler>; 2] =
         [hooks.and_then(|hooks| hooks.post_start.as_ref()), hooks.and_then(|hooks| hooks.pre_stop.as_ref())];
     let of_hooks = hooks.into_iter().flatten().filter_map(|hook| hook.exec.as_ref());
-    let mut all: Vec<_> = of_probes.chain(of_hooks).filter_map(|exec| exec.command.clone()).collect();
-    all.sort();
-    all.dedup();
-    all
+    let of_hooks = of_hooks.filter_map(|exec| exec.command.as_ref());
+    all.extend(of_hooks.map(|command| command.iter().map(Wanted::value).collect::<Vec<_>>()));
+    let mut different: Vec<Vec<Wanted>> = Vec::new();
+    for command in all {
+        if !different.contains(&command) {
+            different.push(command);
+        }
+    }
+    different
 }

@@ -83,6 +83,9 @@ pub(crate) struct Container {
     pub(crate) image: ImageName,
     pub(crate) mounts: BTreeMap<String, Mount>,
     pub(crate) storages: Vec<Storage>,
+    /// How mounts of its root reach other containers, if a volume asks for that.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) propagation: &'static str,
     /// Kind (`c` or `b`) by path.
     pub(crate) devices: BTreeMap<String, &'static str>,
     /// Kernel settings that may be asked for.
@@ -95,7 +98,7 @@ pub(crate) struct Container {
     pub(crate) share_processes: bool,
     pub(crate) own_host_name: bool,
     /// Commands of probes and of hooks.
-    pub(crate) exec: Vec<Vec<String>>,
+    pub(crate) exec: Vec<Vec<Wanted>>,
     pub(crate) logs: bool,
     pub(crate) stdin: bool,
 }
@@ -107,6 +110,9 @@ pub(crate) struct Variable {
     pub(crate) value: Wanted,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) optional: bool,
+    /// What the image says otherwise: containerd sends that first, and the pod's own after it, which counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) of_image: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]

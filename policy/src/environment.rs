@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{Container, EnvVarSource, ObjectFieldSelector};
 use crate::{
     Image, MAX_LINE_LEN, Settings, Workload,
     data::Wanted,
+    naming::Naming,
     problem::{Place, Problems, Trouble},
 };
 
@@ -15,6 +16,8 @@ use crate::{
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const IP: &str = r"(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9a-f:]*:[0-9a-f:.]*)";
 const HOST_NAME: &str = "[a-z0-9.-]{1,253}";
+/// What the controller of an indexed Job adds.
+const COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";
 const LABEL: &str = "[A-Za-z0-9._-]{0,63}";
 /// Labels that controllers give to their pods.
 const GIVEN_LABELS: [&str; 8] = [
@@ -99,6 +102,10 @@ pub(crate) struct Variables {
     pub(crate) all: ByName,
     /// Those that `$(NAME)` in commands may stand for: not those of the image, nor the container runtime's.
     pub(crate) of_kubelet: ByName,
+    /// Those of the image that the pod sets to something else.
+    pub(crate) replaced: BTreeMap<String, String>,
+    /// Those that need not be there.
+    pub(crate) optional: &'static [&'static str],
 }
 
 pub(crate) fn variables(
@@ -133,17 +140,40 @@ pub(crate) fn variables(
         };
         of_kubelet.insert(variable.name.clone(), value);
     }
+    let of_image = image.config.env.iter().filter_map(|variable| variable.split_once('='));
+    // The container runtime's own are replaced at their place.
+    let sent_twice = of_image.filter(|(name, value)| {
+        !["PATH", "TERM", "HOSTNAME"].contains(name)
+            && of_kubelet.get(*name).is_some_and(|own| *own != Text::known(*value))
+    });
+    let replaced = sent_twice.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     all.extend(of_kubelet.clone());
-    Variables { all, of_kubelet }
+    let optional: &[&str] = match workload.naming {
+        // Whether a Job is indexed is not in the pod.
+        Naming::Job(_) | Naming::CronJob(_) if !all.contains_key(COMPLETION_INDEX) => {
+            all.insert(COMPLETION_INDEX.to_owned(), Text::like("[0-9]{1,10}"));
+            &[COMPLETION_INDEX]
+        }
+        _ => &[],
+    };
+    Variables { all, of_kubelet, replaced, optional }
 }
 
 fn host_name(workload: &Workload<'_>) -> Text {
     let spec = workload.spec;
-    match (&spec.hostname, spec.host_network.unwrap_or_default()) {
-        (_, true) => Text::like(HOST_NAME),
-        (Some(name), false) => Text::known(name.clone()),
-        (None, false) => Text(vec![Part::Pin("name", HOST_NAME.to_owned())]),
+    if spec.host_network.unwrap_or_default() {
+        return Text::like(HOST_NAME);
     }
+    let mut name = match (&spec.hostname, workload.naming.host_name()) {
+        (Some(name), _) => Text::known(name.clone()),
+        (None, Some(pattern)) => Text::like(pattern),
+        (None, None) => Text(vec![Part::Pin("name", HOST_NAME.to_owned())]),
+    };
+    if spec.set_hostname_as_fqdn == Some(true) && spec.subdomain.is_some() {
+        // The domain of the cluster is not in the pod.
+        name.0.push(Part::Like(r"(?:\.[a-z0-9.-]{1,253})?".to_owned()));
+    }
+    name
 }
 
 /// `envFrom`: all keys of an object, with a prefix.

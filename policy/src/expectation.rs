@@ -79,6 +79,8 @@ pub struct Variable {
     pub value: Text,
     /// Whether it must be there.
     pub required: bool,
+    /// What the image says otherwise, which may come before it.
+    pub of_image: Option<String>,
 }
 
 /// A value that may be missing.

@@ -27,7 +27,14 @@ pub(crate) fn of_sandbox(settings: &Settings, spec: &PodSpec) -> User {
     let uid = own.unwrap_or(settings.pause_user);
     let group = number(pod.and_then(|pod| pod.run_as_group));
     let gid = group.unwrap_or(if own.is_some() { 0 } else { settings.pause_user });
-    User { uid, gid, groups: BTreeSet::from([gid]) }
+    let mut groups = BTreeSet::from([gid]);
+    if own.is_none() && group.is_none() && settings.pause_user == 0 {
+        // Nobody names a user then, which is when containerd takes the groups of volumes instead.
+        groups.extend(number(pod.and_then(|pod| pod.fs_group)));
+        let supplemental = pod.and_then(|pod| pod.supplemental_groups.as_ref()).into_iter().flatten();
+        groups.extend(supplemental.filter_map(|id| number(Some(*id))));
+    }
+    User { uid, gid, groups }
 }
 
 /// Whether the root hashes of an image's layers have to be known, which means to read them.

@@ -35,7 +35,8 @@ pub(crate) fn of_container(
         all.insert(path.to_owned(), writable_as_root(path, container));
     }
     all.insert("/etc/hosts".to_owned(), shared("/etc/hosts", &["rbind", "rprivate", "rw"]));
-    let log = container.termination_message_path.as_deref().unwrap_or("/dev/termination-log");
+    let log = container.termination_message_path.as_deref().filter(|path| !path.is_empty());
+    let log = log.unwrap_or("/dev/termination-log");
     all.insert(log.to_owned(), shared(log, &["rbind", "rprivate", "rw"]));
     if workload.spec.automount_service_account_token != Some(false) {
         // Whether the account's own setting switches it off is not in the pod.
@@ -50,8 +51,8 @@ pub(crate) fn of_container(
         if !taken.insert(path.clone()) {
             problems.add(&place, Trouble::MountedTwice(path.clone()));
         }
-        if let Some((mount, storage)) = problems.note(&place, of_volume(workload, settings, mount)) {
-            all.insert(path, mount);
+        if let Some((made, storage)) = problems.note(&place, of_volume(workload, settings, mount)) {
+            all.insert(path, as_asked(made, mount));
             storages.extend(storage);
         }
     }
@@ -138,6 +139,48 @@ fn in_guest(source: String, options: &[&str]) -> Mount {
     one("bind", options, Source::Path { source })
 }
 
+/// How later mounts below a mount are seen by others, and whether they are read-only, too.
+fn as_asked(mut made: Mount, asked: &VolumeMount) -> Mount {
+    let propagation = match asked.mount_propagation.as_deref() {
+        Some("Bidirectional") => "rshared",
+        Some("HostToContainer") => "rslave",
+        _ => "rprivate",
+    };
+    for kind in &mut made.kinds {
+        for option in kind.options.iter_mut().filter(|option| *option == "rprivate") {
+            propagation.clone_into(option);
+        }
+    }
+    let recursive = asked.recursive_read_only.as_deref();
+    if matches!(recursive, Some("Enabled" | "IfPossible")) {
+        let mut kinds = made.kinds.clone();
+        for option in kinds.iter_mut().flat_map(|kind| &mut kind.options).filter(|option| *option == "ro") {
+            "rro".clone_into(option);
+        }
+        match recursive {
+            Some("Enabled") => made.kinds = kinds,
+            // Older nodes cannot.
+            _ => made.kinds.extend(kinds),
+        }
+    }
+    made
+}
+
+/// What containerd asks for the root of a container whose volumes are propagated.
+pub(crate) fn propagation_of_root(container: &Container) -> &'static str {
+    let asked = |kind| {
+        let mut all = container.volume_mounts.iter().flatten();
+        all.any(|mount| mount.mount_propagation.as_deref() == Some(kind))
+    };
+    if asked("Bidirectional") {
+        "rshared"
+    } else if asked("HostToContainer") {
+        "rslave"
+    } else {
+        ""
+    }
+}
+
 fn of_volume(
     workload: &Workload<'_>,
     settings: &Settings,
@@ -175,17 +218,12 @@ fn of_volume(
         return Ok((of_node("ro"), None));
     }
     if let Some(host_path) = &volume.host_path {
-        let propagation = match mount.mount_propagation.as_deref() {
-            Some("Bidirectional") => "rshared",
-            Some("HostToContainer") => "rslave",
-            _ => "rprivate",
-        };
         let source = normal(&host_path.path);
         if is_part {
-            return Ok((shared(&path, &["rbind", propagation, access]), None));
+            return Ok((of_node(access), None));
         }
         let in_vm = ["/dev/", "/sys/"].iter().any(|folder| source.starts_with(folder));
-        let options = ["rbind", propagation, access];
+        let options = ["rbind", "rprivate", access];
         return Ok((if in_vm { in_guest(source, &options) } else { shared(&path, &options) }, None));
     }
     if volume.persistent_volume_claim.is_some()

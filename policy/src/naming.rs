@@ -45,6 +45,21 @@ impl Naming<'_> {
             Self::CronJob(name) => between(name, 22, &["-", TIME, INDEX]),
         }
     }
+
+    /// A pattern of the host names that pods have beside their own name: those of an indexed Job go without the suffix.
+    pub(crate) fn host_name(self) -> Option<String> {
+        let job = match self {
+            Self::Job(name) => regex::escape(name),
+            Self::CronJob(name) => format!("{}-{TIME}", regex::escape(name)),
+            _ => return None,
+        };
+        let own = match self.wanted() {
+            Wanted::Pattern { pattern } => pattern.trim_start_matches('^').trim_end_matches('$').to_owned(),
+            Wanted::Value { value } => regex::escape(&value),
+            Wanted::Pin { like, .. } => like,
+        };
+        Some(format!("(?:{own}|{job}-[0-9]{{1,10}})"))
+    }
 }
 
 /// A name, something of at most `longest` characters after its dash, a dash, and the suffix. Where that may be too long, what

@@ -1,6 +1,6 @@
 //! The command line and the variables of a process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -35,6 +35,7 @@ pub(super) fn arguments(expected: &[Text], found: &[String], path: &str) -> Vec<
 pub(super) fn variables(container: &Container, found: &[String], path: &str) -> Vec<Mismatch> {
     let mut mismatches = Vec::new();
     let mut seen = BTreeMap::<&str, usize>::new();
+    let mut replaced = BTreeSet::new();
     for (index, variable) in found.iter().enumerate() {
         let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
         let mut push = |expected: String| {
@@ -45,6 +46,11 @@ pub(super) fn variables(container: &Container, found: &[String], path: &str) -> 
                 found: quoted(variable),
             });
         };
+        if is_replaced(container, name, value, found.get(index + 1..).unwrap_or_default())
+            && replaced.insert(name)
+        {
+            continue;
+        }
         if let Some(first) = seen.get(name) {
             push(format!("{name} only once, as at [{first}]"));
             continue;
@@ -72,6 +78,14 @@ pub(super) fn variables(container: &Container, found: &[String], path: &str) -> 
         }
     }
     mismatches
+}
+
+/// Whether this is what the image says, with what the pod says after it.
+fn is_replaced(container: &Container, name: &str, value: &str, later: &[String]) -> bool {
+    let of_image = container.env.get(name).and_then(|expected| expected.of_image.as_deref());
+    let other =
+        |later: &String| later.split_once('=').is_some_and(|(later, other)| later == name && other != value);
+    of_image == Some(value) && later.iter().any(other)
 }
 
 /// Why a further process may not run in a container.

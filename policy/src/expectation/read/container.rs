@@ -17,7 +17,8 @@ const DEFAULT_APPARMOR: &str = "cri-containerd.apparmor.d";
 pub(super) fn read(name: &str, entry: &Value, pod: &Value) -> Container {
     let env = members(entry, "env").map(|(name, wanted)| {
         let required = !is_true(wanted, "optional");
-        (name.to_owned(), Variable { value: text_of(wanted), required })
+        let of_image = wanted.get("of_image").map(plain);
+        (name.to_owned(), Variable { value: text_of(wanted), required, of_image })
     });
     let mounts = members(entry, "mounts").map(|(at, wanted)| (at.to_owned(), mount(wanted, pod)));
     let exec =
@@ -191,9 +192,9 @@ fn single(entry: &Value, pod: &Value) -> Vec<Member> {
         one_of(&["ipc", "uts", "mount", "network", "cgroup"]),
     );
     say("sandbox_pidns", Subject::Namespaces, json("share_processes"));
-    for path in ["OCI.Linux.MountLabel", "OCI.Linux.RootfsPropagation"] {
-        say(path, Subject::RootFileSystem, Text::default());
-    }
+    say("OCI.Linux.MountLabel", Subject::RootFileSystem, Text::default());
+    let propagation = one_of(&["", text(entry, "propagation")]);
+    say("OCI.Linux.RootfsPropagation", Subject::RootFileSystem, propagation);
     for path in ["OCI.Hooks", "OCI.Solaris", "OCI.Windows", "OCI.Linux.Seccomp", "OCI.Linux.IntelRdt"] {
         say(path, Subject::Container, "null".into());
     }

@@ -72,7 +72,7 @@ fn container(input: &Value) -> Value {
         "readonly_paths": oci["Linux"]["ReadonlyPaths"],
         "share_processes": input["sandbox_pidns"],
         "own_host_name": kinds.collect::<Vec<_>>().contains(&"uts"),
-        "exec": [["/bin/check", "--live"], ["/bin/stop"]],
+        "exec": [[{ "value": "/bin/check" }, { "value": "--live" }], [{ "value": "/bin/stop" }]],
         "logs": false,
         "stdin": false,
     })

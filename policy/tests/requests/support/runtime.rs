@@ -3,6 +3,7 @@
 //! The configuration is as containerd writes it; the node has guest pull, memory volumes in the guest, and other volumes
 //! by shared files.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE as BASE64_URL};
 use contrast_policy::request::{Kind, Request};
 use serde_json::{Map, Value, json};
 
@@ -42,6 +43,7 @@ pub(crate) fn create_container(config: &Value, id: &str, pod: &Value) -> Request
     let members = json!({
         "container_id": id,
         "exec_id": id,
+        "devices": devices(&config["linux"]["devices"]),
         "storages": storages.into_iter().chain([pull]).collect::<Vec<_>>(),
         "OCI": {
             "Version": config["ociVersion"],
@@ -87,14 +89,30 @@ fn mounts(config: &Value, id: &str, pod: &Value) -> (Vec<Value>, Vec<Value>) {
     let mounts = config["mounts"].as_array().into_iter().flatten().enumerate().map(|(index, mount)| {
         let destination = text(mount.get("destination"));
         let source = text(mount.get("source"));
+        if destination == "/dev/shm" && !source.contains("/kubernetes.io~") {
+            // Whatever the node says, it is the guest's own.
+            return json!({
+                "destination": destination, "source": "/run/kata-containers/sandbox/shm", "type_": "bind",
+                "options": ["rbind"],
+            });
+        }
         let guest = if mount["type"] != "bind" || is_of_the_kernel(&source) {
             source
-        } else if destination == "/dev/shm" {
-            "/run/kata-containers/sandbox/shm".to_owned()
-        } else if let Some(volume) = memory_volume(&source, pod) {
+        } else if let Some(volume) = empty_dir(&source, pod, false) {
+            let address = format!("{:02x}", volume_number(&volume, pod));
+            let place = BASE64_URL.encode(&address);
+            let path = format!("/run/kata-containers/sandbox/storage/{place}");
+            storages.push(json!({
+                "driver": "blk", "source": address, "fstype": "ext4", "mount_point": path, "shared": true,
+                "driver_options": ["create-filesystem=true", "encryption_key=ephemeral"],
+                "fs_group": fs_group(pod),
+            }));
+            path
+        } else if let Some(volume) = empty_dir(&source, pod, true) {
             let path = format!("/run/kata-containers/sandbox/ephemeral/{volume}");
             storages.push(json!({
                 "driver": "ephemeral", "source": "tmpfs", "fstype": "tmpfs", "mount_point": path,
+                "options": group_option(pod),
             }));
             path
         } else {
@@ -116,12 +134,38 @@ fn is_of_the_kernel(path: &str) -> bool {
     ["/dev/", "/sys/", "/proc/"].iter().any(|folder| path.starts_with(folder))
 }
 
-/// The name of the volume in memory that a path of the node belongs to.
-fn memory_volume(source: &str, pod: &Value) -> Option<String> {
+/// The group that volumes of the pod belong to.
+fn fs_group(pod: &Value) -> Value {
+    match &pod["spec"]["securityContext"]["fsGroup"] {
+        Value::Null => Value::Null,
+        group => json!({ "group_id": group }),
+    }
+}
+
+fn group_option(pod: &Value) -> Vec<String> {
+    let group = pod["spec"]["securityContext"]["fsGroup"].as_u64();
+    group.map(|group| format!("fsgid={group}")).into_iter().collect()
+}
+
+/// Of the device that a volume is.
+fn volume_number(name: &str, pod: &Value) -> usize {
+    let volumes = pod["spec"]["volumes"].as_array();
+    volumes.into_iter().flatten().position(|volume| volume["name"] == name).unwrap_or_default() + 1
+}
+
+/// The name of the volume of kind emptyDir, in memory or as a block device, that a path of the node belongs to.
+fn empty_dir(source: &str, pod: &Value, in_memory: bool) -> Option<String> {
     let (_, name) = source.split_once("/kubernetes.io~empty-dir/")?;
     let volumes = pod["spec"]["volumes"].as_array()?;
     let volume = volumes.iter().find(|volume| volume["name"] == name)?;
-    (volume["emptyDir"]["medium"] == "Memory").then(|| name.to_owned())
+    let is_wanted = volume["emptyDir"].is_object() && (volume["emptyDir"]["medium"] == "Memory") == in_memory;
+    is_wanted.then(|| name.to_owned())
+}
+
+/// Block volumes, which the guest gets as devices of its own.
+fn devices(devices: &Value) -> Value {
+    let blocks = devices.as_array().into_iter().flatten().filter(|device| device["type"] == "b");
+    blocks.map(|device| json!({ "id": "01/02", "type_": "blk", "container_path": device["path"] })).collect()
 }
 
 /// Namespaces of the guest are always new, and neither for the network nor for control groups or processes.
