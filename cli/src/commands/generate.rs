@@ -25,7 +25,7 @@ use crate::{
         function,
         images::{self, ImageOptions},
         inject::{Annotations, Injection, Replacements, Role, is_coordinator},
-        manifest::{self, Entry, ManifestOwners, Updated},
+        manifest::{self, AtHand, Entry, ManifestOwners, Updated},
         outcome::Outcome,
         owner_keys::{self, Owners},
         platform::{CLASS, Delivery, Platform},
@@ -373,8 +373,10 @@ impl Run {
         let old = if path.exists() { Some(workspace::read(&path)?) } else { None };
         let platforms: BTreeSet<Platform> =
             targets.iter().map(|target| target.platform).chain(self.options.reference_values).collect();
-        let reference_values =
-            || Ok(runtimes.reference_values(platforms, self.options.simulator_dir.as_deref())?);
+        let reference_values = AtHand {
+            values: || Ok(runtimes.reference_values(platforms, self.options.simulator_dir.as_deref())?),
+            given: self.options.reference_values_file.is_some() || self.options.simulator_dir.is_some(),
+        };
         let owners = ManifestOwners {
             workload: (!self.options.disable_updates).then_some(owners.workload.as_slice()),
             seedshare: &owners.seedshare,
@@ -392,8 +394,7 @@ impl Run {
             finding(Severity::Warning, text)
         });
         let mut findings: Vec<_> = dropped.collect();
-        let given = self.options.reference_values_file.is_some() || self.options.simulator_dir.is_some();
-        if given && !updated.filled_in {
+        if updated.keeps_others {
             let text = "the manifest keeps the reference values that it has; remove `ReferenceValues` from it to take others";
             findings.push(finding(Severity::Note, text.to_owned()));
         }

@@ -37,6 +37,14 @@ pub(crate) struct ManifestOwners<'a> {
     pub(crate) seedshare: &'a [SeedShareOwner],
 }
 
+/// Reference values for a manifest that has none.
+pub(crate) struct AtHand<F> {
+    /// Where they come from, if they are needed.
+    pub(crate) values: F,
+    /// Whether the user gave them, rather than the release.
+    pub(crate) given: bool,
+}
+
 /// A manifest that can be written.
 #[derive(Debug)]
 pub(crate) struct Updated {
@@ -46,8 +54,8 @@ pub(crate) struct Updated {
     pub(crate) missing: Vec<String>,
     /// Entries of workloads that are no longer there, as they were written.
     pub(crate) dropped: Vec<String>,
-    /// Whether reference values were put into it.
-    pub(crate) filled_in: bool,
+    /// Whether it keeps other reference values than those that are at hand.
+    pub(crate) keeps_others: bool,
 }
 
 /// The manifest at `path`, whose content is `old`, with these entries. `reference_values` are taken where it has none.
@@ -55,7 +63,7 @@ pub(crate) fn updated(
     path: &Path,
     old: Option<Vec<u8>>,
     entries: &[Entry],
-    reference_values: impl FnOnce() -> Result<Value, GenerateError>,
+    reference_values: AtHand<impl FnOnce() -> Result<Value, GenerateError>>,
     owners: ManifestOwners<'_>,
 ) -> Result<Updated, GenerateError> {
     let file = match old {
@@ -69,7 +77,7 @@ pub(crate) fn updated(
         return Err(GenerateError::ManifestForm(path.to_owned()));
     };
     let dropped = put_policies(members, entries);
-    let filled_in = put_reference_values(members, reference_values)?;
+    let keeps_others = put_reference_values(members, reference_values)?;
     put_owners(members, owners);
     let text = match &file {
         Some(file) => {
@@ -78,7 +86,7 @@ pub(crate) fn updated(
         None => format!("{manifest:#}\n"),
     };
     let missing = missing(path, &text)?;
-    Ok(Updated { text, missing, dropped, filled_in })
+    Ok(Updated { text, missing, dropped, keeps_others })
 }
 
 fn read(path: &Path, bytes: Vec<u8>) -> Result<File, GenerateError> {
@@ -163,18 +171,21 @@ impl Entry {
     }
 }
 
-/// Puts reference values in where there are none.
-fn put_reference_values(
+/// Puts reference values in where there are none. Says whether there are others, if somebody gave them.
+fn put_reference_values<F>(
     manifest: &mut Map<String, Value>,
-    reference_values: impl FnOnce() -> Result<Value, GenerateError>,
-) -> Result<bool, GenerateError> {
+    at_hand: AtHand<F>,
+) -> Result<bool, GenerateError>
+where
+    F: FnOnce() -> Result<Value, GenerateError>,
+{
     let is_filled = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
-    let there = manifest.get("ReferenceValues").and_then(Value::as_object);
-    if there.is_some_and(|lists| lists.values().any(is_filled)) {
-        return Ok(false);
+    let there = manifest.get("ReferenceValues");
+    if there.and_then(Value::as_object).is_some_and(|lists| lists.values().any(is_filled)) {
+        return Ok(at_hand.given && there != Some(&(at_hand.values)()?));
     }
-    manifest.insert("ReferenceValues".to_owned(), reference_values()?);
-    Ok(true)
+    manifest.insert("ReferenceValues".to_owned(), (at_hand.values)()?);
+    Ok(false)
 }
 
 fn put_owners(manifest: &mut Map<String, Value>, owners: ManifestOwners<'_>) {

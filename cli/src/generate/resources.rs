@@ -82,6 +82,15 @@ impl Resources {
                 }
                 let found = Workload::of(kind, &object, file);
                 findings.extend(misfits(&object).into_iter().map(|misfit| found.misfit(source, &misfit)));
+                let containers =
+                    kind.template(object.value).and_then(|template| template.pointer("/spec/containers"));
+                if containers.and_then(Value::as_array).is_none_or(Vec::is_empty) {
+                    findings.push(self.finding(
+                        &found,
+                        &["spec"],
+                        "it has no container; add one to `containers`",
+                    ));
+                }
                 if found.name.is_empty() {
                     findings.push(self.finding(&found, &["metadata"], "it has no name; set `metadata.name`"));
                 }

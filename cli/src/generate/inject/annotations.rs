@@ -1,5 +1,7 @@
 //! What a workload's annotations ask for.
 
+use serde_json::Value;
+
 use crate::generate::{
     finding::Finding,
     resources::{Resources, Workload},
@@ -14,6 +16,8 @@ const EGRESS: &str = "servicemesh-egress";
 pub(crate) const EGRESS_KEY: &str = "contrast.edgeless.systems/servicemesh-egress";
 const ADMIN: &str = "servicemesh-admin-interface-port";
 const SECURE_VOLUME: &str = "secure-pv";
+/// [`SECURE_VOLUME`] in full.
+pub(super) const SECURE_VOLUME_KEY: &str = "contrast.edgeless.systems/secure-pv";
 const SECRET_ID: &str = "workload-secret-id";
 const ROLE: &str = "pod-role";
 
@@ -39,6 +43,8 @@ pub(crate) struct Annotations {
     pub(super) mesh: Option<Mesh>,
     /// An encrypted volume.
     pub(super) encrypted_volume: Option<EncryptedVolume>,
+    /// Volumes that a StatefulSet claims for each of its pods.
+    pub(super) claims: Vec<String>,
 }
 
 /// Settings of the service mesh, as they stand in the annotations; `None` if they are absent or empty.
@@ -91,8 +97,17 @@ impl Annotations {
         if !findings.is_empty() {
             return Err(findings);
         }
-        Ok(Self { role, secret_id, skip_initializer, mesh, encrypted_volume })
+        let claims = claims(resources, workload);
+        Ok(Self { role, secret_id, skip_initializer, mesh, encrypted_volume, claims })
     }
+}
+
+fn claims(resources: &Resources, workload: &Workload) -> Vec<String> {
+    let templates =
+        resources.object(workload).and_then(|object| object.pointer("/spec/volumeClaimTemplates"));
+    let templates = templates.and_then(Value::as_array).into_iter().flatten();
+    let name = |claim: &Value| Some(claim.pointer("/metadata/name")?.as_str()?.to_owned());
+    templates.filter_map(name).collect()
 }
 
 /// The role of a workload; a sentence if it has one that does not exist.

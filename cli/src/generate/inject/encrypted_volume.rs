@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     Fault, Key,
-    annotations::EncryptedVolume,
-    container::{list, memory, set},
+    annotations::{EncryptedVolume, SECURE_VOLUME_KEY},
+    container::{memory, set},
     volumes,
 };
 
@@ -15,13 +15,15 @@ pub(super) const DEVICE: &str = "CRYPTSETUP_DEVICE";
 const DEVICE_PATH: &str = "/dev/csi0";
 const MOUNT_POINT: &str = "/state";
 
-/// Gives the Initializer what it needs for the volume. It then stays for as long as the pod does.
+/// Gives the Initializer what it needs for the volume. It then stays for as long as the pod does. `claims`: names of volumes that a
+/// StatefulSet claims for each pod.
 pub(super) fn put(
     template: &mut Value,
     initializer: &mut Value,
     volume: &EncryptedVolume,
+    claims: &[String],
 ) -> Result<(), Fault> {
-    check_device(template, &volume.device)?;
+    check_device(template, &volume.device, claims)?;
     volumes::add(template, &volume.mount)?;
     let Some(initializer) = initializer.as_object_mut() else { return Ok(()) };
     let mut add = |list: &str, item: Value| {
@@ -46,18 +48,27 @@ pub(super) fn put(
     Ok(())
 }
 
-/// The device is a volume of the pod, or, where it is not among these, a claim that a StatefulSet makes for each pod: the policy
-/// says if there is neither.
-fn check_device(template: &mut Value, device: &str) -> Result<(), Fault> {
+/// The device is a volume of the pod of the right kind, or a claim that a StatefulSet makes for each pod.
+fn check_device(template: &Value, device: &str, claims: &[String]) -> Result<(), Fault> {
     const KINDS: [&str; 3] = ["persistentVolumeClaim", "iscsi", "ephemeral"];
-    let volumes = list(template, "volumes")?;
+    let volumes =
+        template.pointer("/spec/volumes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let found = volumes.iter().position(|volume| volume.get("name").and_then(Value::as_str) == Some(device));
-    let Some(index) = found else { return Ok(()) };
-    if volumes.get(index).is_some_and(|volume| KINDS.iter().any(|kind| volume.get(kind).is_some())) {
-        return Ok(());
+    let is_right = |volume: &Value| KINDS.iter().any(|kind| volume.get(kind).is_some());
+    match found {
+        Some(index) if volumes.get(index).is_some_and(is_right) => Ok(()),
+        Some(index) => {
+            let path = ["spec", "volumes"].map(|key| Key::Member(key.to_owned()));
+            let message =
+                format!("the encrypted volume's device `{device}` has to be one of: {}", KINDS.join(", "));
+            Err(Fault { path: path.into_iter().chain([Key::Item(index)]).collect(), message })
+        }
+        None if claims.iter().any(|claim| claim == device) => Ok(()),
+        None => {
+            let message = format!(
+                "there is no volume `{device}` for the encrypted volume of annotation {SECURE_VOLUME_KEY}; add it to `volumes`, or correct the name"
+            );
+            Err(Fault::new(&["metadata", "annotations", SECURE_VOLUME_KEY], message))
+        }
     }
-    let path =
-        ["spec", "volumes"].map(|key| Key::Member(key.to_owned())).into_iter().chain([Key::Item(index)]);
-    let message = format!("the encrypted volume's device `{device}` has to be one of: {}", KINDS.join(", "));
-    Err(Fault { path: path.collect(), message })
 }

@@ -46,7 +46,7 @@ pub(super) fn put(
     }
     volumes::add(template, volumes::VOLUME)?;
     if let Some(volume) = &annotations.encrypted_volume {
-        encrypted_volume::put(template, &mut container, volume)?;
+        encrypted_volume::put(template, &mut container, volume, &annotations.claims)?;
     }
     let own = Own {
         container,

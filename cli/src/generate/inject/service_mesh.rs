@@ -30,7 +30,7 @@ pub(super) fn put(template: &mut Value, injection: &Injection<'_>, mesh: &Mesh) 
 
 /// Takes the sidecar away whose annotations are gone. One that a user wrote stays.
 pub(super) fn remove(template: &mut Value, notes: &mut Vec<String>) -> Result<(), Fault> {
-    if template.pointer("/spec/initContainers").is_none() {
+    if !template.pointer("/spec/initContainers").is_some_and(Value::is_array) {
         return Ok(());
     }
     let own = own(IMAGE.to_owned(), &Mesh::default());

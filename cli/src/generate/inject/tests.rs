@@ -273,6 +273,25 @@ fn an_encrypted_volume_makes_the_initializer_stay() {
 }
 
 #[test]
+fn the_device_of_an_encrypted_volume_may_be_a_claim_of_a_stateful_set() {
+    let text = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: db }\nspec:\n  selector: {}\n  serviceName: db\n  \
+         volumeClaimTemplates: [{ metadata: { name: state }, spec: { volumeMode: Block } }]\n  template:\n    \
+         metadata: { annotations: { \"contrast.edgeless.systems/secure-pv\": \"state:share\" } }\n    \
+         spec: { runtimeClassName: contrast-cc, containers: [{ name: a, image: x }] }\n";
+    let (template, _) = put(text, Platform::MetalQemuSnp).unwrap();
+    let initializer = container(&template, "contrast-initializer");
+    assert_eq!(initializer["volumeDevices"], json!([{ "name": "state", "devicePath": "/dev/csi0" }]));
+}
+
+#[test]
+fn a_list_that_is_null_stays_so() {
+    let skip = "\"contrast.edgeless.systems/skip-initializer\": \"true\"";
+    let spec = format!("initContainers: null, {PLAIN}");
+    let (template, _) = put(&deployment(skip, &spec), Platform::MetalQemuSnp).unwrap();
+    assert_eq!(template["spec"].get("initContainers"), Some(&Value::Null));
+}
+
+#[test]
 fn what_cannot_be_followed_is_told_with_its_place() {
     let key = |name: &str, value: &str| format!("\"contrast.edgeless.systems/{name}\": \"{value}\"");
     let volumes = |volumes: &str| format!("{PLAIN}, volumes: [{volumes}]");
@@ -294,6 +313,7 @@ fn what_cannot_be_followed_is_told_with_its_place() {
         (key("secure-pv", "state"), plain(), "with a colon"),
         (key("secure-pv", "a:b:c"), plain(), "with a colon"),
         (key("secure-pv", "v:w"), volumes("{ name: v, configMap: { name: c } }"), "has to be one of"),
+        (key("secure-pv", "v:w"), plain(), "there is no volume `v`"),
         (
             String::new(),
             volumes("{ name: contrast-tls-certs, configMap: { name: c } }"),

@@ -24,7 +24,13 @@ fn simulated() -> Value {
 fn update(old: Option<&str>, entries: &[Entry]) -> Result<Updated, GenerateError> {
     let owners = ManifestOwners { workload: Some(&[]), seedshare: &[] };
     let old = old.map(|text| text.as_bytes().to_vec());
-    updated(Path::new("manifest.json"), old, entries, || Ok(simulated()), owners)
+    updated(
+        Path::new("manifest.json"),
+        old,
+        entries,
+        AtHand { values: || Ok(simulated()), given: true },
+        owners,
+    )
 }
 
 fn json_of(updated: &Updated) -> Value {
@@ -39,7 +45,7 @@ fn a_new_manifest_names_every_workload_with_its_secret_and_the_coordinator_witho
         "02".repeat(32): { "SANs": ["web", "*"], "WorkloadSecretID": "apps/v1/Deployment/default/web" },
     });
     assert_eq!(json_of(&updated)["Policies"], expected);
-    assert!(updated.text.ends_with("}\n") && updated.filled_in && updated.missing.is_empty());
+    assert!(updated.text.ends_with("}\n") && !updated.keeps_others && updated.missing.is_empty());
     let again = update(Some(&updated.text), &[entry(1, "coordinator"), entry(2, "web")]).unwrap();
     assert_eq!(again.text, updated.text);
 }
@@ -96,7 +102,7 @@ fn reference_values_that_are_there_stay_and_missing_ones_are_named() {
     let expected = ["TrustedMeasurement", "MinimumTCB.SNPVersion"]
         .map(|name| format!("ReferenceValues.simulated[0].{name}"));
     assert_eq!(updated.missing, expected);
-    assert!(!updated.filled_in);
+    assert!(updated.keeps_others);
     for path in &updated.missing {
         assert!(!where_to_find(path).contains("docs/manifest.md"), "{path}");
     }
@@ -110,7 +116,14 @@ fn owners_are_added_once_in_the_form_of_the_manifest() {
     let owners = ManifestOwners { workload: Some(&workload), seedshare: &seedshare };
     let run = |old: Option<&str>, owners| {
         let old = old.map(|text| text.as_bytes().to_vec());
-        updated(Path::new("m"), old, &[entry(1, "coordinator")], || Ok(simulated()), owners).unwrap()
+        updated(
+            Path::new("m"),
+            old,
+            &[entry(1, "coordinator")],
+            AtHand { values: || Ok(simulated()), given: true },
+            owners,
+        )
+        .unwrap()
     };
     let first = run(None, owners);
     assert_eq!(

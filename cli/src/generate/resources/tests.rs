@@ -39,6 +39,11 @@ fn what_the_api_server_would_refuse_is_told_with_its_place() {
     for (text, line, expected) in [
         (pod("name: web").replace("image: x", "imgae: x"), "pods.yaml:4:", "knows no such member"),
         (pod("name: web").replace("[{ name: a, image: x }]", "{}"), "pods.yaml:4:", "containers"),
+        (
+            pod("name: web").replace(", containers: [{ name: a, image: x }]", ""),
+            "pods.yaml:4:",
+            "has no container",
+        ),
         (pod("labels: {}"), "pods.yaml:3:", "has no name"),
         (job.to_owned(), "pods.yaml:2:", "get no policy"),
         (
