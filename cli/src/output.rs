@@ -10,7 +10,7 @@ use std::{
 use contrast_attestation::EvidenceType;
 use contrast_manifest::Manifest;
 
-pub(crate) use progress::{Progress, with_progress};
+pub(crate) use progress::{Progress, Step, with_progress};
 
 use crate::failure::Failure;
 

@@ -203,16 +203,31 @@ covers(found, wanted) if {
 	}
 }
 
-# By path alone nobody knows a device: its kind is what counts.
+# Each block volume of the container, once, as a disk that the node attached to the VM. Which disk it is, nobody knows when the policy
+# is made: its contents have to prove themselves.
 default create_devices_are_right := false
 
 create_devices_are_right if {
+	are_each_once([device.Path | some device in input.OCI.Linux.Devices], create_entry.devices)
 	every device in input.OCI.Linux.Devices {
 		device.Type == create_entry.devices[device.Path]
 	}
+	are_each_once([device.container_path | some device in input.devices], create_entry.devices)
 	every device in input.devices {
-		create_entry.devices[device.container_path]
+		is_disk(device)
 	}
+}
+
+are_each_once(found, wanted) if {
+	count(found) == count(wanted)
+	{path | some path in found} == {path | some path, _ in wanted}
+}
+
+# Found by its address alone, which no device has that belongs to the guest itself.
+is_disk(device) if {
+	is_address_of(device.type_, device.id)
+	regex.match(`^(/dev/[a-z]+)?$`, device.vm_path)
+	count(device.options) == 0
 }
 
 default create_asks_for_nothing_else := false

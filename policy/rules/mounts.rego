@@ -72,7 +72,7 @@ layer_hash := "io.katacontainers.fs-opt.root-hash="
 
 is_layer(storage, layer) if {
 	storage.driver == "blk"
-	is_address(storage.source)
+	is_address_of("blk", storage.source)
 	storage.mount_point == concat("", [pod.layer_folder, layer.name])
 	count(storage.driver_options) == 0
 	storage.fs_group == null
@@ -194,20 +194,7 @@ is_storage(storage) if {
 }
 
 is_block(storage, kind) if {
-	storage.driver == "blk"
-	is_address(storage.source)
-	is_block_of(storage, kind)
-}
-
-is_address(text) if regex.match(`^[0-9a-f]{2}(/[0-9a-f]{2})?$`, text)
-
-is_block(storage, kind) if {
-	storage.driver == "scsi"
-	regex.match(`^[0-9]+:[0-9]+$`, storage.source)
-	is_block_of(storage, kind)
-}
-
-is_block_of(storage, kind) if {
+	is_address_of(storage.driver, storage.source)
 	storage.fstype == "ext4"
 	storage.driver_options == kind.driver_options
 	count(storage.options) == 0
@@ -215,3 +202,8 @@ is_block_of(storage, kind) if {
 	storage.fs_group == kind.fs_group
 	storage.mount_point == concat("/", [pod.block_folder, base64url.encode(storage.source)])
 }
+
+# Where a disk is attached to the VM.
+is_address_of("blk", text) if regex.match(`^[0-9a-f]{2}(/[0-9a-f]{2})?$`, text)
+
+is_address_of("scsi", text) if regex.match(`^[0-9]+:[0-9]+$`, text)

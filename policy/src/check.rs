@@ -4,6 +4,7 @@
 //! by the agent: the host that sends requests must not learn more than "no".
 
 mod container;
+mod device;
 mod member;
 mod process;
 mod rules;

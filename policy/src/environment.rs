@@ -19,17 +19,20 @@ const HOST_NAME: &str = "[a-z0-9.-]{1,253}";
 /// What the controller of an indexed Job adds.
 const COMPLETION_INDEX: &str = "JOB_COMPLETION_INDEX";
 const LABEL: &str = "[A-Za-z0-9._-]{0,63}";
-/// Labels that controllers give to their pods.
-const GIVEN_LABELS: [&str; 8] = [
-    "apps.kubernetes.io/pod-index",
-    "batch.kubernetes.io/controller-uid",
-    "batch.kubernetes.io/job-completion-index",
-    "batch.kubernetes.io/job-name",
-    "controller-revision-hash",
-    "controller-uid",
-    "pod-template-hash",
-    "statefulset.kubernetes.io/pod-name",
+const NUMBER: &str = "[0-9]{1,10}";
+const UID: &str = "[0-9a-f-]{36}";
+/// Labels that controllers give to their pods, with the form of their values.
+const GIVEN_LABELS: [(&str, &str); 7] = [
+    ("apps.kubernetes.io/pod-index", NUMBER),
+    ("batch.kubernetes.io/controller-uid", UID),
+    ("batch.kubernetes.io/job-completion-index", NUMBER),
+    ("batch.kubernetes.io/job-name", LABEL),
+    ("controller-revision-hash", LABEL),
+    ("controller-uid", UID),
+    ("pod-template-hash", "[a-z0-9]{1,63}"),
 ];
+/// Another one: the pod's own name.
+const NAME_LABEL: &str = "statefulset.kubernetes.io/pod-name";
 
 /// A text of which parts may be unknown here.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -300,8 +303,11 @@ fn field_value(workload: &Workload<'_>, field: &ObjectFieldSelector) -> Result<T
     let key = |of: &str| path.strip_prefix(of)?.strip_prefix("['")?.strip_suffix("']");
     if let Some(key) = key("metadata.labels") {
         let label = metadata.labels.as_ref().and_then(|labels| labels.get(key));
+        if let Some((_, form)) = GIVEN_LABELS.iter().find(|(given, _)| *given == key) {
+            return Ok(Text::like(*form));
+        }
         return match label {
-            _ if GIVEN_LABELS.contains(&key) => Ok(Text::like(LABEL)),
+            _ if key == NAME_LABEL => Ok(pin("name", HOST_NAME)),
             Some(label) => Ok(Text::known(label.clone())),
             None => Err(Trouble::NoSuchMetadata { kind: "label", key: key.to_owned() }),
         };
@@ -314,7 +320,7 @@ fn field_value(workload: &Workload<'_>, field: &ObjectFieldSelector) -> Result<T
     Ok(match path {
         "metadata.name" => pin("name", HOST_NAME),
         "metadata.namespace" => pin("namespace", LABEL),
-        "metadata.uid" => pin("uid", "[0-9a-f-]{36}"),
+        "metadata.uid" => pin("uid", UID),
         "spec.nodeName" => Text::like(HOST_NAME),
         "spec.serviceAccountName" => {
             Text::known(workload.spec.service_account_name.as_deref().unwrap_or("default"))

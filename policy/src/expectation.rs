@@ -21,6 +21,9 @@ const STARTED: &str = "started";
 /// Where a policy remembers what the first container said of the pod: an object of texts.
 const PINS: &str = "pins";
 
+/// Option of a layer of an image, before the dm-verity root hash of its blocks.
+pub(crate) const ROOT_HASH: &str = "io.katacontainers.fs-opt.root-hash=";
+
 /// Everything that a policy expects.
 #[derive(Clone, Default, PartialEq, Debug)]
 pub struct Expectations {
@@ -54,6 +57,8 @@ pub struct Container {
     pub mounts: BTreeMap<String, Mount>,
     /// What the agent mounts.
     pub storages: Vec<Storage>,
+    /// Disks that it gets as they are: `b`, by path.
+    pub devices: BTreeMap<String, String>,
     /// Annotations by key.
     pub annotations: BTreeMap<String, Optional>,
     /// Kernel parameters by name.

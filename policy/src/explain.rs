@@ -2,6 +2,8 @@
 
 mod container;
 
+use std::collections::BTreeSet;
+
 use crate::{
     expectation::{Expectations, Member, Text},
     request::Kind,
@@ -81,6 +83,14 @@ fn open(expectations: &Expectations) -> Section {
     for container in std::iter::once(&expectations.sandbox).chain(&expectations.containers) {
         lines.extend(container::open(container));
     }
+    // The same of all containers.
+    let patterns: BTreeSet<_> =
+        expectations.containers.iter().flat_map(|container| &container.env_patterns).collect();
+    lines.extend(
+        patterns
+            .iter()
+            .map(|pattern| format!("in each container, there may be variables of Services: {pattern}")),
+    );
     lines.push("limits of processors, memory, processes and open files are the host's to set".to_owned());
     Section { title: "What is left open".to_owned(), lines }
 }

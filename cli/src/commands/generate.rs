@@ -35,7 +35,7 @@ use crate::{
         settings::SettingsFile,
         verifiers::{self, Pods},
     },
-    output::{self, with_progress},
+    output::{self, Step, with_progress},
     policies,
     resource_files::{self, Input},
     workspace::{self, Workspace, WorkspaceError},
@@ -76,7 +76,7 @@ pub(crate) async fn generate(workspace: &Workspace, options: Box<GenerateOptions
 fn start(
     workspace: Workspace,
     mut options: GenerateOptions,
-    progress: &(dyn Fn(String) + Sync),
+    progress: &(dyn Fn(Step) + Sync),
 ) -> Result<(), Failure> {
     let mut files = resource_files::read(&options.paths).map_err(GenerateError::Files)?;
     files.retain(|(input, file)| is_meant(input, file, options.output.as_deref()));
@@ -130,11 +130,7 @@ struct Target {
 }
 
 impl Run {
-    fn run(
-        &self,
-        resources: &mut Resources,
-        progress: &(dyn Fn(String) + Sync),
-    ) -> Result<(), GenerateError> {
+    fn run(&self, resources: &mut Resources, progress: &(dyn Fn(Step) + Sync)) -> Result<(), GenerateError> {
         let workloads = resources.workloads().map_err(GenerateError::Findings)?;
         let targets = self.targets(resources, workloads)?;
         let mut findings = verified(resources, &targets, verifiers::before)?;
@@ -301,7 +297,7 @@ impl Run {
         resources: &mut Resources,
         targets: &[Target],
         settings: &BTreeMap<Platform, Settings>,
-        progress: &(dyn Fn(String) + Sync),
+        progress: &(dyn Fn(Step) + Sync),
     ) -> Result<Vec<Entry>, GenerateError> {
         let mut entries = Vec::new();
         let mut findings: Vec<Finding> = Vec::new();
@@ -317,7 +313,7 @@ impl Run {
                 secrets: resources.secrets(),
             };
             for Target { workload, former, .. } in here() {
-                progress(format!("Making the policy of {workload}"));
+                progress(format!("Making the policy of {workload}").into());
                 let made = surroundings.policy(resources, workload, settings).and_then(|policy| {
                     let annotations = Annotations::of(resources, workload)?;
                     let delivered = Delivered::new(&policy, delivery);

@@ -23,6 +23,8 @@ pub(crate) use sources::{ImageOptions, SourcesError};
 use counted::Amount;
 use sources::Sources;
 
+use crate::output::Step;
+
 /// An image that cannot be used.
 #[derive(Debug)]
 pub(crate) struct ImageFailure {
@@ -90,7 +92,7 @@ pub(crate) fn look_up(
     names: &BTreeSet<String>,
     settings: &Settings,
     options: &ImageOptions,
-    progress: &(dyn Fn(String) + Sync),
+    progress: &(dyn Fn(Step) + Sync),
 ) -> Result<BTreeMap<String, Image>, Vec<ImageFailure>> {
     let sources = Sources::new(options);
     let amount = Amount::new(progress);
@@ -99,11 +101,8 @@ pub(crate) fn look_up(
     let found = Mutex::new(BTreeMap::new());
     let work = || {
         while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-            progress(format!(
-                "Looking up images ({} of {}): {name}",
-                done.load(Ordering::Relaxed),
-                names.len()
-            ));
+            let done_so_far = done.load(Ordering::Relaxed);
+            progress(format!("Looking up images ({done_so_far} of {}): {name}", names.len()).into());
             let image = sources.as_ref().map_err(Clone::clone).map_err(ImageFault::from);
             let image = image.and_then(|sources| image_of(name, settings, sources, &amount));
             done.fetch_add(1, Ordering::Relaxed);

@@ -10,19 +10,52 @@ use super::set_in;
 const PATIENCE: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(100);
 
-/// A spinner on stderr that appears after half a second, and only on a terminal.
+/// Before what is being read, if it is known how much there is.
+const BAR: &str = "{spinner} [{bar:24}] {msg}: {bytes} of {total_bytes}";
+
+/// What is under way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Step {
+    /// In words.
+    pub(crate) message: String,
+    /// How many bytes of how many, where they are counted.
+    pub(crate) bytes: Option<(u64, u64)>,
+}
+
+impl From<String> for Step {
+    fn from(message: String) -> Self {
+        Self { message, bytes: None }
+    }
+}
+
+/// A spinner on stderr that appears after half a second, and only on a terminal; a bar where bytes are counted.
 pub(crate) struct Progress {
     state: Mutex<State>,
 }
 
 struct State {
-    message: String,
+    step: Step,
     spinner: Option<ProgressBar>,
+}
+
+impl State {
+    fn show(&self) {
+        let Some(spinner) = &self.spinner else { return };
+        spinner.set_style(match self.step.bytes {
+            Some(_) => ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            None => ProgressStyle::default_spinner(),
+        });
+        if let Some((read, all)) = self.step.bytes {
+            spinner.set_length(all);
+            spinner.set_position(read);
+        }
+        spinner.set_message(self.step.message.clone());
+    }
 }
 
 impl Progress {
     fn new(message: &str) -> Self {
-        Self { state: Mutex::new(State { message: set_in(message), spinner: None }) }
+        Self { state: Mutex::new(State { step: set_in(message).into(), spinner: None }) }
     }
 
     /// Whether the user can see it.
@@ -31,24 +64,22 @@ impl Progress {
     }
 
     /// Changes what is said to take so long.
-    pub(crate) fn say(&self, message: String) {
-        let message = set_in(&message);
+    pub(crate) fn say(&self, step: impl Into<Step>) {
+        let step = step.into();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(spinner) = &state.spinner {
-            spinner.set_message(message.clone());
-        }
-        state.message = message;
+        state.step = Step { message: set_in(&step.message), ..step };
+        state.show();
     }
 
     fn appear(&self) {
         if !self.is_visible() {
             return;
         }
-        let spinner = ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner());
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        spinner.set_message(state.message.clone());
+        let spinner = ProgressBar::new_spinner();
         spinner.enable_steady_tick(TICK);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.spinner = Some(spinner);
+        state.show();
     }
 }
 
@@ -78,5 +109,25 @@ async fn select<T>(late: impl Future<Output = ()>, work: impl Future<Output = T>
         output = &mut work => output,
         // Never: it waits for ever after the spinner has appeared.
         () = late => work.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use indicatif::ProgressDrawTarget;
+
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_a_bar_that_grows() {
+        let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let step = Step { message: "Reading layers".to_owned(), bytes: Some((1 << 20, 4 << 20)) };
+        let progress = Progress {
+            state: Mutex::new(State { step: String::new().into(), spinner: Some(spinner.clone()) }),
+        };
+        progress.say(step);
+        assert_eq!((spinner.position(), spinner.length()), (1 << 20, Some(4 << 20)));
+        assert_eq!(spinner.message(), "Reading layers");
+        assert!(ProgressStyle::with_template(BAR).is_ok());
     }
 }

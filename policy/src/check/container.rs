@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Explanation, Mismatch, Subject,
+    Explanation, Mismatch, Subject, device,
     member::{self, NOTHING},
     process::{arguments, texts, variables},
 };
@@ -53,6 +53,8 @@ fn compare(container: &Container, input: &Value) -> Vec<Mismatch> {
     mismatches.extend(variables(container, &texts(at("/OCI/Process/Env")), "OCI.Process.Env"));
     mismatches.extend(mounts(&container.mounts, at("/OCI/Mounts"), container.name.is_empty()));
     mismatches.extend(storages(container, at("/storages")));
+    mismatches.extend(device::nodes(container, at("/OCI/Linux/Devices")));
+    mismatches.extend(device::disks(container, at("/devices")));
     mismatches.extend(metadata(input));
     mismatches.extend(annotations(container, at("/OCI/Annotations")));
     mismatches.extend(sysctls(container, at("/OCI/Linux/Sysctl")));
@@ -157,10 +159,18 @@ fn sources(mount: &Mount) -> String {
 }
 
 fn storages(container: &Container, found: Option<&Value>) -> Vec<Mismatch> {
-    let mut mismatches = Vec::new();
     let mut left: Vec<&Storage> = container.storages.iter().collect();
-    for (index, storage) in found.and_then(Value::as_array).into_iter().flatten().enumerate() {
-        let path = format!("storages[{index}]");
+    let found = found.and_then(Value::as_array).into_iter().flatten().enumerate();
+    let found = found.map(|(index, storage)| (format!("storages[{index}]"), storage));
+    // Those that fit come first, so that one with a fault is compared with what is left.
+    let others: Vec<_> = found
+        .filter(|(path, storage)| {
+            let fits = left.iter().position(|wanted| storage_faults(wanted, storage, path).is_empty());
+            fits.map(|at| left.remove(at)).is_none()
+        })
+        .collect();
+    let mut mismatches = Vec::new();
+    for (path, storage) in others {
         let point = storage.get("mount_point").and_then(Value::as_str).unwrap_or_default();
         let nearest =
             left.iter().enumerate().map(|(at, wanted)| (at, storage_faults(wanted, storage, &path)));

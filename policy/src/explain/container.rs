@@ -1,7 +1,7 @@
 //! What is allowed for a container, in plain words.
 
 use super::Section;
-use crate::expectation::{Container, Mount, Storage, Text};
+use crate::expectation::{Container, Mount, ROOT_HASH, Storage, Text};
 
 /// Everything about a container.
 pub(super) fn section(title: &str, container: &Container) -> Section {
@@ -14,7 +14,9 @@ pub(super) fn section(title: &str, container: &Container) -> Section {
         let may = if variable.required { "" } else { ", or is missing" };
         lines.push(format!("variable {name} is {}{may}", variable.value));
     }
-    lines.extend(container.env_patterns.iter().map(|pattern| format!("there may be variables: {pattern}")));
+    if !container.env_patterns.is_empty() {
+        lines.push("there may be variables of the cluster's Services".to_owned());
+    }
     for (destination, mount) in &container.mounts {
         let may = if mount.required { "" } else { ", or nothing" };
         let forms = mount.forms.iter().map(|form| {
@@ -25,9 +27,17 @@ pub(super) fn section(title: &str, container: &Container) -> Section {
     }
     for storage in container.storages.iter().filter(|storage| !is_image(storage)) {
         lines.push(format!(
-            "the guest mounts {} by {} at {}",
-            storage.source, storage.driver, storage.mount_point
+            "the guest mounts {} by {} at {}{}",
+            storage.source,
+            storage.driver,
+            storage.mount_point,
+            root_hash(storage)
+                .map(|root| format!(", which has the dm-verity root hash {root}"))
+                .unwrap_or_default()
         ));
+    }
+    for path in container.devices.keys() {
+        lines.push(format!("it gets a disk at {path}, as it is"));
     }
     lines.extend(container.members.iter().filter_map(|member| said(&member.path, &member.expected)));
     for set in &container.sets {
@@ -86,6 +96,14 @@ fn said(path: &str, expected: &Text) -> Option<String> {
     })
 }
 
+/// What the blocks of a layer are checked against.
+fn root_hash(storage: &Storage) -> Option<&str> {
+    storage.options.iter().find_map(|option| match option {
+        Text::Is(option) => option.strip_prefix(ROOT_HASH),
+        _ => None,
+    })
+}
+
 fn is_image(storage: &Storage) -> bool {
     storage.driver == Text::from("image_guest_pull")
 }
@@ -99,8 +117,8 @@ pub(super) fn open(container: &Container) -> Vec<String> {
             lines.push(format!("in {name}, variable {variable} may be any {what}"));
         }
     }
-    for pattern in &container.env_patterns {
-        lines.push(format!("in {name}, there may be variables: {pattern}"));
+    for path in container.devices.keys() {
+        lines.push(format!("in {name}, the host chooses which disk is at {path}, and what is on it"));
     }
     let by_host = |mount: &&Mount| mount.forms.iter().any(|form| matches!(form.source, Text::Matches(_)));
     let shared: Vec<_> =

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     case::{self, Recorded},
+    guest,
     node::Node,
     unsupported,
 };
@@ -15,9 +16,17 @@ use crate::{
 /// A request, and what is said of it.
 pub(crate) struct Asked {
     pub(crate) kind: Kind,
+    /// Name of its container; empty for the sandbox and for the pod.
+    pub(crate) of: String,
     pub(crate) input: Value,
     /// The engine before it.
     pub(crate) before: Engine,
+}
+
+impl Asked {
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.of.is_empty()
+    }
 }
 
 /// All that was sent for a pod; or why it was refused.
@@ -33,23 +42,37 @@ pub(crate) fn sequence(recorded: &Recorded, node: Node) -> Result<Vec<Asked>, Ve
     let mut ask = |kind: Kind, input: Value, of: &str| {
         let (before, request) = (engine.clone(), Request::read(kind, &input).unwrap());
         if let Some(mismatches) = denial(&mut engine, &request) {
-            denied.push(format!("{} on {node:?}: {kind:?} of {of}: {}", recorded.name, told(&mismatches)));
+            denied.push(format!("{} on {node:?}: {kind:?} of {of:?}: {}", recorded.name, told(&mismatches)));
         }
-        asked.push(Asked { kind, input, before });
+        asked.push(Asked { kind, of: of.to_owned(), input, before });
     };
     let sandbox = recorded.sandbox();
     let created = json!({
         "hostname": sandbox.value["config"]["hostname"].as_str().unwrap_or_default(), "storages": settings.sandbox_storages,
         "sandbox_id": sandbox.value["id"],
     });
-    ask(Kind::CreateSandbox, created, "the pod");
+    ask(Kind::CreateSandbox, created, "");
+    if recorded.pod()["spec"]["hostNetwork"] != true {
+        for interface in guest::interfaces(&sandbox) {
+            ask(Kind::UpdateInterface, interface, "");
+        }
+        ask(Kind::UpdateRoutes, guest::routes(&sandbox), "");
+    }
     let create = |record| node.create(record, &pod, recorded.case(), &data);
-    ask(Kind::CreateContainer, create(&sandbox), "the sandbox");
-    ask(Kind::StartContainer, json!({ "container_id": sandbox.value["id"] }), "the sandbox");
+    let created = create(&sandbox);
+    for copied in guest::copies(&sandbox, &created) {
+        ask(Kind::CopyFile, copied, "");
+    }
+    ask(Kind::CreateContainer, created, "");
+    ask(Kind::StartContainer, json!({ "container_id": sandbox.value["id"] }), "");
     let mut containers = recorded.records("container.");
     containers.retain(|record| !unsupported::is_taken_out(recorded.case(), &record.container));
     for record in &containers {
-        ask(Kind::CreateContainer, create(record), &record.container);
+        let created = create(record);
+        for copied in guest::copies(record, &created) {
+            ask(Kind::CopyFile, copied, &record.container);
+        }
+        ask(Kind::CreateContainer, created, &record.container);
         ask(Kind::StartContainer, json!({ "container_id": record.value["id"] }), &record.container);
     }
     for record in &recorded.records("exec.") {

@@ -6,10 +6,13 @@
 mod case;
 #[path = "../requests/support/faults.rs"]
 mod faults;
+mod guest;
 mod honest;
 mod node;
 mod open;
 #[path = "../requests/support/runtime.rs"]
 mod runtime;
+mod same;
+mod table;
 mod unsupported;
 mod variants;

@@ -7,5 +7,4 @@ mod cost;
 mod explanations;
 mod runtime;
 mod support;
-mod table;
 mod words;

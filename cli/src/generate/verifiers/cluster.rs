@@ -24,5 +24,20 @@ pub(super) fn check(pods: &Pods<'_>) -> Vec<Finding> {
             "the cluster may mount a token of the service account, whose files the host writes; set `automountServiceAccountToken: false`",
         ));
     }
+    if !says_its_user(pods) {
+        findings.push(finding(
+            "security-context",
+            "an admission controller may add the security context of the namespace (on OpenShift one does), and a pod that it changes is refused; set `securityContext.runAsUser`",
+        ));
+    }
     findings
+}
+
+/// Whether nothing is left to be said about who runs the containers.
+fn says_its_user(pods: &Pods<'_>) -> bool {
+    let says = |of: &Value| of.pointer("/securityContext/runAsUser").is_some();
+    let Some(spec) = pods.spec() else { return true };
+    let mut containers =
+        ["initContainers", "containers"].iter().filter_map(|list| spec.get(*list)?.as_array()).flatten();
+    says(spec) || containers.all(says)
 }

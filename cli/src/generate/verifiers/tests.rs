@@ -114,7 +114,13 @@ fn what_the_cluster_adds_is_told_with_the_way_to_switch_it_off() {
     let spec = "  containers: [{ name: a, image: x }]\n";
     let found = findings(cluster::check, Platform::MetalQemuSnp, &pod("", spec));
     let codes: Vec<_> = found.iter().map(|finding| (finding.severity, finding.code)).collect();
-    assert_eq!(codes, [(Severity::Note, "service-links"), (Severity::Note, "service-account-token")]);
-    let off = format!("  enableServiceLinks: false\n  automountServiceAccountToken: false\n{spec}");
-    assert_eq!(findings(cluster::check, Platform::MetalQemuSnp, &pod("", &off)), []);
+    let expected = ["service-links", "service-account-token", "security-context"];
+    assert_eq!(codes, expected.map(|code| (Severity::Note, code)));
+    let off = "  enableServiceLinks: false\n  automountServiceAccountToken: false\n";
+    let of_pod = format!("{off}  securityContext: {{ runAsUser: 7 }}\n{spec}");
+    let of_container =
+        format!("{off}  containers: [{{ name: a, image: x, securityContext: {{ runAsUser: 0 }} }}]\n");
+    for text in [of_pod, of_container] {
+        assert_eq!(findings(cluster::check, Platform::MetalQemuSnp, &pod("", &text)), []);
+    }
 }

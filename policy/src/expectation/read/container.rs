@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{is_or_ends_with, is_true, items, members, plain, text, text_of, texts, wanted};
 use crate::{
     check::Subject,
-    expectation::{Container, Member, Mount, MountForm, Optional, Set, Storage, Text, Variable},
+    expectation::{Container, Member, Mount, MountForm, Optional, ROOT_HASH, Set, Storage, Text, Variable},
 };
 
 /// The profile that containerd names on nodes with AppArmor. Guests have none.
@@ -35,6 +35,7 @@ pub(super) fn read(name: &str, entry: &Value, pod: &Value) -> Container {
             .chain(layers(entry, pod))
             .chain(items(entry, "storages").map(storage))
             .collect(),
+        devices: members(entry, "devices").map(|(path, kind)| (path.to_owned(), plain(kind))).collect(),
         annotations: annotations(name, entry, pod),
         sysctls: sysctls(entry),
         members: single(entry, pod),
@@ -113,7 +114,7 @@ fn layers(entry: &Value, pod: &Value) -> Vec<Storage> {
         source: Text::Any("device".to_owned()),
         fstype: "tar".into(),
         mount_point: Text::Is(format!("{}{}", text(pod, "layer_folder"), text(layer, "name"))),
-        options: vec![Text::Is(format!("io.katacontainers.fs-opt.root-hash={}", text(layer, "root")))],
+        options: vec![Text::Is(format!("{ROOT_HASH}{}", text(layer, "root")))],
         fs_group: "null".into(),
         shared: "false".into(),
         ..Storage::default()
