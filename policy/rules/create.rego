@@ -121,7 +121,14 @@ create_annotations_are_listed if {
 
 is_annotation(key, value) if pod.annotations[key] == value
 
-is_annotation(key, value) if regex.match(create_entry.annotations[key], value)
+is_annotation(key, value) if create_entry.annotations[key].value == value
+
+is_annotation(key, value) if regex.match(create_entry.annotations[key].pattern, value)
+
+is_annotation(key, value) if {
+	create_entry.annotations[key].line
+	indexof(value, "\n") == -1
+}
 
 default create_command_is_right := false
 

@@ -17,9 +17,12 @@ is_environment(sent, wanted) if {
 	variables := [variable | some index, variable in sent; not index in replaced]
 	names := {split(variable, "=")[0] | some variable in variables}
 	count(names) == count(variables)
-	every variable in {variable | some variable in variables} - exact {
+	others := {variable | some variable in variables} - exact
+	services := {variable | some variable in others; not wanted[split(variable, "=")[0]]}
+	every variable in others - services {
 		is_variable(variable, wanted)
 	}
+	are_service_variables(services)
 	count({name | some name, want in wanted; not want.optional} - names) == 0
 }
 
@@ -46,10 +49,14 @@ is_variable(variable, wanted) if {
 	is_as_wanted(substring(variable, count(name) + 1, -1), wanted[name])
 }
 
-is_variable(variable, wanted) if {
-	not wanted[name_of_variable(variable)]
-	some pattern in pod.service_variables
-	regex.match(pattern, variable)
+# All at once, since it takes longer to read a pattern than to compare with it: each one is a line, and no line is left.
+are_service_variables(variables) if {
+	every variable in variables {
+		indexof(variable, "\n") == -1
+	}
+	lines := concat("", [concat("", [variable, "\n"]) | some variable in variables])
+	pattern := concat("", ["(?m)(", concat("|", pod.service_variables), ")\n"])
+	regex.replace(lines, pattern, "") == ""
 }
 
 has_rights(process, wanted) if {

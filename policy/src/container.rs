@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, LifecycleHandler, PodSpec};
 
 use crate::{
     Image, Layer, Problem, Settings, Workload,
-    data::{self, ImageName, Pod, Variable, Wanted},
+    data::{self, ImageName, Pod, Said, Variable, Wanted},
     environment::{self, Text, Variables},
     identity, initdata, mounts,
     problem::{Place, Problems, Trouble},
@@ -171,9 +171,8 @@ fn sandbox(workload: &Workload<'_>, settings: &Settings, problems: &mut Problems
 }
 
 /// What containerd and Kata say about a container, as patterns. What is compared with the pod has rules of its own.
-fn annotations(container: Option<&str>) -> BTreeMap<String, String> {
-    let anything = "^[^\n]*$".to_owned();
-    let mut all: BTreeMap<String, String> = [
+fn annotations(container: Option<&str>) -> BTreeMap<String, Said> {
+    let mut all: BTreeMap<String, Said> = [
         "io.katacontainers.pkg.oci.bundle_path",
         "io.katacontainers.pkg.oci.container_type",
         "io.kubernetes.cri.container-type",
@@ -182,22 +181,23 @@ fn annotations(container: Option<&str>) -> BTreeMap<String, String> {
         "io.kubernetes.cri.sandbox-namespace",
         "io.kubernetes.cri.sandbox-uid",
     ]
-    .map(|key| (key.to_owned(), anything.clone()))
+    .map(|key| (key.to_owned(), Said::Line(true)))
     .into();
+    let pattern = |text: &str| Said::Pattern(text.to_owned());
     match container {
         Some(name) => {
-            all.insert("io.kubernetes.cri.container-name".to_owned(), format!("^{}$", regex::escape(name)));
-            all.insert("io.kubernetes.cri.image-name".to_owned(), anything);
+            all.insert("io.kubernetes.cri.container-name".to_owned(), Said::Value(name.to_owned()));
+            all.insert("io.kubernetes.cri.image-name".to_owned(), Said::Line(true));
         }
         None => {
             let numbers = ["sandbox-cpu-period", "sandbox-cpu-quota", "sandbox-cpu-shares", "sandbox-memory"];
-            all.extend(numbers.map(|key| (format!("io.kubernetes.cri.{key}"), "^-?[0-9]+$".to_owned())));
+            all.extend(numbers.map(|key| (format!("io.kubernetes.cri.{key}"), pattern("^-?[0-9]+$"))));
             all.insert(
                 "io.kubernetes.cri.sandbox-log-directory".to_owned(),
-                "^/var/log/pods/[^/\n]+$".to_owned(),
+                pattern("^/var/log/pods/[^/\n]+$"),
             );
-            all.insert("io.kubernetes.cri.podsandbox.image-name".to_owned(), anything);
-            all.insert("nerdctl/network-namespace".to_owned(), "^/var/run/netns/cni-[0-9a-f-]+$".to_owned());
+            all.insert("io.kubernetes.cri.podsandbox.image-name".to_owned(), Said::Line(true));
+            all.insert("nerdctl/network-namespace".to_owned(), pattern("^/var/run/netns/cni-[0-9a-f-]+$"));
         }
     }
     all

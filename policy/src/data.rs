@@ -29,6 +29,18 @@ pub(crate) enum Wanted {
     },
 }
 
+/// What the runtime says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Said {
+    /// This text.
+    Value(String),
+    /// One like this: a regular expression that is anchored at both ends.
+    Pattern(String),
+    /// Any text of one line; what it says is compared elsewhere, if it says anything that counts.
+    Line(bool),
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -70,8 +82,8 @@ pub(crate) struct Pod {
 /// One container.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub(crate) struct Container {
-    /// Patterns of what the runtime says in annotations.
-    pub(crate) annotations: BTreeMap<String, String>,
+    /// What the runtime says in annotations.
+    pub(crate) annotations: BTreeMap<String, Said>,
     pub(crate) args: Vec<Wanted>,
     pub(crate) cwd: String,
     pub(crate) terminal: bool,

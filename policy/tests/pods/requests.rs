@@ -385,6 +385,7 @@ fn rules_call_only_functions_that_the_agent_has() {
         "object.keys",
         "regex.find_all_string_submatch_n",
         "regex.match",
+        "regex.replace",
         "replace",
         "split",
         "startswith",

@@ -136,7 +136,10 @@ fn layers(entry: &Value, pod: &Value) -> Vec<Storage> {
 
 fn annotations(name: &str, entry: &Value, pod: &Value) -> std::collections::BTreeMap<String, Optional> {
     let of_pod = members(pod, "annotations").map(|(key, value)| (key, Text::Is(plain(value))));
-    let of_runtime = members(entry, "annotations").map(|(key, value)| (key, Text::Matches(plain(value))));
+    let of_runtime = members(entry, "annotations").map(|(key, said)| {
+        let any = Text::Unlike { pattern: "\n".to_owned(), words: "any text of one line" };
+        (key, if is_true(said, "line") { any } else { text_of(said) })
+    });
     let mut all: std::collections::BTreeMap<_, _> = of_runtime
         .chain(of_pod)
         .map(|(key, value)| (key.to_owned(), Optional { value, required: false }))

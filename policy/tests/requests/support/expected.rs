@@ -30,7 +30,7 @@ fn container(input: &Value) -> Value {
         .as_object()
         .unwrap()
         .iter()
-        .map(|(key, value)| (key.clone(), json!(format!("^{}$", escape(value.as_str().unwrap())))));
+        .map(|(key, value)| (key.clone(), json!({ "value": value })));
     let env = items(&process["Env"]).map(|variable| {
         let (name, value) = variable.as_str().unwrap().split_once('=').unwrap();
         (name.to_owned(), json!({ "value": value }))
