@@ -1,4 +1,4 @@
-//! The ops API: probes and metrics over plain HTTP, for Kubernetes and Prometheus.
+//! The ops API: probes, metrics and the mesh CA over plain HTTP, for Kubernetes, Prometheus and pods that renew certificates.
 //!
 //! Everything that it says is public. A probe's body says in words what the status code means.
 
@@ -8,7 +8,7 @@ use axum::{
     Router,
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::get,
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -21,7 +21,7 @@ use tokio::{
 use tonic::codegen::Service;
 
 use crate::{
-    authority::{Authority, Phase},
+    authority::{Active, Authority, Phase},
     crowd::{Crowd, First, Place, Visitor},
     limits::{OPS_BUFFER, OPS_CONNECTIONS, OPS_HEADERS_TIMEOUT},
     listener::pause_after,
@@ -43,6 +43,7 @@ pub fn router(ops: Ops) -> Router {
         .route("/probe/startup", get(started))
         .route("/probe/liveness", get(alive))
         .route("/probe/readiness", get(ready))
+        .route("/mesh-ca.pem", get(mesh_ca))
         .route("/metrics", get(metrics))
         .with_state(ops)
 }
@@ -110,14 +111,33 @@ async fn alive(State(ops): State<Ops>) -> (StatusCode, &'static str) {
 }
 
 async fn ready(State(ops): State<Ops>) -> (StatusCode, &'static str) {
+    match serving(&ops) {
+        Ok(_) => (StatusCode::OK, "serving\n"),
+        Err(why) => why,
+    }
+}
+
+/// The mesh CA of now. Pods see by it that theirs has been replaced, without a report of either side: whoever lies to them
+/// here makes them ask for a certificate, or keeps them from it, as everybody can who is between.
+async fn mesh_ca(State(ops): State<Ops>) -> Response {
+    match serving(&ops) {
+        Ok(active) => {
+            ([(CONTENT_TYPE, "application/x-pem-file")], active.ca.certificates().mesh_ca.clone()).into_response()
+        }
+        Err(why) => why.into_response(),
+    }
+}
+
+/// What is served from; a sentence if nothing is.
+fn serving(ops: &Ops) -> Result<Arc<Active>, (StatusCode, &'static str)> {
     match ops.authority.phase() {
-        _ if ops.authority.is_broken() => BROKEN,
-        Phase::Active(_) => (StatusCode::OK, "serving\n"),
+        _ if ops.authority.is_broken() => Err(BROKEN),
+        Phase::Active(active) => Ok(active),
         Phase::Uninitialised => {
-            (StatusCode::SERVICE_UNAVAILABLE, "no manifest was set yet: run `contrast set`\n")
+            Err((StatusCode::SERVICE_UNAVAILABLE, "no manifest was set yet: run `contrast set`\n"))
         }
         Phase::Locked(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "locked after a restart: run `contrast recover`\n")
+            Err((StatusCode::SERVICE_UNAVAILABLE, "locked after a restart: run `contrast recover`\n"))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +14,18 @@ use crate::credentials::Credentials;
 const EVERYBODY_READS: u32 = 0o444;
 const OWNER_READS: u32 = 0o400;
 
+/// Where a pod's files belong to a group of the pod's.
+const GROUP_READS: u32 = 0o440;
+/// The bit of a folder whose files belong to the folder's group (inode(7)).
+const SET_GROUP_ID: u32 = 0o2000;
+
 const WORKLOAD_SECRET: &str = "workload-secret-seed";
+/// The link to the folder with the files of now.
+const DATA: &str = "..data";
+/// What names begin with that are nobody's business but ours.
+const HIDDEN: &str = "..";
+/// A link on its way to its place.
+const NEW_LINK: &str = "..new";
 
 /// What could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -37,37 +48,56 @@ pub(crate) enum FilesError {
     },
 }
 
-/// Writes everything into `directory`, which is made if need be. Each file is replaced as a whole, so that a
-/// reader sees the old one or the new one. A secret of an earlier run is removed where there is none now.
+/// Writes everything into `directory`, which is made if need be. All files change at the same moment, so that nobody sees
+/// a key beside another one's certificate: they lie in a folder of their own, to which `..data` leads, and each name leads
+/// there by `..data`; as in Kubernetes' volumes of ConfigMaps. What was there before is removed; if it cannot be replaced, it stays.
 ///
 /// # Errors
 /// See [`FilesError`].
 pub(crate) fn write(directory: &Path, credentials: &Credentials, key_pem: &str) -> Result<(), FilesError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(directory)
-        .map_err(|cause| FilesError::Directory { path: directory.to_owned(), cause })?;
-    replace(directory, "key.pem", OWNER_READS, key_pem.as_bytes())?;
-    replace(directory, "certChain.pem", EVERYBODY_READS, &credentials.chain)?;
-    replace(directory, "mesh-ca.pem", EVERYBODY_READS, &credentials.mesh_ca)?;
-    replace(directory, "coordinator-root-ca.pem", EVERYBODY_READS, &credentials.root_ca)?;
-    if credentials.workload_secret.is_empty() {
-        return remove(&directory.join(WORKLOAD_SECRET));
+    let volume = DirBuilder::new().recursive(true).mode(0o755).create(directory);
+    let volume = volume.and_then(|()| fs::metadata(directory));
+    let volume = volume.map_err(|cause| FilesError::Directory { path: directory.to_owned(), cause })?;
+    // Kubernetes sets this bit where a volume is the group's of the pod (`fsGroup`).
+    let private = if volume.permissions().mode() & SET_GROUP_ID == 0 { OWNER_READS } else { GROUP_READS };
+    let secret = Zeroizing::new(hex::encode(&*credentials.workload_secret));
+    let mut files: Vec<(&str, u32, &[u8])> = vec![
+        ("key.pem", private, key_pem.as_bytes()),
+        ("certChain.pem", EVERYBODY_READS, &credentials.chain),
+        ("mesh-ca.pem", EVERYBODY_READS, &credentials.mesh_ca),
+        ("coordinator-root-ca.pem", EVERYBODY_READS, &credentials.root_ca),
+    ];
+    if !secret.is_empty() {
+        files.push((WORKLOAD_SECRET, private, secret.as_bytes()));
     }
-    let digits = Zeroizing::new(hex::encode(&*credentials.workload_secret));
-    replace(directory, WORKLOAD_SECRET, OWNER_READS, digits.as_bytes())
+
+    let before = fs::read_link(directory.join(DATA)).ok();
+    // One that was left behind by a run that was killed, or whose files could not be written.
+    remove_all_but(directory, before.as_deref())?;
+    // Another name each time: whoever still reads in a folder does not find new files in it.
+    let version = PathBuf::from(format!("{HIDDEN}{:016x}", getrandom::u64().unwrap_or_default()));
+    let filled = fill(&directory.join(&version), &files).and_then(|()| {
+        lead(directory, DATA, &version)?;
+        files.iter().try_for_each(|(name, ..)| lead(directory, name, &Path::new(DATA).join(name)))
+    });
+    if filled.is_err() {
+        // A volume that is full has to have room for the next attempt. What cannot be removed, the next attempt removes.
+        let _ = remove_all_but(directory, fs::read_link(directory.join(DATA)).ok().as_deref());
+    }
+    filled?;
+    if secret.is_empty() {
+        remove(&directory.join(WORKLOAD_SECRET))?;
+    }
+    remove_all_but(directory, Some(&version))
 }
 
-fn replace(directory: &Path, name: &str, mode: u32, content: &[u8]) -> Result<(), FilesError> {
-    let path = directory.join(name);
-    let new = directory.join(format!(".{name}.new"));
-    // One that was left behind by a run that was killed.
-    remove(&new)?;
-    create(&new, mode, content).and_then(|()| fs::rename(&new, &path)).map_err(|cause| {
-        // Half a file is of no use to anybody; if it stays, the next run removes it.
-        let _ = fs::remove_file(&new);
-        FilesError::File { path, cause }
+/// Makes a folder with these files: names, modes, contents.
+fn fill(folder: &Path, files: &[(&str, u32, &[u8])]) -> Result<(), FilesError> {
+    let made = DirBuilder::new().mode(0o755).create(folder);
+    made.map_err(|cause| FilesError::File { path: folder.to_owned(), cause })?;
+    files.iter().try_for_each(|(name, mode, content)| {
+        let path = folder.join(name);
+        create(&path, *mode, content).map_err(|cause| FilesError::File { path, cause })
     })
 }
 
@@ -76,6 +106,34 @@ fn create(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     // The mode on opening is at the mercy of the process's mask.
     file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// Makes `name` lead to `target`, whatever it was before.
+fn lead(directory: &Path, name: &str, target: &Path) -> Result<(), FilesError> {
+    let path = directory.join(name);
+    if fs::read_link(&path).is_ok_and(|before| before == target) {
+        return Ok(());
+    }
+    let new = directory.join(NEW_LINK);
+    remove(&new)?;
+    symlink(target, &new)
+        .and_then(|()| fs::rename(&new, &path))
+        .map_err(|cause| FilesError::File { path, cause })
+}
+
+/// Removes all folders of files but one, which others may still read.
+fn remove_all_but(directory: &Path, kept: Option<&Path>) -> Result<(), FilesError> {
+    let failed = |cause| FilesError::File { path: directory.to_owned(), cause };
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let is_version = name.as_encoded_bytes().starts_with(HIDDEN.as_bytes())
+            && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_version && kept.is_none_or(|kept| kept != name) {
+            fs::remove_dir_all(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 fn remove(path: &Path) -> Result<(), FilesError> {
@@ -100,18 +158,30 @@ mod tests {
         }
     }
 
-    /// Name, mode and content of every file, sorted.
+    /// Name, mode and content of every file that pods look for, sorted.
     fn listing(directory: &Path) -> Vec<(String, u32, String)> {
-        let mut files: Vec<_> = fs::read_dir(directory)
-            .unwrap()
-            .map(|entry| {
-                let path = entry.unwrap().path();
+        let mut files: Vec<_> = names(directory)
+            .into_iter()
+            .filter(|name| !name.starts_with(".."))
+            .map(|name| {
+                let path = directory.join(&name);
                 let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-                (path.file_name().unwrap().display().to_string(), mode, fs::read_to_string(&path).unwrap())
+                (name, mode, fs::read_to_string(&path).unwrap())
             })
             .collect();
         files.sort();
         files
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    fn contents(directory: &Path) -> Vec<String> {
+        listing(directory).into_iter().map(|(_, _, content)| content).collect()
     }
 
     fn file(name: &str, mode: u32, content: &str) -> (String, u32, String) {
@@ -137,13 +207,76 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_replaces_files_that_nobody_may_write() {
+    fn the_group_of_a_volume_reads_what_is_private() {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(".key.pem.new"), "left behind").unwrap();
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o2777)).unwrap();
         write(directory.path(), &credentials("1", &[1]), "key 1").unwrap();
+        let modes: Vec<_> = listing(directory.path()).into_iter().map(|(_, mode, _)| mode).collect();
+        assert_eq!(modes, [0o444, 0o444, 0o440, 0o444, 0o440]);
+    }
+
+    #[test]
+    fn a_second_run_replaces_everything_and_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        for number in 1..=3 {
+            let mark = number.to_string();
+            write(directory.path(), &credentials(&mark, &[number]), &format!("key {mark}")).unwrap();
+            let expected = ["chain", "root", "key", "mesh"].map(|name| format!("{name} {mark}"));
+            assert_eq!(contents(directory.path())[..4], expected);
+            assert_eq!(names(directory.path()).len(), 5 + 2, "names, `..data` and its folder");
+        }
+    }
+
+    #[test]
+    fn what_a_run_left_that_was_killed_at_any_step_is_in_nobody_s_way() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), &credentials("1", &[1]), "key 1").unwrap();
+        fs::create_dir(directory.path().join("..0123456789abcdef")).unwrap();
+        fs::write(directory.path().join("..0123456789abcdef/key.pem"), "half").unwrap();
+        symlink("..0123456789abcdef", directory.path().join(NEW_LINK)).unwrap();
         write(directory.path(), &credentials("2", &[2]), "key 2").unwrap();
-        let contents: Vec<_> = listing(directory.path()).into_iter().map(|(_, _, content)| content).collect();
-        assert_eq!(contents, ["chain 2", "root 2", "key 2", "mesh 2", "02"]);
+        assert_eq!(contents(directory.path()), ["chain 2", "root 2", "key 2", "mesh 2", "02"]);
+        assert_eq!(names(directory.path()).len(), 5 + 2);
+    }
+
+    #[test]
+    fn plain_files_of_an_older_initializer_are_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["key.pem", "certChain.pem", "mesh-ca.pem", "workload-secret-seed"] {
+            create(&directory.path().join(name), EVERYBODY_READS, b"old").unwrap();
+        }
+        write(directory.path(), &credentials("1", &[1]), "key 1").unwrap();
+        assert_eq!(contents(directory.path()), ["chain 1", "root 1", "key 1", "mesh 1", "01"]);
+    }
+
+    /// However often it looks, a reader never sees a key beside another one's certificate.
+    #[test]
+    fn key_and_certificate_change_together() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), &credentials("0", &[]), "key 0").unwrap();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut looks = 0;
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    // As a process does that follows the link once.
+                    let Ok(now) = fs::canonicalize(directory.path().join(DATA)) else { continue };
+                    let [chain, key] =
+                        ["certChain.pem", "key.pem"].map(|name| fs::read_to_string(now.join(name)));
+                    if let (Ok(chain), Ok(key)) = (chain, key) {
+                        assert_eq!(chain.strip_prefix("chain"), key.strip_prefix("key"));
+                        looks += 1;
+                    }
+                }
+                looks
+            });
+            for number in 1..500 {
+                write(directory.path(), &credentials(&number.to_string(), &[]), &format!("key {number}"))
+                    .unwrap();
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(reader.join().unwrap() > 0);
+        });
     }
 
     #[test]
@@ -151,21 +284,22 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), &credentials("1", &[1]), "key 1").unwrap();
         write(directory.path(), &credentials("2", &[]), "key 2").unwrap();
-        assert!(!directory.path().join("workload-secret-seed").exists());
+        assert!(fs::symlink_metadata(directory.path().join("workload-secret-seed")).is_err());
         assert_eq!(listing(directory.path()).len(), 4);
     }
 
     #[test]
-    fn what_cannot_be_written_is_named() {
+    fn what_cannot_be_written_is_named_and_what_was_there_stays() {
         let directory = tempfile::tempdir().unwrap();
         let occupied = directory.path().join("file");
         fs::write(&occupied, "").unwrap();
         let error = write(&occupied, &credentials("1", &[]), "key").unwrap_err();
         assert!(error.to_string().contains(occupied.to_str().unwrap()), "{error}");
 
-        fs::create_dir(directory.path().join("key.pem")).unwrap();
-        let error = write(directory.path(), &credentials("1", &[]), "key").unwrap_err();
-        assert!(error.to_string().contains("key.pem"), "{error}");
-        assert!(!directory.path().join(".key.pem.new").exists());
+        let volume = directory.path().join("volume");
+        write(&volume, &credentials("1", &[]), "key 1").unwrap();
+        fs::create_dir(volume.join("workload-secret-seed")).unwrap();
+        let error = write(&volume, &credentials("2", &[2]), "key 2").unwrap_err();
+        assert!(error.to_string().contains("workload-secret-seed"), "{error}");
     }
 }

@@ -2,12 +2,12 @@
 
 use std::{
     fmt,
-    net::{Ipv6Addr, SocketAddrV4},
+    net::{IpAddr, Ipv6Addr, SocketAddrV4},
 };
 
 use crate::{
     INGRESS_PORT, INGRESS_PORT_WITHOUT_CLIENT,
-    entry::{self, EntryError},
+    entry::{self, Entry, EntryError},
 };
 
 /// One peer.
@@ -21,6 +21,19 @@ pub struct Egress {
     pub remote_host: String,
     /// The peer's port.
     pub remote_port: u16,
+    /// Names of which the peer's certificate must have one; none if any certificate of the mesh will do.
+    pub names: Vec<PeerName>,
+}
+
+/// A name in a peer's certificate (RFC 5280 section 4.2.1.6), as a manifest lists it among the `SANs` of a policy.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum PeerName {
+    /// A DNS name. `a.example` is also what a certificate for `*.example` is for, and nothing is for `*` alone.
+    Dns(String),
+    /// An IP address.
+    Ip(IpAddr),
+    /// A URI.
+    Uri(String),
 }
 
 /// Why a text is no list of peers.
@@ -67,6 +80,16 @@ pub enum EgressError {
         /// What stands there.
         found: String,
     },
+    /// A fourth part that says nothing of the peer's certificate.
+    #[error(
+        "entry {number}: {found:?} does not say which names the peer's certificate may have; write `san=` and the names with commas between them, such as san=pay-svc"
+    )]
+    Names {
+        /// Which entry, from 1.
+        number: usize,
+        /// What stands there.
+        found: String,
+    },
     /// A name of another entry.
     #[error("entry {number}: {name:?} is the name of entry {other}, too; give one of the two another name")]
     SameName {
@@ -91,7 +114,9 @@ pub enum EgressError {
     },
 }
 
-const WANTED: &str = "NAME#127.x.y.z:PORT#HOST:PORT";
+const WANTED: &str = "NAME#127.x.y.z:PORT#HOST:PORT, or NAME#127.x.y.z:PORT#HOST:PORT#san=PEER";
+/// Before the names of a peer's certificate.
+const NAMES: &str = "san=";
 /// Longest name of a host, in bytes (RFC 1035 section 2.3.4, without the dot of the root).
 const MAX_HOST: usize = 253;
 
@@ -101,8 +126,11 @@ const MAX_HOST: usize = 253;
 /// See [`EgressError`].
 pub fn egress(text: &str) -> Result<Vec<Egress>, EgressError> {
     let mut all: Vec<Egress> = Vec::new();
-    for (number, [name, listen, remote]) in entry::entries(text, WANTED)? {
+    for Entry { number, parts: [name, listen, remote], more } in entry::entries(text, true, WANTED)? {
         let listen = listen_address(number, listen)?;
+        let bad = |found: &str| EgressError::Names { number, found: entry::shortened(found) };
+        let names = more.map_or(Some(Vec::new()), peer_names);
+        let names = names.ok_or_else(|| bad(more.unwrap_or_default()))?;
         let (remote_host, remote_port) = host_and_port(remote)
             .ok_or_else(|| EgressError::Remote { number, found: entry::shortened(remote) })?;
         if let Some(index) = all.iter().position(|other| other.name == name) {
@@ -111,7 +139,13 @@ pub fn egress(text: &str) -> Result<Vec<Egress>, EgressError> {
         if let Some(index) = all.iter().position(|other| other.listen == listen) {
             return Err(EgressError::SameListen { number, listen, other: index + 1 });
         }
-        all.push(Egress { name: name.to_owned(), listen, remote_host: remote_host.to_owned(), remote_port });
+        all.push(Egress {
+            name: name.to_owned(),
+            listen,
+            remote_host: remote_host.to_owned(),
+            remote_port,
+            names,
+        });
     }
     Ok(all)
 }
@@ -131,6 +165,22 @@ fn listen_address(number: usize, text: &str) -> Result<SocketAddrV4, EgressError
     Ok(found)
 }
 
+/// The names of a fourth part; `None` if it is another one.
+fn peer_names(part: &str) -> Option<Vec<PeerName>> {
+    part.strip_prefix(NAMES)?.split(',').map(peer_name).collect()
+}
+
+fn peer_name(text: &str) -> Option<PeerName> {
+    if let Ok(address) = text.parse() {
+        return Some(PeerName::Ip(address));
+    }
+    let is_visible = |byte: u8| byte.is_ascii_graphic();
+    if text.contains(':') {
+        return text.bytes().all(is_visible).then(|| PeerName::Uri(text.to_owned()));
+    }
+    is_host_name(text).then(|| PeerName::Dns(text.to_owned()))
+}
+
 /// A host name, an IPv4 address, or an IPv6 address in brackets; and a port.
 fn host_and_port(text: &str) -> Option<(&str, u16)> {
     let (host, port) = text.rsplit_once(':')?;
@@ -138,19 +188,36 @@ fn host_and_port(text: &str) -> Option<(&str, u16)> {
     if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().is_ok().then_some((address, port));
     }
+    is_host_name(host).then_some((host, port))
+}
+
+fn is_host_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let is_name = !host.is_empty() && host.len() <= MAX_HOST && host.bytes().all(plain);
-    is_name.then_some((host, port))
+    !text.is_empty() && text.len() <= MAX_HOST && text.bytes().all(plain)
 }
 
 /// As an annotation has it.
 impl fmt::Display for Egress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, listen, remote_host, remote_port } = self;
+        let Self { name, listen, remote_host, remote_port, names } = self;
         if remote_host.contains(':') {
-            write!(f, "{name}#{listen}#[{remote_host}]:{remote_port}")
+            write!(f, "{name}#{listen}#[{remote_host}]:{remote_port}")?;
         } else {
-            write!(f, "{name}#{listen}#{remote_host}:{remote_port}")
+            write!(f, "{name}#{listen}#{remote_host}:{remote_port}")?;
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        write!(f, "#{NAMES}{}", names.join(","))
+    }
+}
+
+impl fmt::Display for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(text) | Self::Uri(text) => f.write_str(text),
+            Self::Ip(address) => address.fmt(f),
         }
     }
 }
@@ -168,6 +235,7 @@ mod tests {
             listen: listen.parse().unwrap(),
             remote_host: host.to_owned(),
             remote_port: port,
+            names: Vec::new(),
         };
         assert_eq!(
             egress("pay#127.20.0.1:9000#pay-svc:8080##stock#127.20.0.2:9000#[2001:db8::1]:8080##"),
@@ -180,9 +248,28 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_may_be_known_by_names_of_its_certificate() {
+        let names = |text: &str| egress(&format!("a#127.0.0.1:1#b:2{text}")).map(|all| all[0].names.clone());
+        assert_eq!(names(""), Ok(Vec::new()));
+        assert_eq!(
+            names("#san=pay-svc,10.0.0.1,2001:db8::1,spiffe://mesh/pay"),
+            Ok(vec![
+                PeerName::Dns("pay-svc".to_owned()),
+                PeerName::Ip("10.0.0.1".parse().unwrap()),
+                PeerName::Ip("2001:db8::1".parse().unwrap()),
+                PeerName::Uri("spiffe://mesh/pay".to_owned()),
+            ])
+        );
+        for bad in ["#", "#pay-svc", "#san=", "#san=a,", "#SAN=a", "#san=*", "#san=a b", "#san=a#b"] {
+            assert!(names(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn every_fault_names_its_entry() {
         for (text, expected) in [
             ("a#127.0.0.1:1", "entry 1, \"a#127.0.0.1:1\", has 2 parts"),
+            ("a#127.0.0.1:1#b:2#c", "entry 1: \"c\" does not say which names"),
             ("#127.0.0.1:1#b:2", "has no name"),
             ("a#localhost:1#b:2", "entry 1: \"localhost:1\" is no address to listen at"),
             ("a#127.0.0.1#b:2", "no address to listen at"),
@@ -207,7 +294,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_is_the_same_after_it_was_written(text in "([a-c]#127.0.0.[1-3]:[0-9]{1,4}#(h|\\[::1\\]|10.0.0.1):[0-9]{1,5}(##)?){0,4}") {
+        fn what_is_read_is_the_same_after_it_was_written(text in "([a-c]#127.0.0.[1-3]:[0-9]{1,4}#(h|\\[::1\\]|10.0.0.1):[0-9]{1,5}(#san=(p|::1|a:b)(,q)?)?(##)?){0,4}") {
             if let Ok(read) = egress(&text) {
                 let written = read.iter().map(ToString::to_string).collect::<Vec<_>>().join("##");
                 prop_assert_eq!(egress(&written), Ok(read));

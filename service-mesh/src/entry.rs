@@ -16,9 +16,9 @@ pub enum EntryError {
     /// More entries than any pod has.
     #[error("the list has {0} entries; at most {MAX_ENTRIES} are read")]
     TooMany(usize),
-    /// Not three parts.
+    /// Too few parts, or too many.
     #[error(
-        "entry {number}, {text:?}, has {found} parts with `#` between them; it must have three: {wanted}"
+        "entry {number}, {text:?}, has {found} parts with `#` between them; it must have the form {wanted}"
     )]
     Parts {
         /// Which, from 1.
@@ -40,11 +40,22 @@ pub enum EntryError {
     },
 }
 
-/// The entries of a list with their numbers, each in three parts.
+/// An entry.
+pub(crate) struct Entry<'t> {
+    /// Which, from 1.
+    pub(crate) number: usize,
+    /// The parts that each entry has; the first one is its name.
+    pub(crate) parts: [&'t str; 3],
+    /// A part that only some have.
+    pub(crate) more: Option<&'t str>,
+}
+
+/// The entries of a list. `may_have_more`: whether an entry may have a fourth part.
 pub(crate) fn entries<'t>(
     text: &'t str,
+    may_have_more: bool,
     wanted: &'static str,
-) -> Result<Vec<(usize, [&'t str; 3])>, EntryError> {
+) -> Result<Vec<Entry<'t>>, EntryError> {
     if text.len() > MAX_LEN {
         return Err(EntryError::TooLong(text.len()));
     }
@@ -53,15 +64,18 @@ pub(crate) fn entries<'t>(
         return Err(EntryError::TooMany(pieces.len()));
     }
     let entry = |(number, piece): (usize, &'t str)| {
-        let parts: Vec<_> = piece.split('#').collect();
-        let Ok(parts) = <[&str; 3]>::try_from(parts.as_slice()) else {
-            return Err(EntryError::Parts { number, text: shortened(piece), found: parts.len(), wanted });
+        let all: Vec<_> = piece.split('#').collect();
+        let (parts, more) = match *all.as_slice() {
+            [name, second, third] => ([name, second, third], None),
+            [name, second, third, more] if may_have_more => ([name, second, third], Some(more)),
+            _ => {
+                return Err(EntryError::Parts { number, text: shortened(piece), found: all.len(), wanted });
+            }
         };
-        let [name, ..] = parts;
-        if name.is_empty() {
+        if parts.first().is_some_and(|name| name.is_empty()) {
             return Err(EntryError::Nameless { number, text: shortened(piece) });
         }
-        Ok((number, parts))
+        Ok(Entry { number, parts, more })
     };
     (1..).zip(pieces).map(entry).collect()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     INGRESS_PORT, INGRESS_PORT_WITHOUT_CLIENT,
-    entry::{self, EntryError},
+    entry::{self, Entry, EntryError},
 };
 
 /// One port.
@@ -81,7 +81,7 @@ const WANTED: &str = "NAME#PORT#BOOL";
 /// See [`IngressError`].
 pub fn ingress(text: &str) -> Result<Vec<Ingress>, IngressError> {
     let mut all: Vec<Ingress> = Vec::new();
-    for (number, [name, port, disable_tls]) in entry::entries(text, WANTED)? {
+    for Entry { number, parts: [name, port, disable_tls], .. } in entry::entries(text, false, WANTED)? {
         let found = |text| entry::shortened(text);
         let port = entry::port(port).ok_or_else(|| IngressError::Port { number, found: found(port) })?;
         if [INGRESS_PORT, INGRESS_PORT_WITHOUT_CLIENT].contains(&port) {

@@ -3,12 +3,20 @@
 //! Users say it in annotations of the pod, which `contrast generate` copies into variables of the sidecar: [`ingress`], [`egress`] and
 //! [`admin_port`] read them, the same way in both programs. A list has entries with `##` between them, an entry has parts with `#`
 //! between them. An empty list says nothing, which is no error.
+//!
+//! The sidecar makes of them what Envoy is told ([`mod@bootstrap`], [`mod@secrets`]) and what the kernel is told ([`rules`]), and opens the
+//! pod's network ([`default_deny`]), which the Initializer does in pods without a mesh.
 
+pub mod bootstrap;
+pub mod default_deny;
 mod egress;
 mod entry;
 mod ingress;
+pub mod rules;
+pub mod secrets;
+pub mod tool;
 
-pub use egress::{Egress, EgressError, egress};
+pub use egress::{Egress, EgressError, PeerName, egress};
 pub use entry::{EntryError, MAX_ENTRIES, MAX_LEN};
 pub use ingress::{Access, Ingress, IngressError, ingress};
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
@@ -29,12 +29,19 @@ impl Coordinator {
     /// The command that starts one, on free ports of 127.0.0.1.
     #[must_use]
     pub fn command(state_dir: &Path, simulator: &Path, policy: &Path) -> Command {
+        Self::command_at(Ipv4Addr::LOCALHOST, state_dir, simulator, policy)
+    }
+
+    /// The same, on free ports of another address.
+    #[must_use]
+    pub fn command_at(address: Ipv4Addr, state_dir: &Path, simulator: &Path, policy: &Path) -> Command {
         let mut command = program("coordinator");
+        let any_port = format!("{address}:0");
         command
             .arg("--state-dir")
             .arg(state_dir)
-            .args(["--user-api-addr", "127.0.0.1:0", "--mesh-api-addr", "127.0.0.1:0"])
-            .args(["--ops-addr", "127.0.0.1:0", "--metrics"])
+            .args(["--user-api-addr", &any_port, "--mesh-api-addr", &any_port])
+            .args(["--ops-addr", &any_port, "--metrics"])
             .env("CONTRAST_ATTESTER", "simulated")
             .env("CONTRAST_SIMULATOR_DIR", simulator)
             .env("CONTRAST_SIMULATOR_POLICY", policy)

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -236,6 +237,13 @@ impl Deployment {
     #[must_use]
     pub fn coordinator_command(&self) -> Command {
         Coordinator::command(&self.state_dir, &self.simulator, &self.policy_file("coordinator"))
+    }
+
+    /// Starts the Coordinator where pods in namespaces of their own reach it.
+    #[must_use]
+    pub fn start_at(&self, address: Ipv4Addr) -> Coordinator {
+        let policy = self.policy_file("coordinator");
+        Coordinator::start(Coordinator::command_at(address, &self.state_dir, &self.simulator, &policy))
     }
 
     /// Starts the Coordinator, for the first time or again.

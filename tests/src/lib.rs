@@ -9,6 +9,7 @@
     reason = "a step of a test or of the demo that fails must stop it, with its reason"
 )]
 
+pub mod application;
 pub mod attack;
 mod cli;
 mod client;
@@ -17,6 +18,8 @@ mod deployment;
 mod images;
 mod manifest;
 mod memory;
+mod mesh;
+mod network;
 mod pod;
 mod programs;
 mod registry;
@@ -31,6 +34,8 @@ pub use coordinator::{Coordinator, Ops};
 pub use deployment::Deployment;
 pub use images::{ContainerImage, demo_images, write_layout};
 pub use manifest::{ManifestFile, policy_digest};
+pub use mesh::Sidecar;
+pub use network::{Network, PodNetwork, envoy_folder, in_own_namespaces};
 pub use pod::{Pod, PodStatus};
 pub use programs::{program, workspace_root};
 pub use registry::Registry;

