@@ -49,9 +49,10 @@ says_the_same(driver_options) if {
 
 is_same_metadata(key, value) if input.OCI.Annotations[key] == value
 
+# The agent knows more than one name for the kind of a container: CRI-O's is `ContainerType`.
 is_same_metadata(key, _) if {
 	not input.OCI.Annotations[key]
-	not regex.match("container[-_]type", key)
+	not regex.match("(?i)container[-_]?type", key)
 }
 
 # Or the node has it, and each of its layers is a device that the guest checks against a root hash.

@@ -111,7 +111,8 @@ fn metadata(input: &Value) -> Vec<Mismatch> {
         let document: Value = serde_json::from_str(json).unwrap_or_default();
         for (key, value) in document.get("metadata").and_then(Value::as_object).into_iter().flatten() {
             let said = annotations.get(key);
-            let counts = said.is_some() || key.contains("container-type") || key.contains("container_type");
+            let bare = key.to_lowercase().replace(['-', '_'], "");
+            let counts = said.is_some() || bare.contains("containertype");
             if counts && said != Some(value) {
                 mismatches.push(Mismatch {
                     path: format!("storages[{index}].driver_options"),
