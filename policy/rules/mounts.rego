@@ -127,7 +127,25 @@ create_mounts_are_right if {
 	every place, wanted in create_entry.mounts {
 		is_found_or_optional(place, wanted, found)
 	}
+	create_mounts_are_in_order
 }
+
+# As containerd sorts them: first what the runtime makes, from the top down, then what is bound, by the depth of its place. In another
+# order, a mount hides one that lies below its place. Nothing lies in the sandbox.
+create_mounts_are_in_order if create_name == ""
+
+create_mounts_are_in_order if {
+	depths := [depth_of(mount) | some mount in input.OCI.Mounts]
+	depths == sort(depths)
+	made := [mount.destination | some mount in input.OCI.Mounts; mount.type_ != "bind"]
+	every index, place in made {
+		concat("/", ["", split(place, "/")[1]]) in array.slice(made, 0, index + 1)
+	}
+}
+
+depth_of(mount) := 0 if mount.type_ != "bind"
+
+depth_of(mount) := count(split(mount.destination, "/")) if mount.type_ == "bind"
 
 # Old versions of containerd mount it twice, and the runtime makes the same of both.
 is_shared_memory_of_sandbox(mount) if {

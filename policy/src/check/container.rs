@@ -95,6 +95,40 @@ fn mounts(expected: &BTreeMap<String, Mount>, found: Option<&Value>, is_sandbox:
         expected: format!("a mount at {} of {}", quoted(destination), sources(mount)),
         found: NOTHING.to_owned(),
     }));
+    if !is_sandbox {
+        mismatches.extend(order(found));
+    }
+    mismatches
+}
+
+/// Every mount that comes too late: it would hide one that lies below its place.
+fn order(found: Option<&Value>) -> Vec<Mismatch> {
+    let (mut made, mut deepest) = (BTreeSet::new(), 0);
+    let mut mismatches = Vec::new();
+    for (index, mount) in found.and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let member = |key: &str| mount.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (destination, is_bound) = (member("destination"), member("type_") == "bind");
+        let top = destination.split('/').nth(1).unwrap_or_default();
+        let depth = destination.split('/').count();
+        let fits = if is_bound {
+            depth >= deepest
+        } else {
+            made.insert(destination);
+            deepest == 0 && made.contains(format!("/{top}").as_str())
+        };
+        if is_bound {
+            deepest = deepest.max(depth);
+        }
+        if !fits {
+            mismatches.push(Mismatch {
+                path: format!("OCI.Mounts[{index}]"),
+                subject: Subject::Mount(destination.to_owned()),
+                expected: "what the runtime makes, from the top down, and then what is bound, by the depth of its place"
+                    .to_owned(),
+                found: format!("{} at this place of the list", quoted(destination)),
+            });
+        }
+    }
     mismatches
 }
 

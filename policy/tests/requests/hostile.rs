@@ -1,11 +1,14 @@
 //! What a hostile host tries that is no fault of a single member: order, repetition, other spellings, other requests before.
 
-use contrast_policy::{Engine, Verdict, request::Kind};
+use contrast_policy::{
+    Engine, Verdict,
+    request::{Kind, Request},
+};
 use serde_json::{Value, json};
 
 use crate::{
     agreement::{engine, explained},
-    support::honest,
+    support::{expected, honest, policy},
 };
 
 /// The members of which something is said when a request is denied; nothing if it is allowed.
@@ -23,6 +26,10 @@ fn with(members: &Value, pointer: &str, value: Value) -> Value {
     members
 }
 
+fn allow(engine: &mut Engine, kind: Kind, members: &Value) {
+    assert_eq!(engine.evaluate(&Request::read(kind, members).unwrap()).verdict, Verdict::Allowed);
+}
+
 /// The agent takes either spelling in the metadata for the word that makes a container the sandbox, with another image.
 #[test]
 fn metadata_in_the_words_of_another_node_do_not_make_a_container_the_sandbox() {
@@ -37,4 +44,34 @@ fn metadata_in_the_words_of_another_node_do_not_make_a_container_the_sandbox() {
         let faulty = with(&honest, "/storages/1/driver_options/0", json!(said));
         assert_eq!(told(&engine(), Kind::CreateContainer, &faulty), ["storages[1].driver_options"], "{key}");
     }
+}
+
+/// A mount that comes after one that lies below its place hides it, and what a program writes there goes elsewhere.
+#[test]
+fn no_mount_hides_another() {
+    let mut honest = honest::request();
+    let mount = |place: &str, kind: &str| json!({ "destination": place, "source": place, "type_": kind, "options": [] });
+    honest["OCI"]["Mounts"] = json!([
+        mount("/proc", "proc"),
+        mount("/dev", "tmpfs"),
+        mount("/dev/pts", "devpts"),
+        mount("/data", "bind"),
+        mount("/data/keys", "bind"),
+        mount("/srv/data", "bind"),
+    ]);
+    let mut engine = policy::engine(&expected::pod(&honest::sandbox(), &[&honest]));
+    allow(&mut engine, Kind::CreateContainer, &honest::sandbox());
+    let moved = |from: usize, to: usize| {
+        let mut mounts = honest["OCI"]["Mounts"].as_array().unwrap().clone();
+        let mount = mounts.remove(from);
+        mounts.insert(to, mount);
+        told(&engine, Kind::CreateContainer, &with(&honest, "/OCI/Mounts", Value::Array(mounts)))
+    };
+    assert!(moved(0, 0).is_empty());
+    assert_eq!(moved(4, 3), ["OCI.Mounts[4]"]);
+    // What the runtime makes comes before what is bound into it, and from the top down.
+    assert_eq!(moved(1, 5), ["OCI.Mounts[1]", "OCI.Mounts[5]"]);
+    assert_eq!(moved(1, 2), ["OCI.Mounts[1]"]);
+    // One of two places of the same depth does not lie in the other.
+    assert!(moved(4, 5).is_empty());
 }

@@ -23,8 +23,8 @@ pub(crate) fn config() -> Value {
         "root": { "path": "rootfs", "readonly": true },
         "mounts": [
             { "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"] },
-            { "destination": "/etc/hosts", "type": "bind", "source": "/var/lib/kubelet/pods/u/etc-hosts", "options": ["rbind"] },
             { "destination": "/tls", "type": "bind", "source": "/var/lib/kubelet/pods/u/volumes/kubernetes.io~empty-dir/tls" },
+            { "destination": "/etc/hosts", "type": "bind", "source": "/var/lib/kubelet/pods/u/etc-hosts", "options": ["rbind"] },
             { "destination": "/dev/shm", "type": "bind", "source": "/run/sandboxes/s/shm" },
         ],
         "annotations": {

@@ -17,7 +17,7 @@ pub(crate) const OPEN: &[(&str, &str)] = &[
     ("changed OCI.Linux.Resources.CPU", "the host decides how much a pod gets"),
     ("changed OCI.Linux.Resources.Memory", "the host decides how much a pod gets"),
     ("repeated an item of OCI.Mounts[0].options", "a set"),
-    ("repeated an item of OCI.Mounts[1].options", "a set"),
+    ("repeated an item of OCI.Mounts[2].options", "a set"),
     ("repeated an item of OCI.Mounts[3].options", "a set"),
     ("repeated an item of OCI.Process.Capabilities", "a set"),
     ("dropped an item of OCI.Process.Rlimits", "the host decides how much a pod gets"),
