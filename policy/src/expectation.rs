@@ -162,8 +162,8 @@ pub struct Set {
     pub items: BTreeSet<String>,
     /// Items that may be there or not.
     pub free: BTreeSet<String>,
-    /// Whether other items may be there as well.
-    pub more: bool,
+    /// What other items may be there as well.
+    pub more: Option<Text>,
     /// Another list in which an item may be instead.
     pub or_in: Option<String>,
 }

@@ -75,3 +75,41 @@ fn no_mount_hides_another() {
     // One of two places of the same depth does not lie in the other.
     assert!(moved(4, 5).is_empty());
 }
+
+/// Hidden and read-only paths may be more than containerd's, as long as they are the kernel's: hiding a file of the container
+/// changes what its program does.
+#[test]
+fn nothing_but_the_kernel_s_files_is_hidden_or_made_read_only() {
+    for list in ["MaskedPaths", "ReadonlyPaths"] {
+        let pointer = format!("/OCI/Linux/{list}");
+        let more = |path: &str| {
+            let mut paths = honest::request().pointer(&pointer).unwrap().as_array().unwrap().clone();
+            paths.push(json!(path));
+            told(&engine(), Kind::CreateContainer, &with(&honest::request(), &pointer, Value::Array(paths)))
+        };
+        for path in [
+            "/proc/interrupts",
+            "/sys/devices/virtual/powercap",
+            "/sys/devices/system/cpu/cpu0/thermal_throttle",
+        ] {
+            assert!(more(path).is_empty(), "{path}");
+        }
+        for path in [
+            "/etc/passwd",
+            "/tls",
+            "/",
+            "",
+            "proc/x",
+            "/proc/1/root/etc/passwd",
+            "/proc/self/root/etc/passwd",
+            "/proc/thread-self/cwd",
+            "/proc//self/root",
+            "/proc/../etc",
+            "/sys/../etc/passwd",
+            "/sys/x/./../../etc",
+            "/proc/x\n/etc",
+        ] {
+            assert_eq!(more(path), [format!("OCI.Linux.{list}")], "{path}");
+        }
+    }
+}

@@ -12,6 +12,8 @@ use crate::{
 
 /// The profile that containerd names on nodes with AppArmor. Guests have none.
 const DEFAULT_APPARMOR: &str = "cri-containerd.apparmor.d";
+/// The kernel's files, without a way to the container's own.
+const OF_KERNEL: &str = "^/proc/[a-z_-]+$|^/sys(/[A-Za-z0-9_][A-Za-z0-9_.:-]*)+$";
 
 /// The container of this name; the sandbox has none.
 pub(super) fn read(name: &str, entry: &Value, pod: &Value) -> Container {
@@ -247,7 +249,7 @@ fn sets(entry: &Value) -> Vec<Set> {
         subject,
         items,
         free: BTreeSet::new(),
-        more: false,
+        more: None,
         or_in: None,
     };
     let all = |key: &str| items(entry, key).map(plain).collect::<BTreeSet<_>>();
@@ -264,9 +266,9 @@ fn sets(entry: &Value) -> Vec<Set> {
     groups.free.extend(user.get("gid").map(plain));
     sets.push(groups);
     let mut masked = set("OCI.Linux.MaskedPaths", Subject::Container, all("masked_paths"));
-    masked.more = true;
+    masked.more = Some(Text::Matches(OF_KERNEL.to_owned()));
     let mut readonly = set("OCI.Linux.ReadonlyPaths", Subject::Container, all("readonly_paths"));
-    readonly.more = true;
+    readonly.more.clone_from(&masked.more);
     readonly.or_in = Some(masked.path.clone());
     sets.extend([masked, readonly]);
     sets
