@@ -116,6 +116,7 @@ const CHECKS: &[Check] = &[
         ],
         "the rights of the container",
     ),
+    sandbox("once", &["sandbox_id"], "one sandbox, before its first container"),
     sandbox("hooks", &["guest_hook_path"], "no hooks"),
     sandbox("modules", &["kernel_modules"], "no kernel modules"),
     sandbox("processes", &["sandbox_pidns"], "no shared processes in the sandbox"),

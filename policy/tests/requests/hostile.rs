@@ -113,3 +113,17 @@ fn nothing_but_the_kernel_s_files_is_hidden_or_made_read_only() {
         }
     }
 }
+
+/// The agent clears its folders for a new sandbox, with all that is mounted there, and gives later containers other namespaces.
+#[test]
+fn a_sandbox_is_made_once_and_before_its_containers() {
+    let mut engine = policy::engine(&expected::pod(&honest::sandbox(), &[]));
+    allow(&mut engine, Kind::CreateSandbox, &honest::before());
+    assert_eq!(told(&engine, Kind::CreateSandbox, &honest::before()), ["sandbox_id"]);
+    allow(&mut engine, Kind::CreateContainer, &honest::sandbox());
+    assert_eq!(told(&engine, Kind::CreateSandbox, &honest::before()), ["sandbox_id"]);
+
+    let mut late = policy::engine(&expected::pod(&honest::sandbox(), &[]));
+    allow(&mut late, Kind::CreateContainer, &honest::sandbox());
+    assert_eq!(told(&late, Kind::CreateSandbox, &honest::before()), ["sandbox_id"]);
+}
