@@ -127,3 +127,35 @@ fn a_sandbox_is_made_once_and_before_its_containers() {
     allow(&mut late, Kind::CreateContainer, &honest::sandbox());
     assert_eq!(told(&late, Kind::CreateSandbox, &honest::before()), ["sandbox_id"]);
 }
+
+/// The agent finds an interface by the bytes of its address, and the kernel one by its name up to a zero byte.
+#[test]
+fn no_spelling_of_the_loopback_interface_is_taken() {
+    let interface =
+        json!({ "interface": { "name": "eth0", "device": "eth0", "hwAddr": "02:00:00:00:00:01" } });
+    let said = |pointer: &str, value: &str| {
+        told(&engine(), Kind::UpdateInterface, &with(&interface, pointer, json!(value)))
+    };
+    for name in ["net1", "a", "ens3.7", "p2p1-x"] {
+        assert!(said("/interface/name", name).is_empty(), "{name}");
+    }
+    for name in ["", "lo", "lo\0", "lo\n", " lo", "a/b", "sixteen-letters-"] {
+        assert_eq!(said("/interface/name", name), ["interface.name"], "{name:?}");
+    }
+    assert!(said("/interface/hwAddr", "0A:58:ac:10:00:02").is_empty());
+    for address in [
+        "",
+        "0:0:0:0:0:0",
+        "00:00:00:00:00:0",
+        "000:0:0:0:0:0",
+        "+0:00:00:00:00:00",
+        "00:00:00:00:00:00",
+        "02:00:00:00:00",
+    ] {
+        assert_eq!(said("/interface/hwAddr", address), ["interface.hwAddr"], "{address}");
+    }
+    let routes = json!({ "routes": { "Routes": [{ "gateway": "10.0.0.1", "device": "lo\0" }] } });
+    assert_eq!(told(&engine(), Kind::UpdateRoutes, &routes), ["routes.Routes[0].device"]);
+    let neighbors = json!({ "neighbors": { "ARPNeighbors": [{ "toIPAddress": { "address": "10.0.0.1" }, "device": "lo\0", "state": 128 }] } });
+    assert_eq!(told(&engine(), Kind::AddArpNeighbors, &neighbors), ["neighbors.ARPNeighbors[0].device"]);
+}
