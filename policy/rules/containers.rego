@@ -88,6 +88,7 @@ exec_rights_are_right if {
 	input.process.NoNewPrivileges == exec_entry.no_new_privileges
 	input.process.SelinuxLabel == ""
 	input.process.ApparmorProfile == ""
+	has_plain_limits(input.process)
 	asks_for_no_streams
 	exec_capabilities_are_right
 }

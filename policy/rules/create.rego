@@ -149,9 +149,7 @@ default create_rights_are_right := false
 
 create_rights_are_right if {
 	has_rights(input.OCI.Process, create_entry)
-	every limit in input.OCI.Process.Rlimits {
-		limit.Type in {"RLIMIT_NOFILE", "RLIMIT_NPROC"}
-	}
+	has_plain_limits(input.OCI.Process)
 	input.OCI.Process.OOMScoreAdj >= -1000
 	input.OCI.Process.OOMScoreAdj <= 1000
 }

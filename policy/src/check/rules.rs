@@ -109,6 +109,7 @@ const CHECKS: &[Check] = &[
             "process.NoNewPrivileges",
             "process.SelinuxLabel",
             "process.ApparmorProfile",
+            "process.Rlimits",
             "stdin_port",
             "stdout_port",
             "stderr_port",

@@ -8,7 +8,11 @@ use serde_json::{Value, json};
 
 use crate::{
     agreement::{engine, explained},
-    support::{expected, honest, policy},
+    support::{
+        expected,
+        honest::{self, APP},
+        policy,
+    },
 };
 
 /// The members of which something is said when a request is denied; nothing if it is allowed.
@@ -158,4 +162,17 @@ fn no_spelling_of_the_loopback_interface_is_taken() {
     assert_eq!(told(&engine(), Kind::UpdateRoutes, &routes), ["routes.Routes[0].device"]);
     let neighbors = json!({ "neighbors": { "ARPNeighbors": [{ "toIPAddress": { "address": "10.0.0.1" }, "device": "lo\0", "state": 128 }] } });
     assert_eq!(told(&engine(), Kind::AddArpNeighbors, &neighbors), ["neighbors.ARPNeighbors[0].device"]);
+}
+
+/// A process that leaves its memory in a file when a signal ends it tells it to whoever has the file.
+#[test]
+fn a_further_process_gets_no_limits_that_its_container_could_not_have() {
+    let mut engine = engine();
+    allow(&mut engine, Kind::CreateContainer, &honest::request());
+    allow(&mut engine, Kind::StartContainer, &json!({ "container_id": APP }));
+    let limit = |kind: &str| {
+        with(&honest::exec(), "/process/Rlimits", json!([{ "Type": kind, "Hard": 9, "Soft": 9 }]))
+    };
+    assert!(told(&engine, Kind::ExecProcess, &limit("RLIMIT_NOFILE")).is_empty());
+    assert_eq!(told(&engine, Kind::ExecProcess, &limit("RLIMIT_CORE")), ["process.Rlimits[0].Type"]);
 }

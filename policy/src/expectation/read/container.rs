@@ -180,7 +180,6 @@ fn single(entry: &Value, pod: &Value) -> Vec<Member> {
     let json = |key: &str| Text::Is(entry.get(key).map(plain).unwrap_or_default());
     let versions = items(pod, "runtime_versions").map(plain).collect();
     say("OCI.Version", Subject::Pod, Text::OneOf(versions));
-    say("OCI.Process.Rlimits[].Type", Subject::Resources, one_of(&["RLIMIT_NOFILE", "RLIMIT_NPROC"]));
     say("OCI.Process.OOMScoreAdj", Subject::Resources, Text::Matches("^-?([0-9]{1,3}|1000)$".to_owned()));
     say("OCI.Root.Path", Subject::RootFileSystem, Text::Matches(text(pod, "root").to_owned()));
     say("OCI.Root.Readonly", Subject::RootFileSystem, json("readonly_root"));
@@ -236,6 +235,7 @@ fn process(at: &str, entry: &Value, terminal: &[String], apparmor: &[&str]) -> V
         ("NoNewPrivileges", Subject::Privileges, json(entry, "no_new_privileges")),
         ("SelinuxLabel", Subject::Privileges, Text::default()),
         ("ApparmorProfile", Subject::Privileges, one_of(apparmor)),
+        ("Rlimits[].Type", Subject::Resources, one_of(&["RLIMIT_NOFILE", "RLIMIT_NPROC"])),
     ]
     .into_iter()
     .map(|(path, subject, expected)| Member { path: format!("{at}.{path}"), subject, expected })
