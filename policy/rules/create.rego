@@ -100,14 +100,18 @@ create_pod_is_right if {
 create_operations := [
 	{"op": "add", "path": "/pstate/pins", "value": create_pins},
 	{"op": "add", "path": "/pstate/containers", "value": {input.container_id: ""}},
+	{"op": "add", "path": "/pstate/disks", "value": {input.container_id: {}}},
 	{"op": "add", "path": "/pstate/started", "value": {}},
 ] if {
 	create_name == ""
 }
 
-create_operations := [{"op": "add", "path": path, "value": create_name}] if {
+create_operations := [
+	{"op": "add", "path": concat("/", ["/pstate/containers", input.container_id]), "value": create_name},
+	{"op": "add", "path": concat("/", ["/pstate/disks", input.container_id]), "value": disks},
+] if {
 	create_name != ""
-	path := concat("/", ["/pstate/containers", input.container_id])
+	disks := {block.volume: block.place | some block in create_blocks}
 }
 
 # Those of the pod, and those that the runtime adds; some of these are compared elsewhere.

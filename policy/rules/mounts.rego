@@ -177,7 +177,7 @@ is_source(source, kind) if {
 }
 
 # Storages beside the image: block devices, each for a mount of this container; and file systems in memory. None is missing, none is
-# too many, and no two volumes of a container are the same device.
+# too many, and each volume of a container is one device of its own.
 default create_storages_are_right := false
 
 create_storages_are_right if {
@@ -190,6 +190,7 @@ create_storages_are_right if {
 	}
 	count(others) <= count(create_entry.storages) + count(create_blocks)
 	count({block | some block in create_blocks}) == count({block.place | some block in create_blocks})
+	count({block | some block in create_blocks}) == count({block.volume | some block in create_blocks})
 }
 
 create_blocks := [{"volume": kind.volume, "place": mount.source} |

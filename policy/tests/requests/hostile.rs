@@ -1,5 +1,6 @@
 //! What a hostile host tries that is no fault of a single member: order, repetition, other spellings, other requests before.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use contrast_policy::{
     Engine, Verdict,
     request::{Kind, Request},
@@ -10,7 +11,7 @@ use crate::{
     agreement::{engine, explained},
     support::{
         expected,
-        honest::{self, APP},
+        honest::{self, APP, OTHER, SANDBOX},
         policy,
     },
 };
@@ -175,4 +176,53 @@ fn a_further_process_gets_no_limits_that_its_container_could_not_have() {
     };
     assert!(told(&engine, Kind::ExecProcess, &limit("RLIMIT_NOFILE")).is_empty());
     assert_eq!(told(&engine, Kind::ExecProcess, &limit("RLIMIT_CORE")), ["process.Rlimits[0].Type"]);
+}
+
+/// What one container keeps to itself would otherwise lie in what another one gives away.
+#[test]
+fn a_volume_is_one_disk_in_all_containers_and_a_disk_is_one_volume() {
+    let place = |address: &str| format!("/run/kata-containers/sandbox/storage/{}", URL_SAFE.encode(address));
+    // Of the volumes `keys` and `logs`, by the addresses of their disks.
+    let disks = |honest: Value, disks: &[(&str, &str)]| {
+        let mut request = honest;
+        let mut policy = expected::pod(&honest::sandbox(), &[&request]);
+        let name =
+            request["OCI"]["Annotations"]["io.kubernetes.cri.container-name"].as_str().unwrap().to_owned();
+        for (volume, address) in disks {
+            let options = json!(["create-filesystem=true"]);
+            let destination = format!("/{volume}");
+            policy["containers"][&name]["mounts"][&destination] = json!({ "kinds": [{ "type": "bind", "options": ["rbind"],
+                "block": true, "volume": volume, "driver_options": options, "fs_group": null }] });
+            let mount = json!({ "destination": destination, "type_": "bind", "source": place(address), "options": ["rbind"] });
+            // By depth.
+            request["OCI"]["Mounts"].as_array_mut().unwrap().insert(1, mount);
+            request["storages"].as_array_mut().unwrap().push(json!({ "driver": "blk", "source": address, "fstype": "ext4",
+                "driver_options": options, "mount_point": place(address), "shared": true, "options": [], "fs_group": null }));
+        }
+        (request, policy["containers"][&name].take())
+    };
+    let told_of_second = |second: &[(&str, &str)]| {
+        let (one, described) = disks(honest::request(), &[("keys", "01"), ("logs", "02")]);
+        let (other, also) = disks(honest::other_request(), second);
+        let mut pod = expected::pod(&honest::sandbox(), &[]);
+        pod["containers"] = json!({ "app": described, "other": also });
+        let mut engine = policy::engine(&pod);
+        let start = |id: &str| json!({ "container_id": id });
+        allow(&mut engine, Kind::CreateContainer, &honest::sandbox());
+        allow(&mut engine, Kind::StartContainer, &start(SANDBOX));
+        allow(&mut engine, Kind::CreateContainer, &one);
+        allow(&mut engine, Kind::StartContainer, &start(APP));
+        allow(&mut engine, Kind::CreateContainer, &other);
+        let said = told(&engine, Kind::StartContainer, &start(OTHER));
+        // Once the first one is gone, its disks may be others.
+        allow(&mut engine, Kind::RemoveContainer, &start(APP));
+        assert!(told(&engine, Kind::StartContainer, &start(OTHER)).is_empty());
+        said
+    };
+    assert!(told_of_second(&[("keys", "01"), ("logs", "02")]).is_empty());
+    assert!(told_of_second(&[("logs", "02")]).is_empty());
+    assert!(told_of_second(&[("more", "03")]).is_empty());
+    assert_eq!(told_of_second(&[("logs", "01")]), ["container_id"]);
+    assert_eq!(told_of_second(&[("logs", "03")]), ["container_id"]);
+    assert_eq!(told_of_second(&[("more", "01")]), ["container_id"]);
 }

@@ -7,7 +7,7 @@ use super::runtime;
 /// Identifiers of the sandbox and the containers: 64 hexadecimal digits.
 pub(crate) const SANDBOX: &str = "5a00000000000000000000000000000000000000000000000000000000000000";
 pub(crate) const APP: &str = "c0ffee0000000000000000000000000000000000000000000000000000000000";
-const OTHER: &str = "0ddba11000000000000000000000000000000000000000000000000000000000";
+pub(crate) const OTHER: &str = "0ddba11000000000000000000000000000000000000000000000000000000000";
 
 /// An OCI runtime configuration with something of everything.
 pub(crate) fn config() -> Value {
