@@ -76,7 +76,7 @@ create_pins := {
 	"network": create_network,
 }
 
-default create_network := ""
+default create_network := null
 
 create_network := namespace.Path if {
 	some namespace in input.OCI.Linux.Namespaces
@@ -230,6 +230,7 @@ create_devices_are_right if {
 	every device in input.devices {
 		is_disk(device)
 	}
+	count({device.id | some device in input.devices}) == count(input.devices)
 }
 
 are_each_once(found, wanted) if {

@@ -44,7 +44,29 @@ pub(super) fn explain(expectations: &Expectations, memory: &Value, input: &Value
             id,
         ));
     }
+    if !container.name.is_empty() {
+        mismatches.extend(network(memory, input));
+    }
     Explanation { container: Some(container.name.clone()), mismatches }
+}
+
+/// A network namespace that is not the sandbox's.
+fn network(memory: &Value, input: &Value) -> Option<Mismatch> {
+    let pinned = memory.pointer("/pins/network")?;
+    let namespaces = input.pointer("/OCI/Linux/Namespaces").and_then(Value::as_array).into_iter().flatten();
+    let mut paths =
+        namespaces.filter(|namespace| namespace.get("Type").is_some_and(|kind| kind == "network"));
+    let found = paths.next().and_then(|namespace| namespace.get("Path")).unwrap_or(&Value::Null);
+    let shown = |path: &Value| match path {
+        Value::Null => "none".to_owned(),
+        path => path.to_string(),
+    };
+    (found != pinned).then(|| Mismatch {
+        path: "OCI.Linux.Namespaces".to_owned(),
+        subject: Subject::Namespaces,
+        expected: format!("the network namespace of the sandbox: {}", shown(pinned)),
+        found: shown(found),
+    })
 }
 
 fn compare(container: &Container, input: &Value) -> Vec<Mismatch> {

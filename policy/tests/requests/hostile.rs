@@ -226,3 +226,26 @@ fn a_volume_is_one_disk_in_all_containers_and_a_disk_is_one_volume() {
     assert_eq!(told_of_second(&[("logs", "03")]), ["container_id"]);
     assert_eq!(told_of_second(&[("more", "01")]), ["container_id"]);
 }
+
+#[test]
+fn two_devices_of_a_container_are_two_disks() {
+    let disk = |place: &str, id: &str| json!({ "type_": "blk", "id": id, "vm_path": "", "container_path": place, "options": [] });
+    let mut honest = honest::request();
+    let node = |place: &str| json!({ "Path": place, "Type": "b" });
+    honest["OCI"]["Linux"]["Devices"] = json!([node("/dev/a"), node("/dev/b")]);
+    honest["devices"] = json!([disk("/dev/a", "01"), disk("/dev/b", "02")]);
+    let mut engine = policy::engine(&expected::pod(&honest::sandbox(), &[&honest]));
+    allow(&mut engine, Kind::CreateContainer, &honest::sandbox());
+    assert!(told(&engine, Kind::CreateContainer, &honest).is_empty());
+    let twice = with(&honest, "/devices/1/id", json!("01"));
+    assert_eq!(told(&engine, Kind::CreateContainer, &twice), ["devices[1].id"]);
+}
+
+/// Without a word about the network, a container is in the guest's; with one of its own, it is in an empty one.
+#[test]
+fn a_network_namespace_of_its_own_is_not_the_same_as_none() {
+    let mut namespaces = honest::request()["OCI"]["Linux"]["Namespaces"].as_array().unwrap().clone();
+    namespaces.push(json!({ "Type": "network", "Path": "" }));
+    let alone = with(&honest::request(), "/OCI/Linux/Namespaces", json!(namespaces));
+    assert_eq!(told(&engine(), Kind::CreateContainer, &alone), ["OCI.Linux.Namespaces"]);
+}
