@@ -34,7 +34,9 @@ is_image(source) if source == create_entry.image.name
 # A node may name it otherwise, but not have another one: containerd leaves the tag out where there is a digest.
 is_image(source) if {
 	create_entry.image.digest != ""
-	endswith(source, concat("", ["@", create_entry.image.digest]))
+	[name, digest] := split(source, "@")
+	name != ""
+	digest == create_entry.image.digest
 }
 
 says_the_same(driver_options) if {

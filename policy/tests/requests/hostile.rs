@@ -249,3 +249,19 @@ fn a_network_namespace_of_its_own_is_not_the_same_as_none() {
     let alone = with(&honest::request(), "/OCI/Linux/Namespaces", json!(namespaces));
     assert_eq!(told(&engine(), Kind::CreateContainer, &alone), ["OCI.Linux.Namespaces"]);
 }
+
+/// What follows the first digest would be another matter of who reads the name.
+#[test]
+fn the_name_of_an_image_has_one_digest() {
+    let honest = honest::request();
+    let name = |name: String| {
+        told(&engine(), Kind::CreateContainer, &with(&honest, "/storages/1/source", json!(name)))
+    };
+    let digest = "1".repeat(64);
+    assert!(name(format!("mirror.example/a@sha256:{digest}")).is_empty());
+    assert_eq!(
+        name(format!("mirror.example/evil@sha256:{}@sha256:{digest}", "2".repeat(64))),
+        ["storages[1].source"]
+    );
+    assert_eq!(name(format!("@sha256:{digest}")), ["storages[1].source"]);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{is_or_ends_with, is_true, items, members, plain, text, text_of, texts, wanted};
+use super::{is_true, items, members, of_digest, plain, text, text_of, texts, wanted};
 use crate::{
     check::Subject,
     expectation::{Container, Member, Mount, MountForm, Optional, ROOT_HASH, Set, Storage, Text, Variable},
@@ -91,7 +91,7 @@ fn image(entry: &Value, pod: &Value) -> Option<Storage> {
     let image = entry.get("image").filter(|image| image.get("layers").is_none())?;
     let source = match text(image, "digest") {
         "" => Text::Is(text(image, "name").to_owned()),
-        digest => is_or_ends_with(text(image, "name"), &format!("@{digest}")),
+        digest => of_digest(text(image, "name"), digest),
     };
     Some(Storage {
         driver: "image_guest_pull".into(),
