@@ -28,6 +28,9 @@ pub(crate) enum GenerateError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] WorkspaceError),
+    /// The file for the result has resources of its own, which would be lost.
+    #[error("{} is both among the resources and the file for the result", .0.display())]
+    OutputIsInput(PathBuf),
     /// No pod is to be confidential.
     #[error("no workload has the runtime class `contrast-cc`")]
     NoWorkload,
@@ -110,6 +113,9 @@ impl Advice for GenerateError {
                 "give options as members of `spec`, by the names that `contrast generate --help` lists, without dashes".into()
             }
             Self::Findings(_) | Self::FindingsShown(_) | Self::Edit(_) | Self::Images(_) => return None,
+            Self::OutputIsInput(_) => {
+                "name another file with --output, or leave --output out to have each file changed in its place".into()
+            }
             Self::NoWorkload => {
                 "set `runtimeClassName: contrast-cc` in the pod templates that are to be confidential".into()
             }

@@ -99,6 +99,16 @@ fn files_of_a_folder_that_are_no_resources_and_the_output_itself_are_left_out() 
 }
 
 #[test]
+fn one_of_the_resources_is_not_taken_for_what_an_earlier_run_has_put_out() {
+    let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
+    let before = room.files();
+    let answer = room.run(&["--output", "resources/web.yaml", "resources"]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.stderr.contains("resources/web.yaml is both among the resources"), "{}", answer.stderr);
+    assert_eq!(room.files(), before);
+}
+
+#[test]
 fn a_check_writes_nothing_and_says_what_would_change() {
     let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
     fs::remove_file(room.path("workload-owner.pem")).unwrap();
