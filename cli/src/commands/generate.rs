@@ -198,7 +198,18 @@ impl Run {
                 }
             }
         }
-        if findings.is_empty() { Ok(targets) } else { Err(GenerateError::Findings(findings)) }
+        if !findings.is_empty() {
+            return Err(GenerateError::Findings(findings));
+        }
+        if let Some(asked) = self.options.reference_values
+            && targets.iter().all(|target| target.platform != asked)
+        {
+            output::warning(&format!(
+                "--reference-values {} changes nothing: the runtime class of each pod names another platform. Write `{CLASS}` where the pods are to move",
+                asked.name().to_lowercase()
+            ));
+        }
+        Ok(targets)
     }
 
     /// Digests of the policies that an earlier run wrote to another file, by the identity of their workloads.

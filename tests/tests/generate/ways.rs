@@ -121,6 +121,23 @@ fn a_file_is_one_file_by_whatever_names_it_is_given() {
 }
 
 #[test]
+fn a_platform_that_no_pod_is_moved_to_is_told_of() {
+    let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
+    room.run(&["resources"]).success();
+    assert!(!room.run(&["resources"]).success().stderr.contains("changes nothing"));
+    let command = room.bare_command(&[
+        "generate",
+        "--reference-values=metal-qemu-snp",
+        "--simulator-dir=simulator",
+        "--image-layout=images",
+        "--image-replacements=image-replacements.txt",
+        "resources",
+    ]);
+    let answer = contrast_tests::Answer::of(command).success();
+    assert!(answer.stderr.contains("--reference-values metal-qemu-snp changes nothing"), "{}", answer.stderr);
+}
+
+#[test]
 fn what_cannot_be_read_in_a_folder_is_named() {
     use std::os::unix::fs::symlink;
     let room = Room::with(&[("resources/web.yaml", &pod("web")), ("base/other.yaml", &pod("other"))]);
