@@ -29,7 +29,7 @@ use crate::{
         outcome::Outcome,
         owner_keys::{self, Owners},
         platform::{CLASS, Delivery, Platform},
-        policies::{Surroundings, images_of, same_policies},
+        policies::{Surroundings, images_of, same_policies, unusable},
         resources::{Resources, Workload, class_of},
         runtimes::{Runtimes, RuntimesError},
         settings::SettingsFile,
@@ -337,10 +337,14 @@ impl Run {
             let delivery = self.delivery(*platform)?;
             let here = || targets.iter().filter(|target| target.platform == *platform);
             let names = here().flat_map(|target| images_of(resources, &target.workload));
-            let names: BTreeSet<String> = names.chain(settings.pause_image.clone()).collect();
+            let names: BTreeSet<String> =
+                names.map(|(name, _)| name).chain(settings.pause_image.clone()).collect();
+            let images = images::look_up(&names, settings, &self.image_options(), progress);
             let surroundings = Surroundings {
-                images: images::look_up(&names, settings, &self.image_options(), progress)
-                    .map_err(GenerateError::Images)?,
+                images: images.map_err(|failures| {
+                    let workloads = here().map(|target| &target.workload);
+                    GenerateError::Findings(unusable(resources, workloads, &failures))
+                })?,
                 config_maps: resources.config_maps(),
                 secrets: resources.secrets(),
             };

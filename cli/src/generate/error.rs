@@ -8,7 +8,6 @@ use contrast_resources::{EditError, ReadError};
 use super::{
     finding::{Finding, Severity},
     function::FunctionError,
-    images::ImageFailure,
     inject::ReplacementsError,
     owner_keys::OwnerKeyError,
     platform::Platform,
@@ -43,9 +42,6 @@ pub(crate) enum GenerateError {
     /// A change cannot be written into a file.
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// Images cannot be used.
-    #[error("{}", images(.0))]
-    Images(Vec<ImageFailure>),
     /// An image replacement file.
     #[error(transparent)]
     Replacements(#[from] ReplacementsError),
@@ -112,7 +108,7 @@ impl Advice for GenerateError {
             Self::Function(_) | Self::FunctionOptions(_) => {
                 "give options as members of `spec`, by the names that `contrast generate --help` lists, without dashes".into()
             }
-            Self::Findings(_) | Self::FindingsShown(_) | Self::Edit(_) | Self::Images(_) => return None,
+            Self::Findings(_) | Self::FindingsShown(_) | Self::Edit(_) => return None,
             Self::OutputIsInput(_) => {
                 "name another file with --output, or leave --output out to have each file changed in its place".into()
             }
@@ -141,14 +137,4 @@ impl Advice for GenerateError {
 
 fn lines(findings: &[Finding]) -> String {
     findings.iter().map(|finding| format!("\n  {finding}")).collect()
-}
-
-fn images(failures: &[ImageFailure]) -> String {
-    match failures {
-        [one] => one.to_string(),
-        several => {
-            let lines: String = several.iter().map(|failure| format!("\n  {failure}")).collect();
-            format!("{} images cannot be used:{lines}", several.len())
-        }
-    }
 }
