@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
+    collections::{BTreeMap, btree_map::Entry},
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -90,10 +90,30 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, ResourceFileError> {
             inputs.push(Input::Named(path.clone()));
         }
     }
-    // A file in a folder that was named, too, is still one file.
-    let mut seen = BTreeSet::new();
-    inputs.retain(|input| seen.insert(input.path().map(Path::to_owned)));
-    Ok(inputs)
+    Ok(without_repetition(inputs))
+}
+
+/// A file is one file, by whatever names: in a folder that was named, too, or through a link. One that was named counts as such.
+fn without_repetition(inputs: Vec<Input>) -> Vec<Input> {
+    let mut kept: Vec<Input> = Vec::new();
+    let mut known = BTreeMap::new();
+    for input in inputs {
+        let real = input.path().map(|path| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+        match known.entry(real) {
+            Entry::Vacant(entry) => {
+                entry.insert(kept.len());
+                kept.push(input);
+            }
+            Entry::Occupied(entry) => {
+                if let (Input::Named(_), Some(before @ Input::Found(_))) =
+                    (&input, kept.get_mut(*entry.get()))
+                {
+                    *before = input;
+                }
+            }
+        }
+    }
+    kept
 }
 
 impl Input {
@@ -133,14 +153,32 @@ fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), ResourceFileError>
         .map_err(unreadable)?;
     children.sort();
     for child in children {
-        // A link to a folder could lead in a circle.
-        if child.is_dir() && !child.is_symlink() {
-            walk(&child, inputs)?;
-        } else if child.is_file() && holds_resources(&child) {
-            inputs.push(Input::Found(child));
+        if child.is_dir() {
+            // A link to a folder could lead in a circle.
+            if !child.is_symlink() {
+                walk(&child, inputs)?;
+            } else if !is_hidden(&child) {
+                output::warning(&format!(
+                    "{} is a link to a folder, which is not followed; name the folder, too, if it has resources",
+                    child.display()
+                ));
+            }
+        } else if holds_resources(&child) {
+            if child.is_file() {
+                inputs.push(Input::Found(child));
+            } else {
+                output::warning(&format!(
+                    "{} is no file, or a link that leads nowhere (it is skipped)",
+                    child.display()
+                ));
+            }
         }
     }
     Ok(())
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn holds_resources(path: &Path) -> bool {

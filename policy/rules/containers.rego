@@ -7,6 +7,9 @@ StartContainerRequest := {"allowed": true, "ops": [{"op": "add", "path": path, "
 	is_identifier(input.container_id)
 	name := name_of(input.container_id)
 	not is_started(name)
+	every other, _ in data.pstate.started {
+		have_the_same_disks(data.pstate.disks[input.container_id], data.pstate.disks[other])
+	}
 	path := concat("/", ["/pstate/started", input.container_id])
 }
 
@@ -15,14 +18,23 @@ is_started(name) if {
 	other == name
 }
 
+# A volume is one disk in all containers, and a disk is one volume; otherwise one container would find what is another one's.
+have_the_same_disks(some_disks, others) if {
+	every volume, place in some_disks {
+		every other, elsewhere in others {
+			(volume == other) == (place == elsewhere)
+		}
+	}
+}
+
 default RemoveContainerRequest := false
 
 RemoveContainerRequest := {"allowed": true, "ops": operations} if {
 	is_identifier(input.container_id)
 	name_of(input.container_id)
-	operations := [{"op": "remove", "path": concat("/", [folder, input.container_id])} |
-		some folder, members in {"/pstate/containers": data.pstate.containers, "/pstate/started": data.pstate.started}
-		input.container_id in object.keys(members)
+	operations := [{"op": "remove", "path": concat("/", ["/pstate", member, input.container_id])} |
+		some member in ["containers", "disks", "started"]
+		input.container_id in object.keys(data.pstate[member])
 	]
 }
 
@@ -88,6 +100,7 @@ exec_rights_are_right if {
 	input.process.NoNewPrivileges == exec_entry.no_new_privileges
 	input.process.SelinuxLabel == ""
 	input.process.ApparmorProfile == ""
+	has_plain_limits(input.process)
 	asks_for_no_streams
 	exec_capabilities_are_right
 }

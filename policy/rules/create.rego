@@ -76,7 +76,7 @@ create_pins := {
 	"network": create_network,
 }
 
-default create_network := ""
+default create_network := null
 
 create_network := namespace.Path if {
 	some namespace in input.OCI.Linux.Namespaces
@@ -100,14 +100,18 @@ create_pod_is_right if {
 create_operations := [
 	{"op": "add", "path": "/pstate/pins", "value": create_pins},
 	{"op": "add", "path": "/pstate/containers", "value": {input.container_id: ""}},
+	{"op": "add", "path": "/pstate/disks", "value": {input.container_id: {}}},
 	{"op": "add", "path": "/pstate/started", "value": {}},
 ] if {
 	create_name == ""
 }
 
-create_operations := [{"op": "add", "path": path, "value": create_name}] if {
+create_operations := [
+	{"op": "add", "path": concat("/", ["/pstate/containers", input.container_id]), "value": create_name},
+	{"op": "add", "path": concat("/", ["/pstate/disks", input.container_id]), "value": disks},
+] if {
 	create_name != ""
-	path := concat("/", ["/pstate/containers", input.container_id])
+	disks := {block.volume: block.place | some block in create_blocks}
 }
 
 # Those of the pod, and those that the runtime adds; some of these are compared elsewhere.
@@ -156,9 +160,7 @@ default create_rights_are_right := false
 
 create_rights_are_right if {
 	has_rights(input.OCI.Process, create_entry)
-	every limit in input.OCI.Process.Rlimits {
-		limit.Type in {"RLIMIT_NOFILE", "RLIMIT_NPROC"}
-	}
+	has_plain_limits(input.OCI.Process)
 	input.OCI.Process.OOMScoreAdj >= -1000
 	input.OCI.Process.OOMScoreAdj <= 1000
 }
@@ -192,9 +194,21 @@ create_kernel_settings_are_right if {
 		input.OCI.Linux.Sysctl[name]
 	}
 	covers(input.OCI.Linux.MaskedPaths, create_entry.masked_paths)
-	covers(array.concat(input.OCI.Linux.ReadonlyPaths, input.OCI.Linux.MaskedPaths), create_entry.readonly_paths)
+	kept_from := array.concat(input.OCI.Linux.ReadonlyPaths, input.OCI.Linux.MaskedPaths)
+	covers(kept_from, create_entry.readonly_paths)
+	every path in kept_from {
+		may_be_kept_from(path)
+	}
 	is_group(input.OCI.Linux.CgroupsPath)
 }
+
+may_be_kept_from(path) if path in create_entry.masked_paths
+
+may_be_kept_from(path) if path in create_entry.readonly_paths
+
+# Runtimes differ in what they hide of the kernel. What is hidden of the container's own files, also by way of `/proc/self/root`, changes
+# what its program does.
+may_be_kept_from(path) if regex.match(`^/proc/[a-z_-]+$|^/sys(/[A-Za-z0-9_][A-Za-z0-9_.:-]*)+$`, path)
 
 # A path, or slice, prefix and name where systemd makes them.
 is_group(path) if {
@@ -223,6 +237,7 @@ create_devices_are_right if {
 	every device in input.devices {
 		is_disk(device)
 	}
+	count({device.id | some device in input.devices}) == count(input.devices)
 }
 
 are_each_once(found, wanted) if {

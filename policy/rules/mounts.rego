@@ -34,7 +34,9 @@ is_image(source) if source == create_entry.image.name
 # A node may name it otherwise, but not have another one: containerd leaves the tag out where there is a digest.
 is_image(source) if {
 	create_entry.image.digest != ""
-	endswith(source, concat("", ["@", create_entry.image.digest]))
+	[name, digest] := split(source, "@")
+	name != ""
+	digest == create_entry.image.digest
 }
 
 says_the_same(driver_options) if {
@@ -49,9 +51,10 @@ says_the_same(driver_options) if {
 
 is_same_metadata(key, value) if input.OCI.Annotations[key] == value
 
+# The agent knows more than one name for the kind of a container: CRI-O's is `ContainerType`.
 is_same_metadata(key, _) if {
 	not input.OCI.Annotations[key]
-	not regex.match("container[-_]type", key)
+	not regex.match("(?i)container[-_]?type", key)
 }
 
 # Or the node has it, and each of its layers is a device that the guest checks against a root hash.
@@ -126,7 +129,25 @@ create_mounts_are_right if {
 	every place, wanted in create_entry.mounts {
 		is_found_or_optional(place, wanted, found)
 	}
+	create_mounts_are_in_order
 }
+
+# As containerd sorts them: first what the runtime makes, from the top down, then what is bound, by the depth of its place. In another
+# order, a mount hides one that lies below its place. Nothing lies in the sandbox.
+create_mounts_are_in_order if create_name == ""
+
+create_mounts_are_in_order if {
+	depths := [depth_of(mount) | some mount in input.OCI.Mounts]
+	depths == sort(depths)
+	made := [mount.destination | some mount in input.OCI.Mounts; mount.type_ != "bind"]
+	every index, place in made {
+		concat("/", ["", split(place, "/")[1]]) in array.slice(made, 0, index + 1)
+	}
+}
+
+depth_of(mount) := 0 if mount.type_ != "bind"
+
+depth_of(mount) := count(split(mount.destination, "/")) if mount.type_ == "bind"
 
 # Old versions of containerd mount it twice, and the runtime makes the same of both.
 is_shared_memory_of_sandbox(mount) if {
@@ -158,7 +179,7 @@ is_source(source, kind) if {
 }
 
 # Storages beside the image: block devices, each for a mount of this container; and file systems in memory. None is missing, none is
-# too many, and no two volumes of a container are the same device.
+# too many, and each volume of a container is one device of its own.
 default create_storages_are_right := false
 
 create_storages_are_right if {
@@ -171,6 +192,7 @@ create_storages_are_right if {
 	}
 	count(others) <= count(create_entry.storages) + count(create_blocks)
 	count({block | some block in create_blocks}) == count({block.place | some block in create_blocks})
+	count({block | some block in create_blocks}) == count({block.volume | some block in create_blocks})
 }
 
 create_blocks := [{"volume": kind.volume, "place": mount.source} |

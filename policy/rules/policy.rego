@@ -10,9 +10,9 @@ import future.keywords.in
 # value is at the end of this text, and all else is the same for every pod. Each check is a rule of its own with the default
 # `false`, so that what cannot be evaluated is refused; `..._checks` puts them together, and says by name which one failed.
 #
-# State, in `data.pstate`: `pins` (what the first container said of the pod; all others must say the same) and `containers`
-# (identifiers of containers that exist, and their names), and `started` (the same of those that run). No identifier of the host is
-# ever looked for among the pins.
+# State, in `data.pstate`: `sandbox` (that it was made), `pins` (what the first container said of the pod; all others must say the same),
+# `containers` (identifiers of containers that exist, and their names), `disks` (the places of their volumes that are block devices),
+# and `started` (as `containers`, of those that run). No identifier of the host is ever looked for among the pins.
 
 default AllowRequestsFailingPolicy := false
 

@@ -65,6 +65,13 @@ has_rights(process, wanted) if {
 	has_capabilities(process.Capabilities, wanted.capabilities)
 }
 
+# How many files and processes it may have, and no other: with one for core files, a signal would put its memory into a file.
+has_plain_limits(process) if {
+	every limit in process.Rlimits {
+		limit.Type in {"RLIMIT_NOFILE", "RLIMIT_NPROC"}
+	}
+}
+
 # They come with or without their prefix, and in any order.
 has_capabilities(found, wanted) if {
 	are_capabilities(found.Bounding, wanted)

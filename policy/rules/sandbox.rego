@@ -1,18 +1,26 @@
-# The sandbox, before its first container.
+# The sandbox, once and before its first container: for another one, the agent would clear the folders of all that runs.
 
 default CreateSandboxRequest := false
 
-CreateSandboxRequest if {
+CreateSandboxRequest := {"allowed": true, "ops": [{"op": "add", "path": "/pstate/sandbox", "value": true}]} if {
 	every _, holds in sandbox_checks {
 		holds
 	}
 }
 
 sandbox_checks := {
+	"once": sandbox_is_new,
 	"hooks": sandbox_has_no_hooks,
 	"modules": sandbox_loads_nothing,
 	"processes": sandbox_shares_no_processes,
 	"storages": sandbox_storages_are_right,
+}
+
+default sandbox_is_new := false
+
+sandbox_is_new if {
+	not data.pstate.sandbox
+	not data.pstate.pins
 }
 
 default sandbox_has_no_hooks := false

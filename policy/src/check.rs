@@ -130,6 +130,7 @@ fn of_no_container(expectations: &Expectations, memory: &Value, kind: Kind, inpu
                 let started = Expectations::started(memory);
                 let other = started.iter().find(|(_, name)| **name == found.name);
                 mismatches.extend(other.map(|(other, _)| second(other)));
+                mismatches.extend(started.keys().filter_map(|other| other_disks(memory, id, other)));
             }
             Some(_) => {}
         }
@@ -162,6 +163,27 @@ fn second(other: &str) -> Mismatch {
         expected: "each container only once at a time".to_owned(),
         found: format!("a second one while {} runs", quoted(other)),
     }
+}
+
+/// A volume that is another disk in a container that runs, or a disk that is another volume there.
+fn other_disks(memory: &Value, id: &str, other: &str) -> Option<Mismatch> {
+    let (own, others) = (Expectations::disks(memory, id), Expectations::disks(memory, other));
+    let mut pairs = own.iter().flat_map(|own| others.iter().map(move |other| (own, other)));
+    let ((volume, place), (another, elsewhere)) =
+        pairs.find(|((volume, place), (another, elsewhere))| (volume == another) != (place == elsewhere))?;
+    Some(Mismatch {
+        path: "container_id".to_owned(),
+        subject: Subject::Storage((*place).to_owned()),
+        expected: "each volume to be one disk in all containers, and each disk one volume".to_owned(),
+        found: format!(
+            "volume {} at {} while in {} volume {} is at {}",
+            quoted(volume),
+            quoted(place),
+            quoted(other),
+            quoted(another),
+            quoted(elsewhere),
+        ),
+    })
 }
 
 fn refusal(path: &str, subject: Subject, expected: &str, found: &str) -> Mismatch {

@@ -18,6 +18,8 @@ use crate::{check::Subject, request::Kind};
 const CREATED: &str = "containers";
 /// Where a policy remembers the containers that were started: likewise.
 const STARTED: &str = "started";
+/// Where a policy remembers their volumes that are disks: an object of places by volume, by identifier.
+const DISKS: &str = "disks";
 /// Where a policy remembers what the first container said of the pod: an object of texts.
 const PINS: &str = "pins";
 
@@ -162,8 +164,8 @@ pub struct Set {
     pub items: BTreeSet<String>,
     /// Items that may be there or not.
     pub free: BTreeSet<String>,
-    /// Whether other items may be there as well.
-    pub more: bool,
+    /// What other items may be there as well.
+    pub more: Option<Text>,
     /// Another list in which an item may be instead.
     pub or_in: Option<String>,
 }
@@ -177,6 +179,11 @@ impl Expectations {
     /// The containers that were started and not removed.
     pub(crate) fn started(memory: &Value) -> BTreeMap<&str, &str> {
         names(memory, STARTED)
+    }
+
+    /// The volumes of a container that are disks, and where each is mounted in the guest.
+    pub(crate) fn disks<'m>(memory: &'m Value, id: &str) -> BTreeMap<&'m str, &'m str> {
+        memory.get(DISKS).map(|disks| names(disks, id)).unwrap_or_default()
     }
 
     /// The container that was created under an identifier and not removed.

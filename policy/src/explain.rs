@@ -98,7 +98,7 @@ fn open(expectations: &Expectations) -> Section {
 /// What a kind of request does, after "may".
 fn words(kind: Kind) -> &'static str {
     match kind {
-        Kind::CreateSandbox => "set the pod's sandbox up",
+        Kind::CreateSandbox => "set the pod's sandbox up once",
         Kind::DestroySandbox => "end the pod",
         Kind::CreateContainer => "make containers",
         Kind::StartContainer => "start containers that it made",

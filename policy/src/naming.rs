@@ -29,6 +29,8 @@ const HASH: &str = "[bcdfghjklmnpqrstvwxz2456789]{1,10}";
 /// Minutes since 1970, and the number of a pod.
 const TIME: &str = "[0-9]{8,10}";
 const INDEX: &str = "(?:-[0-9]{1,10})?";
+/// Longest host name (kubelet).
+const MAX_HOST_NAME: usize = 63;
 /// Longest name that is given a suffix; the rest is cut.
 const MAX_GENERATED: usize = 58;
 
@@ -46,9 +48,14 @@ impl Naming<'_> {
         }
     }
 
-    /// A pattern of the host names that pods have beside their own name: those of an indexed Job go without the suffix.
+    /// A pattern of the host names that pods have, where it may be another one than their own: what is too long is cut, and those of an
+    /// indexed Job go without the suffix.
     pub(crate) fn host_name(self) -> Option<String> {
         let job = match self {
+            Self::Exact(name) => {
+                let short = name.get(..MAX_HOST_NAME).filter(|short| short.len() < name.len())?;
+                return Some(regex::escape(short.trim_end_matches(['-', '.'])));
+            }
             Self::Job(name) => regex::escape(name),
             Self::CronJob(name) => format!("{}-{TIME}", regex::escape(name)),
             _ => return None,
@@ -88,6 +95,15 @@ mod tests {
             Wanted::Pattern { pattern } => regex::Regex::new(&pattern).unwrap().is_match(name),
             Wanted::Pin { .. } => false,
         }
+    }
+
+    #[test]
+    fn host_names_that_are_too_long_are_cut() {
+        let long = "a.".repeat(40);
+        assert_eq!(Naming::Exact(&long).host_name(), Some("a\\.".repeat(31) + "a"));
+        assert_eq!(Naming::Exact(&format!("{}-b", "a".repeat(62))).host_name(), Some("a".repeat(62)));
+        assert_eq!(Naming::Exact(&"a".repeat(63)).host_name(), None);
+        assert_eq!(Naming::Deployment("web").host_name(), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use contrast_policy::Settings;
-use contrast_resources::File;
+use contrast_resources::{File, Object, objects};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -29,7 +29,7 @@ use crate::{
         outcome::Outcome,
         owner_keys::{self, Owners},
         platform::{CLASS, Delivery, Platform},
-        policies::{Surroundings, images_of, same_policies},
+        policies::{Surroundings, images_of, same_policies, unusable},
         resources::{Resources, Workload, class_of},
         runtimes::{Runtimes, RuntimesError},
         settings::SettingsFile,
@@ -78,9 +78,8 @@ fn start(
     mut options: GenerateOptions,
     progress: &(dyn Fn(Step) + Sync),
 ) -> Result<(), Failure> {
-    let mut files = resource_files::read(&options.paths).map_err(GenerateError::Files)?;
-    files.retain(|(input, file)| is_meant(input, file, options.output.as_deref()));
-    let mut resources = Resources::new(files);
+    let files = resource_files::read(&options.paths).map_err(GenerateError::Files)?;
+    let mut resources = Resources::new(meant(files, options.output.as_deref())?);
     if let Some(list) = resources.function_list() {
         options.complete(function::options(list).map_err(GenerateError::Function)?)?;
     }
@@ -106,13 +105,35 @@ fn start(
     }
 }
 
-/// Whether a file is one of those that a user means. In a folder there may be others: the manifest, and what an earlier run has put out.
-fn is_meant(input: &Input, file: &File, output: Option<&Path>) -> bool {
-    let Input::Found(path) = input else { return true };
+/// The files that a user means. In a folder there may be others: the manifest, and what an earlier run has put out.
+fn meant(files: Vec<(Input, File)>, output: Option<&Path>) -> Result<Vec<(Input, File)>, GenerateError> {
     let real = |path: &Path| path.canonicalize().ok();
+    let output = output.and_then(real);
     let is_output =
-        output.is_some_and(|output| real(output).is_some_and(|output| real(path) == Some(output)));
-    !is_output && file.documents().iter().any(|document| document.value().get("kind").is_some())
+        |input: &Input| matches!(input, Input::Found(path) if output.is_some() && real(path) == output);
+    let has_objects = |(input, file): &(Input, File)| {
+        !matches!(input, Input::Found(_))
+            || file.documents().iter().any(|document| document.value().get("kind").is_some())
+    };
+    let (put_out, meant): (Vec<_>, Vec<_>) =
+        files.into_iter().filter(has_objects).partition(|(input, _)| is_output(input));
+    let known: BTreeSet<_> = meant.iter().flat_map(|(_, file)| names(file)).collect();
+    // What was put out has the objects of the others; what has only its own is one of them, and would be lost.
+    match put_out.iter().find(|(_, file)| names(file).is_disjoint(&known)) {
+        Some((input, _)) => {
+            Err(GenerateError::OutputIsInput(input.path().map(Path::to_owned).unwrap_or_default()))
+        }
+        None => Ok(meant),
+    }
+}
+
+/// Kind, namespace and name of each object in a file.
+fn names(file: &File) -> BTreeSet<[String; 3]> {
+    let values: Vec<_> = file.documents().iter().map(|document| document.value().clone()).collect();
+    let name = |object: &Object<'_>| {
+        [object.kind(), object.namespace().unwrap_or_default(), object.name()].map(str::to_owned)
+    };
+    objects(&values).iter().map(name).collect()
 }
 
 /// One run, on a thread that may be busy.
@@ -177,7 +198,18 @@ impl Run {
                 }
             }
         }
-        if findings.is_empty() { Ok(targets) } else { Err(GenerateError::Findings(findings)) }
+        if !findings.is_empty() {
+            return Err(GenerateError::Findings(findings));
+        }
+        if let Some(asked) = self.options.reference_values
+            && targets.iter().all(|target| target.platform != asked)
+        {
+            output::warning(&format!(
+                "--reference-values {} changes nothing: the runtime class of each pod names another platform. Write `{CLASS}` where the pods are to move",
+                asked.name().to_lowercase()
+            ));
+        }
+        Ok(targets)
     }
 
     /// Digests of the policies that an earlier run wrote to another file, by the identity of their workloads.
@@ -305,10 +337,14 @@ impl Run {
             let delivery = self.delivery(*platform)?;
             let here = || targets.iter().filter(|target| target.platform == *platform);
             let names = here().flat_map(|target| images_of(resources, &target.workload));
-            let names: BTreeSet<String> = names.chain(settings.pause_image.clone()).collect();
+            let names: BTreeSet<String> =
+                names.map(|(name, _)| name).chain(settings.pause_image.clone()).collect();
+            let images = images::look_up(&names, settings, &self.image_options(), progress);
             let surroundings = Surroundings {
-                images: images::look_up(&names, settings, &self.image_options(), progress)
-                    .map_err(GenerateError::Images)?,
+                images: images.map_err(|failures| {
+                    let workloads = here().map(|target| &target.workload);
+                    GenerateError::Findings(unusable(resources, workloads, &failures))
+                })?,
                 config_maps: resources.config_maps(),
                 secrets: resources.secrets(),
             };

@@ -8,7 +8,6 @@ use contrast_resources::{EditError, ReadError};
 use super::{
     finding::{Finding, Severity},
     function::FunctionError,
-    images::ImageFailure,
     inject::ReplacementsError,
     owner_keys::OwnerKeyError,
     platform::Platform,
@@ -28,6 +27,9 @@ pub(crate) enum GenerateError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] WorkspaceError),
+    /// The file for the result has resources of its own, which would be lost.
+    #[error("{} is both among the resources and the file for the result", .0.display())]
+    OutputIsInput(PathBuf),
     /// No pod is to be confidential.
     #[error("no workload has the runtime class `contrast-cc`")]
     NoWorkload,
@@ -40,9 +42,6 @@ pub(crate) enum GenerateError {
     /// A change cannot be written into a file.
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// Images cannot be used.
-    #[error("{}", images(.0))]
-    Images(Vec<ImageFailure>),
     /// An image replacement file.
     #[error(transparent)]
     Replacements(#[from] ReplacementsError),
@@ -109,7 +108,10 @@ impl Advice for GenerateError {
             Self::Function(_) | Self::FunctionOptions(_) => {
                 "give options as members of `spec`, by the names that `contrast generate --help` lists, without dashes".into()
             }
-            Self::Findings(_) | Self::FindingsShown(_) | Self::Edit(_) | Self::Images(_) => return None,
+            Self::Findings(_) | Self::FindingsShown(_) | Self::Edit(_) => return None,
+            Self::OutputIsInput(_) => {
+                "name another file with --output, or leave --output out to have each file changed in its place".into()
+            }
             Self::NoWorkload => {
                 "set `runtimeClassName: contrast-cc` in the pod templates that are to be confidential".into()
             }
@@ -135,14 +137,4 @@ impl Advice for GenerateError {
 
 fn lines(findings: &[Finding]) -> String {
     findings.iter().map(|finding| format!("\n  {finding}")).collect()
-}
-
-fn images(failures: &[ImageFailure]) -> String {
-    match failures {
-        [one] => one.to_string(),
-        several => {
-            let lines: String = several.iter().map(|failure| format!("\n  {failure}")).collect();
-            format!("{} images cannot be used:{lines}", several.len())
-        }
-    }
 }

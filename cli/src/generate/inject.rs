@@ -98,6 +98,11 @@ impl Injection<'_> {
         if !self.skip_initializer && !annotations.skip_initializer {
             let opens_network = platform.blocks_incoming() && !with_mesh;
             initializer::put(template, self, annotations, opens_network, notes)?;
+        } else if initializer::is_in(template) {
+            notes.push(format!(
+                "it is to have no Initializer, and has `{}`, which stays; take it out of `initContainers` if an earlier run put it there",
+                initializer::NAME
+            ));
         }
         match annotations.mesh.as_ref().filter(|_| with_mesh) {
             Some(mesh) => service_mesh::put(template, self, mesh),

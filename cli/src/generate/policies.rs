@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::{
     finding::{Finding, Severity},
+    images::ImageFailure,
     manifest::Entry,
     resources::{Resources, Workload},
 };
@@ -88,12 +89,38 @@ fn finding(resources: &Resources, workload: &Workload, problem: &Problem) -> Fin
     resources.finding_at(workload, &path, problem.to_string()).as_(Severity::Error, "policy")
 }
 
-/// The images that a workload's pods run.
-pub(crate) fn images_of(resources: &Resources, workload: &Workload) -> Vec<String> {
+/// The names of the images in a workload, each with its path in the template.
+pub(crate) fn images_of(resources: &Resources, workload: &Workload) -> Vec<(String, [Step<'static>; 4])> {
     let spec = resources.template(workload).and_then(|template| template.get("spec"));
-    let containers =
-        ["initContainers", "containers"].into_iter().filter_map(|list| spec?.get(list)?.as_array()).flatten();
-    containers.filter_map(|container| Some(container.get("image")?.as_str()?.to_owned())).collect()
+    let of_list = |list: &'static str| {
+        let containers = spec.and_then(|spec| spec.get(list)?.as_array()).into_iter().flatten();
+        containers.enumerate().filter_map(move |(index, container)| {
+            let name = container.get("image")?.as_str()?.to_owned();
+            Some((name, [Step::Key("spec"), Step::Key(list), Step::Item(index), Step::Key("image")]))
+        })
+    };
+    ["initContainers", "containers"].into_iter().flat_map(of_list).collect()
+}
+
+/// Images that cannot be used, where the first of these workloads names each; or as something about the run if none does.
+pub(crate) fn unusable<'w>(
+    resources: &Resources,
+    workloads: impl Iterator<Item = &'w Workload> + Clone,
+    failures: &[ImageFailure],
+) -> Vec<Finding> {
+    let finding = |failure: &ImageFailure| {
+        let place = workloads.clone().find_map(|workload| {
+            let named = images_of(resources, workload).into_iter().find(|(name, _)| *name == failure.name);
+            Some((workload, named?.1))
+        });
+        match place {
+            Some((workload, path)) => {
+                resources.finding_at(workload, &path, failure.to_string()).as_(Severity::Error, "images")
+            }
+            None => Finding::of_run(Severity::Error, "images", failure.to_string()),
+        }
+    };
+    failures.iter().map(finding).collect()
 }
 
 /// Workloads that nobody could tell apart, since their pods have the same policy.

@@ -306,17 +306,29 @@ fn is_confidential(kind: WorkloadKind, object: &Value) -> bool {
 /// An object of another kind that has a pod template with one of the classes: its pods would come without a policy.
 fn unknown_kind(object: &Object<'_>, source: &Source) -> Finding {
     let name = if object.name().is_empty() { "(no name)" } else { object.name() };
+    let all = WorkloadKind::ALL.map(WorkloadKind::type_meta);
+    let message = match all.iter().find(|(_, kind)| *kind == object.kind()) {
+        Some((right, kind)) => format!(
+            "a {kind} is of `apiVersion: {right}`, and this one says `{}`; write `{right}`",
+            object.api_version()
+        ),
+        None if object.kind().is_empty() => {
+            "it says no `kind`, so that nobody knows what it is; each object needs `apiVersion` and `kind`, items of lists too"
+                .to_owned()
+        }
+        None => format!(
+            "objects of this kind ({} {}) get no policy, and one asks for a runtime class of confidential pods; use one of: {}",
+            object.api_version(),
+            object.kind(),
+            all.map(|(_, kind)| kind).join(", ")
+        ),
+    };
     Finding {
         severity: Severity::Error,
         code: "resources",
         place: object.address.place(&source.file, &[Step::Key("kind")]),
         workload: Some(format!("{}/{name}", object.kind())),
-        message: format!(
-            "objects of this kind ({} {}) get no policy, and one asks for a runtime class of confidential pods; use one of: {}",
-            object.api_version(),
-            object.kind(),
-            WorkloadKind::ALL.map(|kind| kind.type_meta().1).join(", ")
-        ),
+        message,
     }
 }
 

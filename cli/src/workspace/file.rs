@@ -87,7 +87,10 @@ pub(crate) fn replace_all(files: &[(&Path, &[u8])]) -> Result<(), WorkspaceError
     for (path, content) in files {
         let target = fs::canonicalize(path).unwrap_or_else(|_| (*path).to_owned());
         let old = fs::metadata(&target).ok();
-        if old.as_ref().is_some_and(|old| !old.is_file() || old.permissions().readonly()) {
+        if old.as_ref().is_some_and(|old| !old.is_file()) {
+            return Err(WorkspaceError::NotAFile { path: (*path).to_owned() });
+        }
+        if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
             return Err(failed(path)(io::ErrorKind::PermissionDenied.into()));
         }
         let mode = old.map(|old| old.permissions());

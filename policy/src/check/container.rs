@@ -44,7 +44,29 @@ pub(super) fn explain(expectations: &Expectations, memory: &Value, input: &Value
             id,
         ));
     }
+    if !container.name.is_empty() {
+        mismatches.extend(network(memory, input));
+    }
     Explanation { container: Some(container.name.clone()), mismatches }
+}
+
+/// A network namespace that is not the sandbox's.
+fn network(memory: &Value, input: &Value) -> Option<Mismatch> {
+    let pinned = memory.pointer("/pins/network")?;
+    let namespaces = input.pointer("/OCI/Linux/Namespaces").and_then(Value::as_array).into_iter().flatten();
+    let mut paths =
+        namespaces.filter(|namespace| namespace.get("Type").is_some_and(|kind| kind == "network"));
+    let found = paths.next().and_then(|namespace| namespace.get("Path")).unwrap_or(&Value::Null);
+    let shown = |path: &Value| match path {
+        Value::Null => "none".to_owned(),
+        path => path.to_string(),
+    };
+    (found != pinned).then(|| Mismatch {
+        path: "OCI.Linux.Namespaces".to_owned(),
+        subject: Subject::Namespaces,
+        expected: format!("the network namespace of the sandbox: {}", shown(pinned)),
+        found: shown(found),
+    })
 }
 
 fn compare(container: &Container, input: &Value) -> Vec<Mismatch> {
@@ -95,6 +117,40 @@ fn mounts(expected: &BTreeMap<String, Mount>, found: Option<&Value>, is_sandbox:
         expected: format!("a mount at {} of {}", quoted(destination), sources(mount)),
         found: NOTHING.to_owned(),
     }));
+    if !is_sandbox {
+        mismatches.extend(order(found));
+    }
+    mismatches
+}
+
+/// Every mount that comes too late: it would hide one that lies below its place.
+fn order(found: Option<&Value>) -> Vec<Mismatch> {
+    let (mut made, mut deepest) = (BTreeSet::new(), 0);
+    let mut mismatches = Vec::new();
+    for (index, mount) in found.and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let member = |key: &str| mount.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (destination, is_bound) = (member("destination"), member("type_") == "bind");
+        let top = destination.split('/').nth(1).unwrap_or_default();
+        let depth = destination.split('/').count();
+        let fits = if is_bound {
+            depth >= deepest
+        } else {
+            made.insert(destination);
+            deepest == 0 && made.contains(format!("/{top}").as_str())
+        };
+        if is_bound {
+            deepest = deepest.max(depth);
+        }
+        if !fits {
+            mismatches.push(Mismatch {
+                path: format!("OCI.Mounts[{index}]"),
+                subject: Subject::Mount(destination.to_owned()),
+                expected: "what the runtime makes, from the top down, and then what is bound, by the depth of its place"
+                    .to_owned(),
+                found: format!("{} at this place of the list", quoted(destination)),
+            });
+        }
+    }
     mismatches
 }
 
@@ -111,7 +167,8 @@ fn metadata(input: &Value) -> Vec<Mismatch> {
         let document: Value = serde_json::from_str(json).unwrap_or_default();
         for (key, value) in document.get("metadata").and_then(Value::as_object).into_iter().flatten() {
             let said = annotations.get(key);
-            let counts = said.is_some() || key.contains("container-type") || key.contains("container_type");
+            let bare = key.to_lowercase().replace(['-', '_'], "");
+            let counts = said.is_some() || bare.contains("containertype");
             if counts && said != Some(value) {
                 mismatches.push(Mismatch {
                     path: format!("storages[{index}].driver_options"),

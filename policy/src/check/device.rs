@@ -23,6 +23,7 @@ pub(super) fn nodes(container: &Container, found: Option<&Value>) -> Vec<Mismatc
 
 /// Devices of the VM that are not wanted, are no disks that the node attached, or are missing.
 pub(super) fn disks(container: &Container, found: Option<&Value>) -> Vec<Mismatch> {
+    let mut seen = BTreeSet::new();
     compare(container, found, ("devices", "container_path"), |_, disk| {
         let mut faults = Vec::new();
         let (way, id, name) = (text(disk, "type_"), text(disk, "id"), text(disk, "vm_path"));
@@ -30,6 +31,9 @@ pub(super) fn disks(container: &Container, found: Option<&Value>) -> Vec<Mismatc
             None => faults.push(("type_", "\"blk\" or \"scsi\"".to_owned(), quoted(way))),
             Some((_, form)) if !matches(form, id) => {
                 faults.push(("id", format!("an address that matches {form}"), quoted(id)));
+            }
+            Some(_) if !seen.insert(id.to_owned()) => {
+                faults.push(("id", "a disk of its own".to_owned(), quoted(id)));
             }
             Some(_) => {}
         }
@@ -52,7 +56,7 @@ fn compare(
     container: &Container,
     found: Option<&Value>,
     at: (&str, &str),
-    faults: impl Fn(&str, &Value) -> Vec<Fault>,
+    mut faults: impl FnMut(&str, &Value) -> Vec<Fault>,
 ) -> Vec<Mismatch> {
     let (list, key) = at;
     let mut mismatches = Vec::new();

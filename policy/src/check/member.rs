@@ -82,7 +82,8 @@ pub(super) fn compare_sets(sets: &[Set], input: &Value) -> Vec<Mismatch> {
         let free = |item: &&String| !set.free.contains(*item);
         let missing: Vec<_> =
             set.items.difference(&found).filter(free).filter(|item| !elsewhere.contains(*item)).collect();
-        let more: Vec<_> = found.difference(&set.items).filter(free).filter(|_| !set.more).collect();
+        let more: Vec<_> =
+            found.difference(&set.items).filter(free).filter(|item| !may_be_more(set, item)).collect();
         if !missing.is_empty() || !more.is_empty() {
             mismatches.push(Mismatch {
                 path: set.path.clone(),
@@ -93,6 +94,10 @@ pub(super) fn compare_sets(sets: &[Set], input: &Value) -> Vec<Mismatch> {
         }
     }
     mismatches
+}
+
+fn may_be_more(set: &Set, item: &str) -> bool {
+    set.more.as_ref().is_some_and(|more| more.admits(item))
 }
 
 /// The items of a list. Capabilities come with or without their prefix.

@@ -89,7 +89,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What ends with a text, or is another one.
-fn is_or_ends_with(whole: &str, end: &str) -> Text {
-    Text::Matches(format!("^{}$|{}$", escape(whole), escape(end)))
+/// A reference to an image, or another one to the same digest.
+fn of_digest(reference: &str, digest: &str) -> Text {
+    Text::Matches(format!("^{}$|^[^@]+@{}$", escape(reference), escape(digest)))
 }

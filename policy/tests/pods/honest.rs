@@ -275,7 +275,17 @@ pub(crate) fn create_web(id: &str) -> Value {
             "source": "tmpfs", "fstype": "tmpfs", "mount_point": "/run/kata-containers/sandbox/ephemeral/memory",
         })),
     ]);
+    sort_mounts(&mut request);
     request
+}
+
+/// As containerd does: what it makes itself, and then the others by the depth of their place.
+pub(crate) fn sort_mounts(request: &mut Value) {
+    let mounts = request["OCI"]["Mounts"].as_array_mut().unwrap();
+    mounts.sort_by_key(|mount| match mount["type_"].as_str() {
+        Some("bind") => mount["destination"].as_str().unwrap().split('/').count(),
+        _ => 0,
+    });
 }
 
 /// An agent whose sandbox is there.

@@ -18,6 +18,7 @@ fn container(key: &str, value: Value) -> Value {
 fn failed(spec: Value, change: impl FnOnce(&mut Value)) -> Vec<String> {
     let mut request = create_web(WEB);
     change(&mut request);
+    crate::honest::sort_mounts(&mut request);
     begun_with(generate(spec).unwrap().text(), &create_pause()).failed(&request)
 }
 

@@ -5,6 +5,7 @@
 mod agreement;
 mod cost;
 mod explanations;
+mod hostile;
 mod runtime;
 mod support;
 mod words;

@@ -31,8 +31,8 @@ fn a_configuration_becomes_what_the_runtime_sends() {
         sources,
         [
             "proc",
-            &format!("/run/kata-containers/shared/containers/{APP}-0000000000000001-hosts"),
             "/run/kata-containers/sandbox/ephemeral/tls",
+            &format!("/run/kata-containers/shared/containers/{APP}-0000000000000002-hosts"),
             "/run/kata-containers/sandbox/shm",
         ]
     );

@@ -40,8 +40,9 @@ fn what_the_host_may_do_and_what_not_is_complete() {
     let allowed = lines(&expectations, "What the host may do");
     for line in [
         "it may read how much containers use",
-        "it may replace the routes, if routes.Routes[].device is not lo and routes.Routes[].source is no loopback \
-         address and routes.Routes[].dest is no loopback address and routes.Routes[].gateway is no loopback address",
+        "it may replace the routes, if routes.Routes[].device is an interface other than lo and \
+         routes.Routes[].source is no loopback address and routes.Routes[].dest is no loopback address and \
+         routes.Routes[].gateway is no loopback address",
     ] {
         assert!(allowed.iter().any(|said| said == line), "{allowed:#?}");
     }

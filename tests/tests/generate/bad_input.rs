@@ -34,7 +34,7 @@ fn resources_that_cannot_be_made_ready_are_named_with_their_place() {
         (with("containers:", "container:"), &["web.yaml:7:"]),
         (with("kind: Pod", "kind: Rollout"), &["web.yaml:2:", "get no policy", "Deployment"]),
         (with("contrast-cc", "contrast-cc-metal"), &["web.yaml:6:", "no runtime class `contrast-cc-metal`"]),
-        (with("@sha256:", "@sha256:00"), &["web:1.4.2@sha256:00"]),
+        (with("@sha256:", "@sha256:00"), &["web.yaml:9:", "Pod/web: image `", "web:1.4.2@sha256:00"]),
         (
             env("configMapKeyRef: { name: c, key: k }"),
             &["web.yaml:9:", "ConfigMap `c` is not among the files"],

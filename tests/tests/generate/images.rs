@@ -50,7 +50,7 @@ fn images_are_looked_up_at_a_registry_and_known_from_then_on() {
     // Without what was kept, nothing says what is in them.
     fs::remove_dir_all(room.path("cache")).unwrap();
     let said = room.run(&[&insecure, "resources"]).failure();
-    assert!(said.contains("2 images cannot be used"), "{said}");
+    assert!(said.contains("2 findings"), "{said}");
 }
 
 #[test]

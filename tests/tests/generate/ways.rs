@@ -99,6 +99,57 @@ fn files_of_a_folder_that_are_no_resources_and_the_output_itself_are_left_out() 
 }
 
 #[test]
+fn one_of_the_resources_is_not_taken_for_what_an_earlier_run_has_put_out() {
+    let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
+    let before = room.files();
+    let answer = room.run(&["--output", "resources/web.yaml", "resources"]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.stderr.contains("resources/web.yaml is both among the resources"), "{}", answer.stderr);
+    assert_eq!(room.files(), before);
+}
+
+#[test]
+fn a_file_is_one_file_by_whatever_names_it_is_given() {
+    use std::os::unix::fs::symlink;
+    // As a ConfigMap looks where it is mounted.
+    let room = Room::with(&[("resources/..2026/web.yaml", &pod("web"))]);
+    symlink("..2026", room.path("resources/..data")).unwrap();
+    symlink("..data/web.yaml", room.path("resources/web.yaml")).unwrap();
+    let whole = room.path("resources");
+    room.run(&["resources", "resources/web.yaml", "./resources/web.yaml", whole.to_str().unwrap()]).success();
+    assert!(room.read("resources/web.yaml").contains("cc_init_data"));
+}
+
+#[test]
+fn a_platform_that_no_pod_is_moved_to_is_told_of() {
+    let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
+    room.run(&["resources"]).success();
+    assert!(!room.run(&["resources"]).success().stderr.contains("changes nothing"));
+    let command = room.bare_command(&[
+        "generate",
+        "--reference-values=metal-qemu-snp",
+        "--simulator-dir=simulator",
+        "--image-layout=images",
+        "--image-replacements=image-replacements.txt",
+        "resources",
+    ]);
+    let answer = contrast_tests::Answer::of(command).success();
+    assert!(answer.stderr.contains("--reference-values metal-qemu-snp changes nothing"), "{}", answer.stderr);
+}
+
+#[test]
+fn what_cannot_be_read_in_a_folder_is_named() {
+    use std::os::unix::fs::symlink;
+    let room = Room::with(&[("resources/web.yaml", &pod("web")), ("base/other.yaml", &pod("other"))]);
+    symlink("nowhere", room.path("resources/lost.yaml")).unwrap();
+    symlink("../base", room.path("resources/base")).unwrap();
+    let answer = room.run(&["resources"]).success();
+    for expected in ["resources/lost.yaml", "resources/base"] {
+        assert!(answer.stderr.contains(expected), "{expected}: {}", answer.stderr);
+    }
+}
+
+#[test]
 fn a_check_writes_nothing_and_says_what_would_change() {
     let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
     fs::remove_file(room.path("workload-owner.pem")).unwrap();

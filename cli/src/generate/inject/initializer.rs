@@ -69,6 +69,12 @@ pub(super) fn put(
     volumes::mount_into_all(template)
 }
 
+/// Whether a pod has one by its usual name.
+pub(super) fn is_in(template: &Value) -> bool {
+    let containers = template.pointer("/spec/initContainers").and_then(Value::as_array);
+    containers.into_iter().flatten().any(|container| container.get("name").is_some_and(|name| name == NAME))
+}
+
 /// By its name, or by its image where a user named it otherwise.
 fn is_initializer(container: &Value, own: &Own) -> bool {
     let text = |name: &str| container.get(name).and_then(Value::as_str);

@@ -245,6 +245,17 @@ fn what_is_to_be_left_out_is_left_out() {
 }
 
 #[test]
+fn an_initializer_that_is_there_although_it_is_to_be_left_out_is_told_of() {
+    let skip = "\"contrast.edgeless.systems/skip-initializer\": \"true\"";
+    let spec =
+        "initContainers: [{ name: contrast-initializer, image: x }], containers: [{ name: web, image: x }]";
+    let (template, notes) = put(&deployment(skip, spec), Platform::AksClhSnp).unwrap();
+    assert_eq!(names(&template, "initContainers"), ["contrast-initializer"]);
+    assert!(notes[0].contains("take it out of `initContainers`"), "{notes:?}");
+    assert_eq!(put(&deployment(skip, PLAIN), Platform::AksClhSnp).unwrap().1, [""; 0]);
+}
+
+#[test]
 fn annotations_of_the_object_count_where_the_pods_have_none() {
     let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  annotations:\n    \
          contrast.edgeless.systems/servicemesh-ingress: \"\"\nspec:\n  selector: {}\n  template:\n    spec:\n      \

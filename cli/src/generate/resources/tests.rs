@@ -46,6 +46,8 @@ fn what_the_api_server_would_refuse_is_told_with_its_place() {
         ),
         (pod("labels: {}"), "pods.yaml:3:", "has no name"),
         (job.to_owned(), "pods.yaml:2:", "get no policy"),
+        (job.replace("Rollout", "DaemonSet"), "pods.yaml:2:", "write `apps/v1`"),
+        (job.replace("kind: Rollout\n", ""), "pods.yaml:1:", "it says no `kind`"),
         (
             format!("{}---\n{}", pod("name: web"), pod("name: web, namespace: default")),
             "pods.yaml:8:",

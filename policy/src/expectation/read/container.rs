@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{is_or_ends_with, is_true, items, members, plain, text, text_of, texts, wanted};
+use super::{is_true, items, members, of_digest, plain, text, text_of, texts, wanted};
 use crate::{
     check::Subject,
     expectation::{Container, Member, Mount, MountForm, Optional, ROOT_HASH, Set, Storage, Text, Variable},
@@ -12,6 +12,8 @@ use crate::{
 
 /// The profile that containerd names on nodes with AppArmor. Guests have none.
 const DEFAULT_APPARMOR: &str = "cri-containerd.apparmor.d";
+/// The kernel's files, without a way to the container's own.
+const OF_KERNEL: &str = "^/proc/[a-z_-]+$|^/sys(/[A-Za-z0-9_][A-Za-z0-9_.:-]*)+$";
 
 /// The container of this name; the sandbox has none.
 pub(super) fn read(name: &str, entry: &Value, pod: &Value) -> Container {
@@ -89,7 +91,7 @@ fn image(entry: &Value, pod: &Value) -> Option<Storage> {
     let image = entry.get("image").filter(|image| image.get("layers").is_none())?;
     let source = match text(image, "digest") {
         "" => Text::Is(text(image, "name").to_owned()),
-        digest => is_or_ends_with(text(image, "name"), &format!("@{digest}")),
+        digest => of_digest(text(image, "name"), digest),
     };
     Some(Storage {
         driver: "image_guest_pull".into(),
@@ -181,7 +183,6 @@ fn single(entry: &Value, pod: &Value) -> Vec<Member> {
     let json = |key: &str| Text::Is(entry.get(key).map(plain).unwrap_or_default());
     let versions = items(pod, "runtime_versions").map(plain).collect();
     say("OCI.Version", Subject::Pod, Text::OneOf(versions));
-    say("OCI.Process.Rlimits[].Type", Subject::Resources, one_of(&["RLIMIT_NOFILE", "RLIMIT_NPROC"]));
     say("OCI.Process.OOMScoreAdj", Subject::Resources, Text::Matches("^-?([0-9]{1,3}|1000)$".to_owned()));
     say("OCI.Root.Path", Subject::RootFileSystem, Text::Matches(text(pod, "root").to_owned()));
     say("OCI.Root.Readonly", Subject::RootFileSystem, json("readonly_root"));
@@ -237,6 +238,7 @@ fn process(at: &str, entry: &Value, terminal: &[String], apparmor: &[&str]) -> V
         ("NoNewPrivileges", Subject::Privileges, json(entry, "no_new_privileges")),
         ("SelinuxLabel", Subject::Privileges, Text::default()),
         ("ApparmorProfile", Subject::Privileges, one_of(apparmor)),
+        ("Rlimits[].Type", Subject::Resources, one_of(&["RLIMIT_NOFILE", "RLIMIT_NPROC"])),
     ]
     .into_iter()
     .map(|(path, subject, expected)| Member { path: format!("{at}.{path}"), subject, expected })
@@ -250,7 +252,7 @@ fn sets(entry: &Value) -> Vec<Set> {
         subject,
         items,
         free: BTreeSet::new(),
-        more: false,
+        more: None,
         or_in: None,
     };
     let all = |key: &str| items(entry, key).map(plain).collect::<BTreeSet<_>>();
@@ -267,9 +269,9 @@ fn sets(entry: &Value) -> Vec<Set> {
     groups.free.extend(user.get("gid").map(plain));
     sets.push(groups);
     let mut masked = set("OCI.Linux.MaskedPaths", Subject::Container, all("masked_paths"));
-    masked.more = true;
+    masked.more = Some(Text::Matches(OF_KERNEL.to_owned()));
     let mut readonly = set("OCI.Linux.ReadonlyPaths", Subject::Container, all("readonly_paths"));
-    readonly.more = true;
+    readonly.more.clone_from(&masked.more);
     readonly.or_in = Some(masked.path.clone());
     sets.extend([masked, readonly]);
     sets

@@ -15,6 +15,9 @@ use crate::{
 /// Loopback addresses of both families.
 const LOOPBACK: &str = r"(?i)^([0:]*:(ffff:)?)?0*127\.|^[0:]*:ffff:7f[0-9a-f]{2}:|^[0:]*:0*1(/.*)?$";
 
+/// What is no name of an interface, or the loopback's.
+const NOT_OUTWARD: &str = "^lo$|^$|[^A-Za-z0-9_.-]|.{16}";
+
 /// What requests must say, by kind. What is always denied is left out.
 pub(super) fn read(engine: &mut Engine, pod: &Value) -> BTreeMap<Kind, Vec<Member>> {
     let mut requests = BTreeMap::new();
@@ -24,7 +27,7 @@ pub(super) fn read(engine: &mut Engine, pod: &Value) -> BTreeMap<Kind, Vec<Membe
         }
     }
     let shared = text(pod, "shared_file");
-    let not_lo = || unlike("^lo$", "not lo");
+    let outward = || unlike(NOT_OUTWARD, "an interface other than lo");
     let not_loopback = || unlike(LOOPBACK, "no loopback address");
     let network = |members: Vec<(&str, Text)>| of(Subject::Network, members);
     requests.insert(Kind::StartContainer, Vec::new());
@@ -56,17 +59,18 @@ pub(super) fn read(engine: &mut Engine, pod: &Value) -> BTreeMap<Kind, Vec<Membe
     requests.insert(
         Kind::UpdateInterface,
         network(vec![
-            ("interface.name", not_lo()),
-            ("interface.device", not_lo()),
+            ("interface.name", outward()),
+            ("interface.device", unlike("^lo$", "not lo")),
             ("interface.raw_flags", Text::OneOf(["0", "128"].map(str::to_owned).into())),
-            ("interface.hwAddr", unlike("^(00:)*00$", "not all zero")),
+            ("interface.hwAddr", Text::Matches("^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$".to_owned())),
+            ("interface.hwAddr", unlike("^(00:){5}00$", "not all zero")),
             ("interface.IPAddresses[].address", not_loopback()),
         ]),
     );
     requests.insert(
         Kind::UpdateRoutes,
         network(vec![
-            ("routes.Routes[].device", not_lo()),
+            ("routes.Routes[].device", outward()),
             ("routes.Routes[].source", not_loopback()),
             ("routes.Routes[].dest", not_loopback()),
             ("routes.Routes[].gateway", not_loopback()),
@@ -75,7 +79,7 @@ pub(super) fn read(engine: &mut Engine, pod: &Value) -> BTreeMap<Kind, Vec<Membe
     requests.insert(
         Kind::AddArpNeighbors,
         network(vec![
-            ("neighbors.ARPNeighbors[].device", not_lo()),
+            ("neighbors.ARPNeighbors[].device", outward()),
             ("neighbors.ARPNeighbors[].toIPAddress.mask", Text::default()),
             ("neighbors.ARPNeighbors[].toIPAddress.address", not_loopback()),
             ("neighbors.ARPNeighbors[].state", Text::OneOf(["2", "128"].map(str::to_owned).into())),

@@ -7,7 +7,7 @@ use super::runtime;
 /// Identifiers of the sandbox and the containers: 64 hexadecimal digits.
 pub(crate) const SANDBOX: &str = "5a00000000000000000000000000000000000000000000000000000000000000";
 pub(crate) const APP: &str = "c0ffee0000000000000000000000000000000000000000000000000000000000";
-const OTHER: &str = "0ddba11000000000000000000000000000000000000000000000000000000000";
+pub(crate) const OTHER: &str = "0ddba11000000000000000000000000000000000000000000000000000000000";
 
 /// An OCI runtime configuration with something of everything.
 pub(crate) fn config() -> Value {
@@ -23,8 +23,8 @@ pub(crate) fn config() -> Value {
         "root": { "path": "rootfs", "readonly": true },
         "mounts": [
             { "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"] },
-            { "destination": "/etc/hosts", "type": "bind", "source": "/var/lib/kubelet/pods/u/etc-hosts", "options": ["rbind"] },
             { "destination": "/tls", "type": "bind", "source": "/var/lib/kubelet/pods/u/volumes/kubernetes.io~empty-dir/tls" },
+            { "destination": "/etc/hosts", "type": "bind", "source": "/var/lib/kubelet/pods/u/etc-hosts", "options": ["rbind"] },
             { "destination": "/dev/shm", "type": "bind", "source": "/run/sandboxes/s/shm" },
         ],
         "annotations": {
