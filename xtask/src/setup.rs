@@ -48,6 +48,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("sh", "dash"),
     program("tar", "tar"),                         // a second writer of archives
     program("veritysetup", "cryptsetup-bin"),      // second opinion on dm-verity root hashes
+    program("cryptsetup", "cryptsetup-bin"),       // headers of encrypted volumes
     program("docker-registry", "docker-registry"), // where images are pulled from
     program("strace", "strace"),                   // records writes and syncs for the crash-state test
     python_program("sev-snp-measure", "0.0.13"),   // second opinion on launch digests

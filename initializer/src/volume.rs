@@ -1,0 +1,3 @@
+//! Encrypted volumes.
+
+pub mod header;
