@@ -14,7 +14,8 @@ use crate::credentials::Credentials;
 const EVERYBODY_READS: u32 = 0o444;
 const OWNER_READS: u32 = 0o400;
 
-const WORKLOAD_SECRET: &str = "workload-secret-seed";
+/// The file with the workload secret.
+pub(crate) const WORKLOAD_SECRET: &str = "workload-secret-seed";
 
 /// What could not be written.
 #[derive(Debug, thiserror::Error)]

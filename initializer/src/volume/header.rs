@@ -14,6 +14,7 @@ use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+pub(super) use self::fields::FIRST_MAGIC;
 pub use self::metadata::check_metadata;
 use self::{
     fields::{BINARY_LEN, CHECKSUM, Fields},
@@ -167,7 +168,7 @@ fn in_a_row(mismatches: &[Mismatch]) -> String {
 }
 
 /// At most 160 characters that cannot move the cursor of whoever reads them.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     const LONGEST: usize = 160;
     let mut short: String =
         text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
