@@ -125,11 +125,14 @@ fn keep_open(volume: &Volume, stage: &mut Stage) -> Result<(), Failure> {
         _ => {}
     }
     let kept = open_and_wait(volume, stage);
-    // Also what was half opened when somebody ended the program.
-    match stage.to_the_end(volume.close()) {
-        Ok(true) => info!("the volume is closed"),
-        Ok(false) => warn!("the volume is in use, and stays open; all that was written is on the disk"),
-        Err(error) => warn!("cannot close the volume: {error}"),
+    // Also what was half opened when it failed or somebody ended the program.
+    let closed = stage.to_the_end(volume.close());
+    match (closed, &kept) {
+        (Ok(true), Ok(())) => info!("the volume is closed"),
+        (Ok(false), _) => warn!("the volume is in use, and stays open; all that was written is on the disk"),
+        (Err(error), Ok(())) => warn!("cannot close the volume: {error}"),
+        // What has failed is told, and whatever it has left is cleaned up by the next start.
+        (Ok(true) | Err(_), Err(_)) => {}
     }
     kept
 }

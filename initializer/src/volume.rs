@@ -131,7 +131,10 @@ impl Volume {
         match device.contents()? {
             Contents::Volume if is_left => self.look_again(&device).await?,
             Contents::Volume => self.unlock(&device).await?,
-            Contents::Nothing => self.format(&device).await?,
+            Contents::Nothing => {
+                info!("formatting {}, which holds nothing", self.device.display());
+                self.format(&device).await?;
+            }
             Contents::Unfinished => {
                 warn!("formatting {} was cut off, and begins anew", self.device.display());
                 self.format(&device).await?;
@@ -167,7 +170,6 @@ impl Volume {
 
     /// Formats a device that holds nothing, and opens it. The header comes last.
     async fn format(&self, device: &Device) -> Result<(), VolumeError> {
-        info!("formatting {}, which holds nothing", self.device.display());
         device.mark()?;
         let file = self.header_file()?;
         Mapping::format(&self.device, &file.path, &self.key).await?;

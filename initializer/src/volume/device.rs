@@ -126,10 +126,7 @@ impl Device {
     /// Puts a header in force: everything but its first sector, and that alone at last. Whenever this is cut off, the device has the mark
     /// or the whole header.
     pub(super) fn commit(&self, header: &[u8]) -> Result<(), DeviceError> {
-        let header = header.get(..HEADER_LEN).unwrap_or(header);
-        let (first, rest) = header.split_at_checked(COMMIT_LEN).unwrap_or((header, &[]));
-        self.write(COMMIT_LEN as u64, rest)?;
-        self.write(0, first)
+        steps(header).into_iter().try_for_each(|(offset, bytes)| self.write(offset, bytes))
     }
 
     fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, DeviceError> {
@@ -147,6 +144,13 @@ impl Device {
     fn failed(&self, action: &'static str, cause: io::Error) -> DeviceError {
         DeviceError::Io { action, path: self.path.clone(), cause }
     }
+}
+
+/// What is written where to put a header in force, in this order.
+fn steps(header: &[u8]) -> [(u64, &[u8]); 2] {
+    let header = header.get(..HEADER_LEN).unwrap_or(header);
+    let (first, rest) = header.split_at_checked(COMMIT_LEN).unwrap_or((header, &[]));
+    [(COMMIT_LEN as u64, rest), (0, first)]
 }
 
 /// The header with the encrypted key, as it is in a file.
@@ -174,4 +178,90 @@ fn name_of(beginning: &[u8]) -> &'static str {
     ];
     let has = |offset: usize, sign: &[u8]| beginning.get(offset..).is_some_and(|rest| rest.starts_with(sign));
     SIGNS.iter().find(|(offset, sign, _)| has(*offset, sign)).map_or("something unknown", |(_, _, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file in place of a device: zeros, and these bytes at these places.
+    fn device(bytes: &[(u64, &[u8])]) -> Device {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(SMALLEST).unwrap();
+        for (offset, bytes) in bytes {
+            file.write_all_at(bytes, *offset).unwrap();
+        }
+        Device { path: "/dev/x".into(), file, len: SMALLEST }
+    }
+
+    fn contents(bytes: &[(u64, &[u8])]) -> Contents {
+        device(bytes).contents().unwrap()
+    }
+
+    #[test]
+    fn only_a_device_with_zeros_at_its_edges_holds_nothing() {
+        assert_eq!(contents(&[]), Contents::Nothing);
+        assert_eq!(contents(&[(EDGE as u64, b"x"), (SMALLEST - EDGE as u64 - 1, b"x")]), Contents::Nothing);
+        let unknown = Contents::Other("something unknown");
+        assert_eq!(contents(&[(0, b"x")]), unknown);
+        assert_eq!(contents(&[(EDGE as u64 - 1, b"x")]), unknown);
+        for offset in [SMALLEST - 1, SMALLEST - EDGE as u64] {
+            assert_eq!(contents(&[(offset, b"x")]), Contents::Other("something at its end"));
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_named() {
+        for (offset, sign, expected) in [
+            (0, &b"LUKS\xba\xbe\0\x01"[..], Contents::Volume),
+            (0, MARK, Contents::Unfinished),
+            (
+                16 << 10,
+                b"SKUL\xba\xbe",
+                Contents::Other("an encrypted volume whose first header was overwritten"),
+            ),
+            (1080, b"\x53\xef", Contents::Other("an ext2, ext3 or ext4 file system")),
+            (510, b"\x55\xaa", Contents::Other("partitions (MBR) or a boot sector")),
+            (512, b"EFI PART", Contents::Other("partitions (GPT)")),
+        ] {
+            assert_eq!(contents(&[(offset, sign)]), expected);
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_cut_off_anywhere_leaves_the_mark() {
+        const SECTOR: usize = 512;
+        let mut header = vec![7; HEADER_LEN];
+        header[..FIRST_MAGIC.len()].copy_from_slice(FIRST_MAGIC);
+        // As in a header.
+        header[SECTOR..COMMIT_LEN].fill(0);
+        let device = device(&[(HEADER_LEN as u64, b"of an earlier attempt")]);
+        device.mark().unwrap();
+        for (offset, bytes) in steps(&header) {
+            for (index, sector) in bytes.chunks(SECTOR).enumerate() {
+                assert_eq!(device.contents().unwrap(), Contents::Unfinished, "{offset} {index}");
+                device.file.write_all_at(sector, offset + (index * SECTOR) as u64).unwrap();
+                if offset == 0 {
+                    break;
+                }
+            }
+        }
+        assert_eq!(device.contents().unwrap(), Contents::Volume);
+        assert!(device.header().unwrap() == header, "all of it");
+        device.mark().unwrap();
+        device.commit(&header).unwrap();
+        assert!(device.header().unwrap() == header, "all of it");
+    }
+
+    #[test]
+    fn what_is_no_block_device_or_too_small_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let refusal = Device::open(file.path()).err().unwrap().to_string();
+        assert!(refusal.contains("is no block device") && refusal.contains("volumeMode: Block"), "{refusal}");
+        let refusal = Device::open("/no/such/device".as_ref()).err().unwrap().to_string();
+        assert!(refusal.contains("cannot open the device /no/such/device"), "{refusal}");
+        let small = Device { len: SMALLEST - 1, ..device(&[]) };
+        let refusal = small.of_use().err().unwrap().to_string();
+        assert!(refusal.contains("has 33554431 bytes; an encrypted volume needs 33554432"), "{refusal}");
+    }
 }
