@@ -19,7 +19,8 @@ const GROUP_READS: u32 = 0o440;
 /// The bit of a folder whose files belong to the folder's group (inode(7)).
 const SET_GROUP_ID: u32 = 0o2000;
 
-const WORKLOAD_SECRET: &str = "workload-secret-seed";
+/// The file with the workload secret.
+pub(crate) const WORKLOAD_SECRET: &str = "workload-secret-seed";
 /// The link to the folder with the files of now.
 const DATA: &str = "..data";
 /// What names begin with that are nobody's business but ours.

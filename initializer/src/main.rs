@@ -1,11 +1,12 @@
 //! The program `initializer`: fetches a pod's mesh certificate and workload secret from the Coordinator,
-//! writes them where the other containers of the pod find them, and ends.
+//! writes them where the other containers of the pod find them, and ends. With an encrypted volume it opens that, and stays.
 //!
 //! It does not appraise the Coordinator, having no manifest to compare with; the Coordinator appraises the pod.
 //! `SECURITY.md` says what a false Coordinator can do to a pod.
 
 mod backoff;
 mod credentials;
+mod ending;
 mod fetch;
 mod files;
 mod key;
@@ -18,7 +19,7 @@ use std::{alloc::System, process::ExitCode};
 use clap::Parser as _;
 use zeroizing_alloc::ZeroAlloc;
 
-use crate::options::Options;
+use crate::options::{Command, Options};
 
 /// Wipes memory when it is given back: the workload secret leaves copies in buffers of TLS, HTTP/2 and gRPC.
 #[global_allocator]
@@ -27,7 +28,14 @@ static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 fn main() -> ExitCode {
     let options = Options::parse();
     options.start_logging();
-    match run::run(&options) {
+    let done = match &options.command {
+        None => run::run(&options),
+        Some(Command::Cryptsetup { device_path, mount_point }) => {
+            run::show(&options.volume_at(device_path, mount_point))
+        }
+        Some(Command::Ready) => run::ready(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("Error: {failure}");

@@ -1,27 +1,35 @@
 //! Command line and environment of the program.
 
 use std::{
+    ffi::OsString,
     io::{IsTerminal as _, stderr},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
-use clap::{Parser, builder::NonEmptyStringValueParser};
+use clap::{Parser, Subcommand, builder::NonEmptyStringValueParser};
 use contrast_attestation::{
     AttesterKind,
     collateral::{Proxy, Sources},
 };
+use contrast_initializer::volume::Volume;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use crate::files::WORKLOAD_SECRET;
 
 /// The port of every Coordinator's mesh API.
 const MESH_API_PORT: u16 = 7777;
+/// Where an encrypted volume is shown if nothing else is said.
+const STATE: &str = "/state";
 
 /// Fetches the certificate, the key and the secret of this pod from the Coordinator, writes them and ends.
 ///
-/// Containers that need the files must start after this one. It neither closes the pod's network meanwhile, nor leaves
-/// a marker file when it is done: both come with the pods' runtime.
+/// Containers that need the files must start after this one. With an encrypted volume it stays, and keeps the volume open.
 #[derive(Parser, Debug)]
-#[command(name = "initializer", version)]
+#[command(name = "initializer", version, subcommand_negates_reqs = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Host name of the Coordinator. The port is always 7777.
     #[arg(
         long,
@@ -38,7 +46,7 @@ pub(crate) struct Options {
     mesh_api_addr: Option<String>,
 
     /// Directory for certificates, key and secret. Made if it does not exist.
-    #[arg(long, value_name = "DIR", env = "CONTRAST_TLS_DIR", default_value = "/tls-config")]
+    #[arg(long, global = true, value_name = "DIR", env = "CONTRAST_TLS_DIR", default_value = "/tls-config")]
     pub(crate) tls_dir: PathBuf,
 
     /// Where evidence comes from: auto, snp, tdx or simulated.
@@ -54,12 +62,47 @@ pub(crate) struct Options {
     #[arg(long, value_name = "URL", env = "CONTRAST_COLLATERAL_PROXY")]
     collateral_proxy: Option<Proxy>,
 
+    /// Block device that is encrypted with the pod's secret and shown at /state. Empty: none.
+    #[arg(long, value_name = "PATH", env = "CRYPTSETUP_DEVICE")]
+    cryptsetup_device: Option<OsString>,
+
     /// Least severe log lines to print: error, warn, info, debug or trace.
-    #[arg(long, value_name = "LEVEL", env = "CONTRAST_LOG_LEVEL", default_value = "info")]
+    #[arg(long, global = true, value_name = "LEVEL", env = "CONTRAST_LOG_LEVEL", default_value = "info")]
     log_level: LevelFilter,
 }
 
+/// What to do instead of fetching.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Shows what is on an encrypted block device in a folder, and stays until it is ended.
+    ///
+    /// The device is encrypted with the pod's secret, which the Initializer has fetched before. A device that holds nothing is
+    /// formatted; one that holds something else is left alone.
+    Cryptsetup {
+        /// The block device.
+        #[arg(short, long, value_name = "PATH")]
+        device_path: PathBuf,
+        /// The folder. Made if it does not exist.
+        #[arg(short, long, value_name = "DIR")]
+        mount_point: PathBuf,
+    },
+    /// Succeeds if this container has done what others wait for: the file /done is there. For startup probes.
+    Ready,
+}
+
 impl Options {
+    /// The encrypted volume that is asked for besides the files, if one is.
+    pub(crate) fn volume(&self) -> Option<Volume> {
+        let device = self.cryptsetup_device.as_ref().filter(|path| !path.is_empty())?;
+        Some(self.volume_at(device.as_ref(), STATE.as_ref()))
+    }
+
+    /// An encrypted volume of this pod.
+    pub(crate) fn volume_at(&self, device: &Path, mount_point: &Path) -> Volume {
+        let key = self.tls_dir.join(WORKLOAD_SECRET);
+        Volume { device: device.to_owned(), mount_point: mount_point.to_owned(), key }
+    }
+
     /// Where the mesh API is, `host:port`.
     pub(crate) fn mesh_api(&self) -> String {
         if let Some(address) = &self.mesh_api_addr {
@@ -97,7 +140,9 @@ impl Options {
 
 /// What this project's crates say at this level; libraries below stay silent.
 fn own_crates(level: LevelFilter) -> EnvFilter {
-    EnvFilter::new(format!("off,initializer={level},contrast_attestation={level}"))
+    EnvFilter::new(format!(
+        "off,initializer={level},contrast_initializer={level},contrast_attestation={level}"
+    ))
 }
 
 #[cfg(test)]
@@ -127,6 +172,24 @@ mod tests {
         assert_eq!((bundle.bundle, bundle.proxy), (Some("bundle.json".into()), None));
         let proxy = endorsements(&["--collateral-proxy", "http://127.0.0.1:8080"]).unwrap();
         assert!(proxy.proxy.is_some());
+    }
+
+    #[test]
+    fn an_encrypted_volume_is_opened_with_the_secret_that_was_fetched() {
+        let options = |arguments: &[&str]| Options::try_parse_from([&["initializer"], arguments].concat());
+        let fetching = ["--coordinator-host", "coordinator", "--cryptsetup-device"];
+        let volume = options(&[&fetching[..], &["/dev/csi0"]].concat()).unwrap().volume().unwrap();
+        assert_eq!((volume.device, volume.mount_point), ("/dev/csi0".into(), "/state".into()));
+        assert_eq!(volume.key, Path::new("/tls-config/workload-secret-seed"));
+        assert!(options(&[&fetching[..], &[""]].concat()).unwrap().volume().is_none());
+
+        let alone = ["cryptsetup", "-d", "/dev/x", "-m", "/data", "--tls-dir", "/keys"];
+        let alone = options(&alone).unwrap();
+        let Some(Command::Cryptsetup { device_path, mount_point }) = &alone.command else { panic!() };
+        let volume = alone.volume_at(device_path, mount_point);
+        assert_eq!((volume.device, volume.mount_point), ("/dev/x".into(), "/data".into()));
+        assert_eq!(volume.key, Path::new("/keys/workload-secret-seed"));
+        assert!(options(&["cryptsetup", "-d", "/dev/x"]).is_err());
     }
 
     #[test]

