@@ -28,7 +28,7 @@ impl Backoff {
 }
 
 /// Between half of `delay`, at chance 0, and all of it, at the highest.
-fn shortened(delay: Duration, chance: u32) -> Duration {
+pub(crate) fn shortened(delay: Duration, chance: u32) -> Duration {
     let half = delay / 2;
     half + half.mul_f64(f64::from(chance) / f64::from(u32::MAX))
 }

@@ -1,5 +1,7 @@
 //! What a Coordinator hands out, once it was looked at.
 
+use std::time::{Duration, SystemTime};
+
 use contrast_attestation::atls::{ClientKey, parse_peer_certificate};
 use contrast_proto::meshapi::NewMeshCertResponse;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
@@ -15,6 +17,34 @@ pub(crate) struct Credentials {
     pub(crate) root_ca: Vec<u8>,
     /// The workload secret; empty if the pod has none.
     pub(crate) workload_secret: Zeroizing<Vec<u8>>,
+    /// How long the pod's certificate is good for.
+    pub(crate) validity: Validity,
+}
+
+/// The time of a certificate (RFC 5280 section 4.1.2.5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Validity {
+    /// Its first moment.
+    pub(crate) from: SystemTime,
+    /// Its last moment.
+    pub(crate) until: SystemTime,
+}
+
+impl Validity {
+    /// How long it is; nothing if it ends before it begins.
+    pub(crate) fn length(&self) -> Duration {
+        self.until.duration_since(self.from).unwrap_or_default()
+    }
+
+    /// Whether half of it is over.
+    pub(crate) fn is_half_over(&self, now: SystemTime) -> bool {
+        now.duration_since(self.from).is_ok_and(|age| age >= self.length() / 2)
+    }
+
+    /// Whether all of it is over.
+    pub(crate) fn is_over(&self, now: SystemTime) -> bool {
+        now > self.until
+    }
 }
 
 /// Why an answer is of no use.
@@ -43,11 +73,13 @@ impl Credentials {
         if *leaf.spki_der != *key.spki_der() {
             return Err(UselessAnswer::OtherKey);
         }
+        let (from, until) = leaf.validity();
         Ok(Self {
             mesh_ca: answer.mesh_ca_cert,
             chain: answer.cert_chain,
             root_ca: answer.root_ca_cert,
             workload_secret,
+            validity: Validity { from, until },
         })
     }
 }

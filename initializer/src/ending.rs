@@ -32,6 +32,14 @@ impl Stage {
         Ok(Self { runtime, terminate, interrupt })
     }
 
+    /// Listens to one more signal from here on.
+    ///
+    /// # Errors
+    /// If the system has no means for it.
+    pub(crate) fn listen(&self, kind: SignalKind) -> io::Result<Signal> {
+        self.runtime.block_on(async { signal(kind) })
+    }
+
     /// What comes of `work`, unless somebody ends it before.
     ///
     /// # Errors

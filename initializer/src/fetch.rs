@@ -34,7 +34,12 @@ pub(crate) async fn until_served(address: &str, connector: &Connector, key: &Cli
     }
 }
 
-async fn attempt(address: &str, connector: &Connector, key: &ClientKey) -> Result<Credentials, Unserved> {
+/// Asks once, with the key that the connection shows.
+pub(crate) async fn attempt(
+    address: &str,
+    connector: &Connector,
+    key: &ClientKey,
+) -> Result<Credentials, Unserved> {
     let channel = channel(address, connector).await?;
     let mut client = MeshApiClient::new(channel);
     let answer = tokio::time::timeout(ANSWER_TIMEOUT, client.new_mesh_cert(NewMeshCertRequest {}));
@@ -44,7 +49,7 @@ async fn attempt(address: &str, connector: &Connector, key: &ClientKey) -> Resul
 
 /// Why an attempt did not succeed. Each reason may go away.
 #[derive(Debug, thiserror::Error)]
-enum Unserved {
+pub(crate) enum Unserved {
     #[error(transparent)]
     NotConnected(#[from] ConnectError),
     #[error("the Coordinator did not answer within {} seconds", ANSWER_TIMEOUT.as_secs())]
@@ -63,7 +68,7 @@ impl From<Status> for Unserved {
 
 impl Unserved {
     /// Each line of the reason becomes a line of the log. The Coordinator is not trusted: it cannot forge lines.
-    fn log(&self) {
+    pub(crate) fn log(&self) {
         let text = self.to_string();
         let mut lines = text.lines().map(printable);
         warn!("waiting for {}: {}", self.what_is_missing(), lines.next().unwrap_or_default());
@@ -119,7 +124,7 @@ fn in_words(status: &Status) -> String {
 }
 
 /// Without control characters, which could move the cursor of whoever reads the log.
-fn printable(line: &str) -> String {
+pub(crate) fn printable(line: &str) -> String {
     line.replace(char::is_control, "\u{fffd}")
 }
 

@@ -7,9 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use zeroize::Zeroizing;
 
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Validity};
 
 const EVERYBODY_READS: u32 = 0o444;
 const OWNER_READS: u32 = 0o400;
@@ -21,6 +22,8 @@ const SET_GROUP_ID: u32 = 0o2000;
 
 /// The file with the workload secret.
 pub(crate) const WORKLOAD_SECRET: &str = "workload-secret-seed";
+/// The file that says how old the certificate is, without a reader of certificates.
+const VALIDITY: &str = "certificate.json";
 /// The link to the folder with the files of now.
 const DATA: &str = "..data";
 /// What names begin with that are nobody's business but ours.
@@ -68,6 +71,8 @@ pub(crate) fn write(directory: &Path, credentials: &Credentials, key_pem: &str) 
         ("mesh-ca.pem", EVERYBODY_READS, &credentials.mesh_ca),
         ("coordinator-root-ca.pem", EVERYBODY_READS, &credentials.root_ca),
     ];
+    let validity = validity_json(credentials.validity);
+    files.push((VALIDITY, EVERYBODY_READS, validity.as_bytes()));
     if !secret.is_empty() {
         files.push((WORKLOAD_SECRET, private, secret.as_bytes()));
     }
@@ -90,6 +95,19 @@ pub(crate) fn write(directory: &Path, credentials: &Credentials, key_pem: &str) 
         remove(&directory.join(WORKLOAD_SECRET))?;
     }
     remove_all_but(directory, Some(&version))
+}
+
+/// What [`VALIDITY`] says.
+fn validity_json(Validity { from, until }: Validity) -> String {
+    let text = |time| OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default();
+    format!("{{\"notBefore\":\"{}\",\"notAfter\":\"{}\"}}\n", text(from), text(until))
+}
+
+/// How long the certificate among the files in `directory` is good for; `None` if nobody wrote one.
+pub(crate) fn validity(directory: &Path) -> Option<Validity> {
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(directory.join(VALIDITY)).ok()?).ok()?;
+    let time = |name: &str| Some(OffsetDateTime::parse(json.get(name)?.as_str()?, &Rfc3339).ok()?.into());
+    Some(Validity { from: time("notBefore")?, until: time("notAfter")? })
 }
 
 /// Makes a folder with these files: names, modes, contents.
@@ -148,7 +166,11 @@ fn remove(path: &Path) -> Result<(), FilesError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
+
+    const TIMES: &str = "{\"notBefore\":\"1970-01-01T00:00:00Z\",\"notAfter\":\"1970-01-02T00:00:00Z\"}\n";
 
     fn credentials(mark: &str, secret: &[u8]) -> Credentials {
         Credentials {
@@ -156,6 +178,7 @@ mod tests {
             chain: format!("chain {mark}").into(),
             root_ca: format!("root {mark}").into(),
             workload_secret: Zeroizing::new(secret.to_vec()),
+            validity: Validity { from: UNIX_EPOCH, until: UNIX_EPOCH + Duration::from_secs(86_400) },
         }
     }
 
@@ -181,8 +204,10 @@ mod tests {
             .collect()
     }
 
+    /// What came of the Coordinator, and the key.
     fn contents(directory: &Path) -> Vec<String> {
-        listing(directory).into_iter().map(|(_, _, content)| content).collect()
+        let files = listing(directory).into_iter().filter(|(name, ..)| name != VALIDITY);
+        files.map(|(_, _, content)| content).collect()
     }
 
     fn file(name: &str, mode: u32, content: &str) -> (String, u32, String) {
@@ -198,6 +223,7 @@ mod tests {
             listing(&target),
             [
                 file("certChain.pem", 0o444, "chain 1"),
+                file("certificate.json", 0o444, TIMES),
                 file("coordinator-root-ca.pem", 0o444, "root 1"),
                 file("key.pem", 0o400, "key 1"),
                 file("mesh-ca.pem", 0o444, "mesh 1"),
@@ -213,7 +239,7 @@ mod tests {
         fs::set_permissions(directory.path(), Permissions::from_mode(0o2777)).unwrap();
         write(directory.path(), &credentials("1", &[1]), "key 1").unwrap();
         let modes: Vec<_> = listing(directory.path()).into_iter().map(|(_, mode, _)| mode).collect();
-        assert_eq!(modes, [0o444, 0o444, 0o440, 0o444, 0o440]);
+        assert_eq!(modes, [0o444, 0o444, 0o444, 0o440, 0o444, 0o440]);
     }
 
     #[test]
@@ -224,7 +250,7 @@ mod tests {
             write(directory.path(), &credentials(&mark, &[number]), &format!("key {mark}")).unwrap();
             let expected = ["chain", "root", "key", "mesh"].map(|name| format!("{name} {mark}"));
             assert_eq!(contents(directory.path())[..4], expected);
-            assert_eq!(names(directory.path()).len(), 5 + 2, "names, `..data` and its folder");
+            assert_eq!(names(directory.path()).len(), 6 + 2, "names, `..data` and its folder");
         }
     }
 
@@ -237,7 +263,7 @@ mod tests {
         symlink("..0123456789abcdef", directory.path().join(NEW_LINK)).unwrap();
         write(directory.path(), &credentials("2", &[2]), "key 2").unwrap();
         assert_eq!(contents(directory.path()), ["chain 2", "root 2", "key 2", "mesh 2", "02"]);
-        assert_eq!(names(directory.path()).len(), 5 + 2);
+        assert_eq!(names(directory.path()).len(), 6 + 2);
     }
 
     #[test]
@@ -286,7 +312,7 @@ mod tests {
         write(directory.path(), &credentials("1", &[1]), "key 1").unwrap();
         write(directory.path(), &credentials("2", &[]), "key 2").unwrap();
         assert!(fs::symlink_metadata(directory.path().join("workload-secret-seed")).is_err());
-        assert_eq!(listing(directory.path()).len(), 4);
+        assert_eq!(listing(directory.path()).len(), 5);
     }
 
     #[test]

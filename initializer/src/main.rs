@@ -11,7 +11,9 @@ mod fetch;
 mod files;
 mod key;
 mod options;
+mod pod;
 mod process;
+mod renewal;
 mod run;
 
 use std::{alloc::System, process::ExitCode};
@@ -31,9 +33,9 @@ fn main() -> ExitCode {
     let done = match &options.command {
         None => run::run(&options),
         Some(Command::Cryptsetup { device_path, mount_point }) => {
-            run::show(&options.volume_at(device_path, mount_point))
+            run::show(&options.volume_at(device_path, mount_point), &options.done_file)
         }
-        Some(Command::Ready) => run::ready(),
+        Some(Command::Ready) => run::ready(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,10 +3,12 @@
 use std::{
     ffi::OsString,
     io::{IsTerminal as _, stderr},
+    net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use clap::{Parser, Subcommand, builder::NonEmptyStringValueParser};
+use clap::{Parser, Subcommand, builder::NonEmptyStringValueParser, value_parser};
 use contrast_attestation::{
     AttesterKind,
     collateral::{Proxy, Sources},
@@ -18,12 +20,15 @@ use crate::files::WORKLOAD_SECRET;
 
 /// The port of every Coordinator's mesh API.
 const MESH_API_PORT: u16 = 7777;
+/// The port of every Coordinator's ops API.
+const OPS_API_PORT: u16 = 9102;
 /// Where an encrypted volume is shown if nothing else is said.
 const STATE: &str = "/state";
 
 /// Fetches the certificate, the key and the secret of this pod from the Coordinator, writes them and ends.
 ///
-/// Containers that need the files must start after this one. With an encrypted volume it stays, and keeps the volume open.
+/// Containers that need the files must start after this one. With an encrypted volume it stays, and keeps the volume open; with
+/// `--renew` it stays, and replaces the certificate and its key in time.
 #[derive(Parser, Debug)]
 #[command(name = "initializer", version, subcommand_negates_reqs = true)]
 pub(crate) struct Options {
@@ -66,6 +71,32 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PATH", env = "CRYPTSETUP_DEVICE")]
     cryptsetup_device: Option<OsString>,
 
+    /// Stay, and replace the certificate when half of its time is over or the Coordinator has another mesh CA.
+    #[arg(long, env = "CONTRAST_RENEW_CERTIFICATES")]
+    pub(crate) renew: bool,
+
+    /// With --renew: the longest time between two looks at the Coordinator's mesh CA, in seconds; the shortest is half of it.
+    #[arg(long, value_name = "SECONDS", env = "CONTRAST_RENEWAL_PAUSE", default_value_t = 60, value_parser = value_parser!(u64).range(1..))]
+    renewal_pause: u64,
+
+    /// With --renew: host and port of the Coordinator's ops API, which tells its mesh CA. Without it: the Coordinator's host, and
+    /// port 9102.
+    #[arg(long, value_name = "HOST:PORT", env = "CONTRAST_OPS_ADDR", value_parser = NonEmptyStringValueParser::new())]
+    ops_addr: Option<String>,
+
+    /// With --renew: where to tell the age of the certificate and the number of renewals, for Prometheus.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "CONTRAST_RENEWAL_METRICS_ADDR")]
+    pub(crate) metrics_addr: Option<SocketAddr>,
+
+    /// Open the pod's network, which its guest closes, before anything else. For pods without a service mesh. Any value but an
+    /// empty one means yes.
+    #[arg(long, value_name = "ANYTHING", env = "CONTRAST_DISABLE_SERVICE_MESH", num_args = 0..=1, default_missing_value = "true")]
+    disable_service_mesh: Option<OsString>,
+
+    /// The file that says that others need not wait for this container any more. Written by a container that stays.
+    #[arg(long, global = true, value_name = "FILE", env = "CONTRAST_DONE_FILE", default_value = "/done")]
+    pub(crate) done_file: PathBuf,
+
     /// Least severe log lines to print: error, warn, info, debug or trace.
     #[arg(long, global = true, value_name = "LEVEL", env = "CONTRAST_LOG_LEVEL", default_value = "info")]
     log_level: LevelFilter,
@@ -86,7 +117,8 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "DIR")]
         mount_point: PathBuf,
     },
-    /// Succeeds if this container has done what others wait for: the file /done is there. For startup probes.
+    /// Succeeds if this container has done what others wait for (the file /done is there), and while the pod's certificate is
+    /// valid. Says how old it is. For probes.
     Ready,
 }
 
@@ -105,15 +137,31 @@ impl Options {
 
     /// Where the mesh API is, `host:port`.
     pub(crate) fn mesh_api(&self) -> String {
-        if let Some(address) = &self.mesh_api_addr {
-            return address.clone();
-        }
+        self.mesh_api_addr.clone().unwrap_or_else(|| self.coordinator_at(MESH_API_PORT))
+    }
+
+    /// Where the ops API is, `host:port`.
+    pub(crate) fn ops_api(&self) -> String {
+        self.ops_addr.clone().unwrap_or_else(|| self.coordinator_at(OPS_API_PORT))
+    }
+
+    fn coordinator_at(&self, port: u16) -> String {
         let host = self.coordinator_host.as_deref().unwrap_or_default();
         // An IPv6 address without brackets cannot carry a port.
         if host.contains(':') && !host.starts_with('[') {
-            return format!("[{host}]:{MESH_API_PORT}");
+            return format!("[{host}]:{port}");
         }
-        format!("{host}:{MESH_API_PORT}")
+        format!("{host}:{port}")
+    }
+
+    /// The longest time between two looks at the Coordinator's mesh CA.
+    pub(crate) fn renewal_pause(&self) -> Duration {
+        Duration::from_secs(self.renewal_pause)
+    }
+
+    /// Whether the pod's network is to be opened here.
+    pub(crate) fn opens_network(&self) -> bool {
+        self.disable_service_mesh.as_ref().is_some_and(|value| !value.is_empty())
     }
 
     /// Where to get what endorses the evidence; `None` if that was not said. AMD answers an address once in ten seconds, so

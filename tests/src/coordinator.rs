@@ -21,7 +21,7 @@ pub struct Coordinator {
     pub ops: Ops,
 }
 
-/// The plain HTTP side of a Coordinator.
+/// The plain HTTP side of a Coordinator, by its address.
 #[derive(Clone, Copy, Debug)]
 pub struct Ops(pub SocketAddr);
 
@@ -35,13 +35,23 @@ impl Coordinator {
     /// The same, on free ports of another address.
     #[must_use]
     pub fn command_at(address: Ipv4Addr, state_dir: &Path, simulator: &Path, policy: &Path) -> Command {
+        Self::command_on([SocketAddr::from((address, 0)); 3], state_dir, simulator, policy)
+    }
+
+    /// The same, on given addresses of the user API, the mesh API and the ops API.
+    #[must_use]
+    pub fn command_on(
+        [user_api, mesh_api, ops]: [SocketAddr; 3],
+        state_dir: &Path,
+        simulator: &Path,
+        policy: &Path,
+    ) -> Command {
         let mut command = program("coordinator");
-        let any_port = format!("{address}:0");
         command
             .arg("--state-dir")
             .arg(state_dir)
-            .args(["--user-api-addr", &any_port, "--mesh-api-addr", &any_port])
-            .args(["--ops-addr", &any_port, "--metrics"])
+            .args(["--user-api-addr", &user_api.to_string(), "--mesh-api-addr", &mesh_api.to_string()])
+            .args(["--ops-addr", &ops.to_string(), "--metrics"])
             .env("CONTRAST_ATTESTER", "simulated")
             .env("CONTRAST_SIMULATOR_DIR", simulator)
             .env("CONTRAST_SIMULATOR_POLICY", policy)

@@ -246,6 +246,15 @@ impl Deployment {
         Coordinator::start(Coordinator::command_at(address, &self.state_dir, &self.simulator, &policy))
     }
 
+    /// Starts the Coordinator again, where it was before: pods look for it there.
+    #[must_use]
+    pub fn start_in_place_of(&self, before: Coordinator) -> Coordinator {
+        let addresses = [before.user_api, before.mesh_api, before.ops.0];
+        before.kill();
+        let policy = self.policy_file("coordinator");
+        Coordinator::start(Coordinator::command_on(addresses, &self.state_dir, &self.simulator, &policy))
+    }
+
     /// Starts the Coordinator, for the first time or again.
     #[must_use]
     pub fn start(&self) -> Coordinator {

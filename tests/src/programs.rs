@@ -103,6 +103,17 @@ impl Printed {
             .unwrap_or_else(|all| panic!("the program never printed `{text}`, but:\n{all}"))
     }
 
+    /// Waits until that many lines contain `text`.
+    ///
+    /// # Panics
+    /// When the program ends, or two minutes pass, with fewer.
+    pub(crate) fn wait_for_times(&self, text: &str, times: usize) {
+        self.wait_until(|lines| {
+            (lines.iter().filter(|line| line.contains(text)).count() >= times).then_some(())
+        })
+        .unwrap_or_else(|all| panic!("the program printed `{text}` less than {times} times:\n{all}"));
+    }
+
     /// Waits for a line that contains `last`, after one that contains `first`, and returns all lines from the
     /// first to that before the last.
     pub(crate) fn wait_for_lines(&self, first: &str, last: &str) -> String {

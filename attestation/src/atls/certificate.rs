@@ -158,6 +158,12 @@ impl PeerCertificate {
         }
     }
 
+    /// From when until when the certificate is valid, by what it says of itself.
+    #[must_use]
+    pub fn validity(&self) -> (SystemTime, SystemTime) {
+        (self.facts.not_before, self.facts.not_after)
+    }
+
     /// The evidence that the certificate carries.
     #[must_use]
     pub fn evidence(&self) -> Option<&Evidence> {

@@ -2,7 +2,8 @@
 //!
 //! One test binary, so that the processor and the owners' keys are made once. `refusals`, `stores`, `clients` and
 //! `accidents` go through everything that may be wrong or go wrong, `first` and `reference` through who comes first, and
-//! what is known of it, `hand_over` through peers that ask for the seed; `life`, `wire` and `evidence` show what is right,
+//! what is known of it, `hand_over` through peers that ask for the seed; `life`, `wire`, `evidence` and
+//! `renewal` show what is right,
 //! `limits` what the most costs that is right.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -16,6 +17,7 @@ mod limits;
 mod memory;
 mod reference;
 mod refusals;
+mod renewal;
 mod stores;
 mod strangers;
 mod wire;

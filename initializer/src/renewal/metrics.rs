@@ -1,0 +1,45 @@
+//! The record of renewals over HTTP, for Prometheus.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::{
+    Request, Response, body::Incoming, header::CONTENT_TYPE, server::conn::http1, service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpListener, sync::Semaphore};
+
+use super::Record;
+
+/// How many may ask at the same time. Further ones wait.
+const AT_ONCE: usize = 4;
+/// How long a connection may last.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Answers every request with the record, as long as the program runs.
+///
+/// # Errors
+/// If somebody else has the port.
+pub(crate) async fn serve(address: SocketAddr, record: Arc<Record>) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    tokio::spawn(async move {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            // Whoever hangs up at once is nobody.
+            let Ok((stream, _)) = listener.accept().await else { continue };
+            let record = Arc::clone(&record);
+            tokio::spawn(async move {
+                let _place = place;
+                let answer = service_fn(move |_: Request<Incoming>| {
+                    let answer = Response::builder()
+                        .header(CONTENT_TYPE, "text/plain; version=0.0.4")
+                        .body(record.text());
+                    async move { Ok::<_, Infallible>(answer.unwrap_or_default()) }
+                });
+                let connection =
+                    http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), answer);
+                let _ = tokio::time::timeout(PATIENCE, connection).await;
+            });
+        }
+    });
+    Ok(())
+}
