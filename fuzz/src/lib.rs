@@ -11,6 +11,7 @@ mod resources;
 #[cfg(any(feature = "engine", test))]
 mod sealed_record;
 mod service_mesh;
+mod volume_header;
 
 use std::time::UNIX_EPOCH;
 
@@ -30,6 +31,7 @@ pub use resources::resource_edit;
 #[cfg(any(feature = "engine", test))]
 pub use sealed_record::sealed_record;
 pub use service_mesh::mesh_annotation;
+pub use volume_header::volume_header;
 
 /// An SNP attestation report: what is accepted is kept byte for byte.
 ///
@@ -198,6 +200,7 @@ mod tests {
         ("snp_report", snp_report),
         ("tdx_document", tdx_document),
         ("tdx_quote", tdx_quote),
+        ("volume_header", volume_header),
     ];
 
     fn files(folder: &str) -> Vec<std::path::PathBuf> {
@@ -259,6 +262,11 @@ mod tests {
             seeds("image_reference").iter().all(|seed| {
                 std::str::from_utf8(seed).unwrap().parse::<contrast_image::Reference>().is_ok()
             })
+        );
+        let headers = seeds("volume_header");
+        assert!(headers.iter().any(|seed| contrast_initializer::volume::header::check(seed).is_ok()));
+        assert!(
+            headers.iter().any(|seed| contrast_initializer::volume::header::check_metadata(seed).is_ok())
         );
         let requests = seeds("agent_request");
         assert!(requests.iter().all(|seed| {

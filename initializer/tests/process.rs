@@ -198,6 +198,50 @@ mod tests {
         assert!(log_of(&output).contains("cannot make the directory"), "{}", log_of(&output));
     }
 
+    #[test]
+    fn a_volume_that_cannot_be_opened_ends_the_program_after_the_files_were_written() {
+        let coordinator = Coordinator::start(|_, peer| {
+            let certificate = certificate_for(&peer.certificate.unwrap());
+            Ok(NewMeshCertResponse {
+                mesh_ca_cert: certificate.clone(),
+                cert_chain: certificate.clone(),
+                root_ca_cert: certificate,
+                workload_secret: SECRET.to_vec(),
+            })
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let device = directory.path().join("no-device");
+        let output = initializer(&coordinator.address, directory.path())
+            .env("CRYPTSETUP_DEVICE", &device)
+            .output()
+            .unwrap();
+        let log = log_of(&output);
+        assert_eq!(output.status.code(), Some(1), "{log}");
+        assert!(log.contains(&format!("cannot open the device {}", device.display())), "{log}");
+        assert_file(&directory.path().join("workload-secret-seed"), 0o400, b"deadbeef");
+        assert!(!log.contains("deadbeef"), "{log}");
+    }
+
+    #[test]
+    fn a_volume_needs_a_secret() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = initializer("127.0.0.1:1", directory.path())
+            .args(["cryptsetup", "--device-path", "/dev/null", "--mount-point", "/state"])
+            .output()
+            .unwrap();
+        let log = log_of(&output);
+        assert_eq!(output.status.code(), Some(1), "{log}");
+        assert!(log.contains("there is no workload secret") && log.contains("WorkloadSecretID"), "{log}");
+    }
+
+    #[test]
+    fn nothing_is_ready_before_it_is_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = initializer("127.0.0.1:1", directory.path()).arg("ready").output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", log_of(&output));
+        assert!(log_of(&output).contains("/done"), "{}", log_of(&output));
+    }
+
     /// Reads the log of a running program up to a line with `text`.
     fn wait_for(child: &mut Child, text: &str) {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);

@@ -36,6 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     write("firmware", "snp", &Firmware { tdvf: None, ..Firmware::example() }.build())?;
     write("firmware", "tdx", &Firmware { sev: None, hash_table: None, ..Firmware::example() }.build())?;
     write("kernel", "bzimage", &boot_files::kernel())?;
+    // Not simulated: of a volume that never held anything.
+    let header = include_bytes!("../../../initializer/tests/headers/cryptsetup-2.6.1");
+    let text = header.iter().skip(4096).take_while(|byte| **byte != 0).copied().collect::<Vec<_>>();
+    write("volume_header", "header", header)?;
+    write("volume_header", "metadata", &text)?;
     let hierarchy = Hierarchy::generate(Product::Genoa)?;
     for (name, serials) in [("empty", &[][..]), ("two", &[1, 0x80])] {
         let day = |days: u64| UNIX_EPOCH + Duration::from_secs(days * 24 * 60 * 60);

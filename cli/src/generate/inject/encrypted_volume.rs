@@ -14,6 +14,8 @@ pub(super) const DEVICE: &str = "CRYPTSETUP_DEVICE";
 /// The device and the mount point in the Initializer.
 const DEVICE_PATH: &str = "/dev/csi0";
 const MOUNT_POINT: &str = "/state";
+/// Succeeds when the volume is there. The Initializer's image has no other program that could look for a file.
+const READY: [&str; 2] = ["/usr/bin/initializer", "ready"];
 
 /// Gives the Initializer what it needs for the volume. It then stays for as long as the pod does. `claims`: names of volumes that a
 /// StatefulSet claims for each pod.
@@ -43,7 +45,7 @@ pub(super) fn put(
     initializer.insert("restartPolicy".to_owned(), "Always".into());
     initializer.insert(
         "startupProbe".to_owned(),
-        json!({ "exec": { "command": ["test", "-f", "/done"] }, "periodSeconds": 5, "failureThreshold": 20 }),
+        json!({ "exec": { "command": READY }, "periodSeconds": 5, "failureThreshold": 20 }),
     );
     Ok(())
 }

@@ -279,6 +279,10 @@ fn an_encrypted_volume_makes_the_initializer_stay() {
     assert_eq!(initializer["restartPolicy"], "Always");
     assert_eq!(initializer["securityContext"]["privileged"], true);
     assert_eq!(initializer["resources"]["limits"]["memory"], "100Mi");
+    assert_eq!(
+        initializer["startupProbe"],
+        json!({ "exec": { "command": ["/usr/bin/initializer", "ready"] }, "periodSeconds": 5, "failureThreshold": 20 })
+    );
     let share = &template["spec"]["volumes"][2];
     assert_eq!(*share, json!({ "name": "share", "emptyDir": { "medium": "Memory" } }));
 }
