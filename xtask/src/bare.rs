@@ -81,6 +81,9 @@ cd "$1"; shift
 mount --bind . . # a root must be a mount point
 cd "$PWD"
 mount -t proc proc proc
+# The kernel's loop devices, which are nobody's files.
+[ -e dev/loop-control ] || mknod -m 660 dev/loop-control c 10 237
+for n in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do [ -e "dev/loop$n" ] || mknod -m 660 "dev/loop$n" b 7 "$n"; done
 pivot_root . mnt
 cd /
 umount --lazy /mnt

@@ -44,7 +44,14 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("cp", "coreutils"),
     program("mount", "mount"), // small, full and read-only disks
     program("umount", "mount"),
-    program("unshare", "util-linux"), // mounts of which nothing is left
+    program("losetup", "mount"),             // block devices that are files
+    program("mkfs.ext4", "e2fsprogs"),       // formats the Coordinator's disk
+    program("e2fsck", "e2fsprogs"),          // second opinion on that
+    program("blkid", "util-linux"),          // second opinion on what is on a disk
+    program("mkswap", "util-linux"),         // disks that belong to others
+    program("sfdisk", "fdisk"),              // more of them
+    program("cryptsetup", "cryptsetup-bin"), // more of them
+    program("unshare", "util-linux"),        // mounts of which nothing is left
     program("sh", "dash"),
     program("tar", "tar"),                         // a second writer of archives
     program("veritysetup", "cryptsetup-bin"),      // second opinion on dm-verity root hashes
