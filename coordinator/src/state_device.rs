@@ -194,7 +194,13 @@ mod tests {
             assert!(content::finish(file.as_file(), size).unwrap());
             assert_eq!(inspect(file.as_file(), size).unwrap(), Content::Ours, "{size} bytes");
             let mut check = Command::new("e2fsck");
-            let status = check.args(["-f", "-n"]).arg(file.path()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+            let status = check
+                .args(["-f", "-n"])
+                .arg(file.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .unwrap();
             assert!(status.success(), "{size} bytes");
         }
     }

@@ -12,13 +12,13 @@ mod room;
 use std::{
     env, fmt, fs,
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
 use room::Room;
 
-use crate::{failure::Failure, process, setup};
+use crate::{failure::Failure, process, setup, workspace};
 
 /// Why there can be no bare root here.
 pub(crate) enum Obstacle {
@@ -140,7 +140,5 @@ fn apart() -> Command {
 
 /// On a disk, unlike the temporary folder of some machines: a root with everything built in it has some gigabytes.
 fn cache_folder() -> PathBuf {
-    let caches = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || Path::new(&env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".cache");
-    caches.unwrap_or_else(home).join("contrast-bare-root")
+    workspace::caches().join("contrast-bare-root")
 }

