@@ -97,6 +97,15 @@ fn documented_alerts() -> Vec<String> {
     found
 }
 
+/// Names of the labels by which a query selects or sums.
+fn labels(query: &str) -> Vec<&str> {
+    let selected = query.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    let selected =
+        selected.flat_map(|(labels, _)| labels.split(", ")).map(|one| one.split(['=', '!']).next().unwrap());
+    let summed = query.split("by (").skip(1).filter_map(|rest| rest.split_once(')'));
+    selected.chain(summed.flat_map(|(labels, _)| labels.split(", "))).collect()
+}
+
 /// Names of the metrics in a text of the exposition format.
 fn metrics(text: &str) -> BTreeSet<&str> {
     text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect()
@@ -131,6 +140,9 @@ fn every_panel_shows_something_of_a_real_coordinator_and_every_metric_is_shown()
         assert!(all.contains(metric), "no panel shows {metric}");
         let short = metric.replace("contrast_grpc_server", "…");
         assert!(manual.contains(metric) || manual.contains(&short), "the manual does not explain {metric}");
+    }
+    for label in queries.iter().flat_map(|query| labels(query)).filter(|label| *label != "job") {
+        assert!(text.contains(&format!("{label}=\"")), "no metric has the label {label}");
     }
     let deadline = Instant::now() + Duration::from_secs(90);
     for (title, queries) in panels {
