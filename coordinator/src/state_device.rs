@@ -69,6 +69,7 @@ pub fn mount(device: &Path, at: &Path) -> Result<Mounted, StateDeviceError> {
     rustix::mount::mount(device, &at, "ext4", flags, c"errors=remount-ro").map_err(
         |source| match source {
             Errno::PERM => StateDeviceError::MayNotMount { device: device.to_owned() },
+            Errno::ACCESS | Errno::ROFS => StateDeviceError::ReadOnly { device: device.to_owned() },
             source => StateDeviceError::Mount { device: device.to_owned(), at, source: source.into() },
         },
     )?;

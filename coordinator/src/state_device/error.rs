@@ -141,6 +141,12 @@ pub enum StateDeviceError {
         /// Path of the device.
         device: PathBuf,
     },
+    /// It can only be read.
+    #[error("the state device {device} is read-only; attach the volume writable")]
+    ReadOnly {
+        /// Path of the device.
+        device: PathBuf,
+    },
     /// The kernel refuses the file system.
     #[error(
         "the state device {device} cannot be mounted on {at} ({source}); if the kernel says that it is damaged, repair it \

@@ -69,6 +69,12 @@ fn an_empty_device_is_formatted_once_and_carries_the_deployment_over_restarts() 
     coordinator.wait_for_log("INFO contrast_coordinator::serve: mounted the state device");
     deployment.contrast(&coordinator, "recover", &[]).success();
     deployment.contrast(&coordinator, "verify", &[]).success();
+    // Nothing there is a program, a device or a followed link, whatever the host puts there.
+    let mounts = fs::read_to_string(format!("/proc/{}/mountinfo", coordinator.process_id())).unwrap();
+    let mount = mounts.lines().find(|line| line.contains(deployment.state_dir.to_str().unwrap())).unwrap();
+    for option in ["nosuid", "nodev", "noexec", "nosymfollow"] {
+        assert!(mount.contains(option), "{option}: {mount}");
+    }
     assert!(coordinator.stop().0.success());
     assert!(
         fs::read_dir(&deployment.state_dir).unwrap().next().is_none(),
@@ -225,6 +231,13 @@ fn a_device_or_directory_in_other_use_is_not_touched() {
     let part = format!("{mount}; mount --bind {}/lost+found {state}", elsewhere.display());
     let said = refusal(&deployment, &device.path, &part);
     assert!(said.contains("is mounted on the state directory"), "{said}");
+    assert_eq!(device.digest(), before);
+    // Neither is one that another Coordinator has, whose mounts nobody sees.
+    let other = start(&deployment, &device);
+    let said = refusal(&deployment, &device.path, "");
+    assert!(said.contains("is in use; end what uses it first"), "{said}");
+    other.kill();
+    let before = device.digest();
     fs::write(deployment.state_dir.join("log"), "").unwrap();
     let said = refusal(&deployment, &device.path, "");
     assert!(said.contains("holds files (log for example), which the state device would hide"), "{said}");
@@ -252,8 +265,21 @@ fn a_device_that_fails_and_a_program_that_fails_or_is_missing_are_named() {
     assert!(said.contains("takes the capability SYS_ADMIN"), "{said}");
     start(&deployment, &device).kill();
 
+    let locked = format!(
+        "blockdev --setro {0}; trap 'blockdev --setrw {0}' EXIT; \"$@\"; exit",
+        device.path.display()
+    );
+    let said = refusal(&deployment, &device.path, &locked);
+    assert!(said.contains("is read-only; attach the volume writable"), "{said}");
+
+    // A number of blocks that does not fit the checksum.
+    let content = fs::OpenOptions::new().write(true).open(&device.content).unwrap();
+    content.write_all_at(&[0xff; 4], 1024 + 4).unwrap();
+    let said = refusal(&deployment, &device.path, "");
+    assert!(said.contains("cannot be mounted on") && said.contains("e2fsck"), "{said}");
+
     // The kernel keeps the size; what is behind the end of the file is unreadable.
-    fs::OpenOptions::new().write(true).open(&device.content).unwrap().set_len(MIB).unwrap();
+    content.set_len(MIB).unwrap();
     let said = refusal(&deployment, &device.path, "");
     assert!(said.contains("cannot read the state device") && said.contains("healthy"), "{said}");
 }
