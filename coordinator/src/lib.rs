@@ -31,6 +31,7 @@ pub mod seed;
 pub mod seed_shares;
 pub mod serve;
 pub mod state;
+pub mod state_device;
 pub mod store_check;
 pub mod turns;
 pub mod user_api;

@@ -51,6 +51,10 @@ pub struct ServeOptions {
     /// Directory of the sealed store.
     #[arg(long, value_name = "DIR", env = "CONTRAST_STATE_DIR", default_value = "/mnt/state")]
     pub state_dir: PathBuf,
+    /// Block device to mount on that directory. If its first and last MiB are zero it is formatted with ext4 first; if it
+    /// holds anything else than what was formatted that way, it is left alone, and the program ends.
+    #[arg(long, value_name = "PATH", env = "CONTRAST_STATE_DEVICE")]
+    pub state_device: Option<PathBuf>,
     /// Where the user API listens.
     #[arg(long, value_name = "ADDR", env = "CONTRAST_USER_API_ADDR", default_value = "0.0.0.0:1313")]
     pub user_api_addr: SocketAddr,

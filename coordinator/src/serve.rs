@@ -33,6 +33,7 @@ use crate::{
     options::ServeOptions,
     process,
     refusal::Refusal,
+    state_device::{self, Mounted, StateDeviceError},
     user_api::UserService,
     user_calls::UserCalls,
     workers::{WorkerError, on_each_core},
@@ -55,6 +56,9 @@ pub enum ServeError {
     /// There is nothing that makes evidence.
     #[error(transparent)]
     Attester(#[from] AttestError),
+    /// The state device cannot be used.
+    #[error(transparent)]
+    StateDevice(#[from] StateDeviceError),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -107,6 +111,9 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         tracing::warn!("running on SIMULATED hardware: nothing is confidential");
     }
     let initial_owners = options.initial_owners.as_ref().map(ToString::to_string);
+    if let Some(device) = options.state_device {
+        mount(device, options.state_dir.clone()).await?;
+    }
     let authority = open(options.state_dir.clone(), collaterals, options.initial_owners).await?;
     match (authority.phase(), initial_owners) {
         (Phase::Uninitialised, Some(owners)) => {
@@ -174,6 +181,18 @@ async fn serve_grpc<U: Api, M: Api>(
     let user = user_api.serve(stopping.clone()).map_err(unshared)?;
     let mesh = mesh_api.serve(stopping).map_err(unshared)?;
     tokio::join!(user, mesh);
+    Ok(())
+}
+
+async fn mount(device: PathBuf, at: PathBuf) -> Result<(), ServeError> {
+    let (source, target) = (device.clone(), at.clone());
+    let mounting = tokio::task::spawn_blocking(move || state_device::mount(&source, &target));
+    let how = match mounting.await.map_err(|_| Refusal::Interrupted)?? {
+        Mounted::Before => "the state device is mounted already",
+        Mounted::Again => "mounted the state device",
+        Mounted::FirstTime => "formatted and mounted the state device, which was empty",
+    };
+    tracing::info!(device = %device.display(), state_dir = %at.display(), "{how}");
     Ok(())
 }
 

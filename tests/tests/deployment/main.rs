@@ -1,6 +1,6 @@
 //! Whole deployments: the real programs on one machine.
 //!
-//! One test binary, so that the processor and the owners' keys are made once. `refusals`, `stores`, `clients` and
+//! One test binary, so that the processor and the owners' keys are made once. `refusals`, `stores`, `disk`, `clients` and
 //! `accidents` go through everything that may be wrong or go wrong, `first` and `reference` through who comes first, and
 //! what is known of it, `hand_over` through peers that ask for the seed; `life`, `wire`, `evidence` and
 //! `renewal` show what is right,
@@ -9,6 +9,7 @@
 
 mod accidents;
 mod clients;
+mod disk;
 mod evidence;
 mod first;
 mod hand_over;

@@ -1,13 +1,14 @@
 //! `contrast generate`, the real program, on real resources, images and registries.
 //!
 //! `ways` goes through the ways in which resources come in and go out, `contents` through what comes out, `bad_input` through what is
-//! refused, `images` through registries, and `accidents` through what may happen on the way.
+//! refused, `images` through registries, `accidents` through what may happen on the way, and `released` through what is in `deploy`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accidents;
 mod bad_input;
 mod contents;
 mod images;
+mod released;
 mod ways;
 
 use std::{
@@ -43,7 +44,7 @@ const USUAL: [&str; 8] = [
 impl Room {
     /// With the demo's resources.
     fn demo() -> Self {
-        let room = Self::empty();
+        let room = Self::with(&[]);
         for entry in fs::read_dir(workspace_root().join("deploy/demo/resources")).unwrap() {
             let entry = entry.unwrap();
             fs::copy(entry.path(), room.path("resources").join(entry.file_name())).unwrap();
@@ -83,7 +84,7 @@ impl Room {
     /// With these files, beside the Coordinator.
     fn with(files: &[(&str, &str)]) -> Self {
         let room = Self::empty();
-        let coordinator = workspace_root().join("deploy/demo/resources/coordinator.yml");
+        let coordinator = workspace_root().join("deploy/coordinator.yml");
         fs::copy(coordinator, room.path("resources/coordinator.yml")).unwrap();
         for (name, text) in files {
             room.write(name, text);

@@ -2,10 +2,11 @@
 
 use std::{
     env, fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use crate::{failure::Failure, process, workspace};
+use crate::{failure::Failure, process, setup, workspace};
 
 /// Where the Rust toolchain lies in the root.
 pub(super) const RUST: &str = "/opt/rust";
@@ -23,6 +24,7 @@ pub(super) fn bring(root: &Path, repository: &str) -> Result<(), Failure> {
     bring_repository(&repository)?;
     bring_captures(&repository)?;
     bring_crates(&root.join("root/.cargo"))?;
+    bring_tools(&root.join("root/.cache"))?;
     bring_configuration(root)
 }
 
@@ -75,6 +77,12 @@ fn bring_crates(to: &Path) -> Result<(), Failure> {
     if configuration.exists() { copy_file(&configuration, &to.join("config.toml")) } else { Ok(()) }
 }
 
+/// Programs that were built already because no registry has them ready: minutes each.
+fn bring_tools(to: &Path) -> Result<(), Failure> {
+    let from = workspace::caches().join(setup::TOOLS);
+    if from.exists() { copy_folder(&from, to) } else { Ok(()) }
+}
+
 /// How names are resolved, whose certificates are trusted, and how pip reaches its registry.
 fn bring_configuration(root: &Path) -> Result<(), Failure> {
     let certificates =
@@ -87,7 +95,11 @@ fn bring_configuration(root: &Path) -> Result<(), Failure> {
     for name in [".pip/pip.conf", ".config/pip/pip.conf"] {
         copies.extend(home().map(|home| (home.join(name), root.join("root").join(name))));
     }
-    copies.into_iter().filter(|(from, _)| from.exists()).try_for_each(|(from, to)| copy_file(&from, &to))
+    copies.into_iter().filter(|(from, _)| from.exists()).try_for_each(|(from, to)| copy_file(&from, &to))?;
+    // What is installed there starts no service: the tests start what they need, where they need it.
+    let policy = root.join("usr/sbin/policy-rc.d");
+    workspace::write(&policy, "#!/bin/sh\nexit 101\n")?;
+    fs::set_permissions(&policy, fs::Permissions::from_mode(0o755)).map_err(Failure::writing(&policy))
 }
 
 fn home() -> Option<PathBuf> {

@@ -52,7 +52,7 @@ impl Room {
         fs::create_dir(&resources).expect("there is room");
         let room = Self { deployment };
         let demo = workspace_root().join("deploy/demo");
-        fs::copy(demo.join("resources/coordinator.yml"), resources.join("coordinator.yml"))
+        fs::copy(workspace_root().join("deploy/coordinator.yml"), resources.join("coordinator.yml"))
             .expect("it can be copied");
         fs::copy(demo.join("image-replacements.txt"), room.path("images.txt")).expect("it can be copied");
         write_layout(&room.path("layout"), &demo_images());

@@ -70,7 +70,7 @@ fn open_shop(directory: &Path) -> Shop {
     );
     step("`generate`");
     explain(
-        "The shop is plain Kubernetes YAML (deploy/demo/resources). `generate` puts the Initializer and a policy into each pod, \
+        "The shop is plain Kubernetes YAML (deploy/demo/resources, deploy/coordinator.yml). `generate` puts the Initializer and a policy into each pod, \
          makes the owners' keys, and writes the manifest: the policies, these reference values and the public keys. It finds \
          the images in an OCI layout on disk.",
     );

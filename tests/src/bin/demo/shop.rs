@@ -48,8 +48,9 @@ impl Shop {
         let resources = deployment.workspace.join("resources");
         for name in WORKLOADS {
             let file = format!("{name}.yml");
-            fs::copy(source.join("resources").join(&file), resources.join(&file))
-                .expect("resources can be copied");
+            let of_all = ["resources", ".."].map(|folder| source.join(folder).join(&file));
+            let from = of_all.iter().find(|path| path.exists()).expect("deploy has all of them");
+            fs::copy(from, resources.join(&file)).expect("resources can be copied");
         }
         let pinned = "image-replacements.txt";
         fs::copy(source.join(pinned), deployment.workspace.join(pinned)).expect("it can be copied");
