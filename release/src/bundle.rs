@@ -135,7 +135,8 @@ impl Bundle {
         let built = builder.programs.build(&program, &[(TABLE, &table)])?;
         let path = self.folder.join(CLI);
         fs::copy(&built, &path).map_err(writing(&path))?;
-        let run = |arguments: &[&str]| command::output(Command::new(&path).args(arguments));
+        // Nothing of this machine's environment.
+        let run = |arguments: &[&str]| command::output(Command::new(&path).args(arguments).env_clear());
         let version = run(&["--version"])?;
         if let Some(missing) = self.images.values().find(|image| !version.contains(image.as_str())) {
             return Err(BundleError::NotPinned(missing.clone()));
@@ -145,7 +146,7 @@ impl Bundle {
         }
         let man = self.folder.join("man");
         fs::create_dir_all(&man).map_err(writing(&man))?;
-        command::output(Command::new(&path).arg("man").arg(&man))?;
+        command::output(Command::new(&path).arg("man").arg(&man).env_clear())?;
         self.write_sbom(builder, &program, &fs::read(&path).map_err(writing(&path))?)
     }
 
