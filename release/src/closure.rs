@@ -102,12 +102,10 @@ fn library_of<'a>(image: &'a Tree, by: &Name, elf: &Elf, library: &str) -> Optio
     if library.contains('/') {
         return find(image, &Name::new(library).ok()?);
     }
-    let origin = by.parent().map_or_else(String::new, |folder| folder.to_string());
-    let run_path =
-        elf.run_path.iter().map(|folder| folder.replace("$ORIGIN", &origin).replace("${ORIGIN}", &origin));
-    let folders = run_path.chain(FOLDERS.map(str::to_owned));
-    let mut files =
-        folders.filter_map(|folder| find(image, &Name::new(&format!("{folder}/{library}")).ok()?));
+    // The folder of whoever needs it may be part of the run path.
+    let origin = |folder: &String| folder.replace("$ORIGIN", ".").replace("${ORIGIN}", ".");
+    let folders = elf.run_path.iter().map(origin).chain(FOLDERS.map(str::to_owned));
+    let mut files = folders.filter_map(|folder| find(image, &by.follow(&format!("{folder}/{library}"))?));
     files.next()
 }
 
@@ -128,4 +126,98 @@ fn find<'a>(image: &'a Tree, name: &Name) -> Option<&'a [u8]> {
 fn is_folder(image: &Tree, name: &Name) -> bool {
     let inside = format!("{}/", name.relative());
     image.entries().any(|(other, _)| other.relative().starts_with(&inside))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn name(path: &str) -> Name {
+        Name::new(path).unwrap()
+    }
+
+    fn tree(entries: &[(&str, Entry)]) -> Tree {
+        let mut tree = Tree::default();
+        entries.iter().for_each(|(path, entry)| tree.put(name(path), entry.clone()).unwrap());
+        tree
+    }
+
+    fn file(content: Vec<u8>) -> Entry {
+        Entry::File { content, executable: true }
+    }
+
+    /// The C library that this test runs with.
+    fn c_library() -> Entry {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let path = maps.split_whitespace().find(|word| word.ends_with("/libc.so.6")).unwrap();
+        file(fs::read(path).unwrap())
+    }
+
+    #[test]
+    fn a_program_alone_lacks_its_loader_and_its_libraries() {
+        let own = fs::read("/proc/self/exe").unwrap();
+        let said: Vec<_> =
+            gaps(&tree(&[("/usr/bin/x", file(own))])).iter().map(ToString::to_string).collect();
+        for missing in ["/ld-linux-x86-64.so.2`", "`libc.so.6`"] {
+            assert!(
+                said.iter().any(|gap| gap.starts_with("/usr/bin/x needs ") && gap.contains(missing)),
+                "{said:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_library_that_is_too_old_is_named_with_what_it_lacks() {
+        let image = tree(&[("/usr/lib/x86_64-linux-gnu/libc.so.6", c_library())]);
+        let needs = |version: &str| Elf {
+            needed: vec!["libc.so.6".to_owned()],
+            versions_needed: [("libc.so.6".to_owned(), [version.to_owned()].into())].into(),
+            ..Elf::default()
+        };
+        assert_eq!(gaps_of(&image, &name("/usr/bin/x"), &needs("GLIBC_2.2.5")), []);
+        assert_eq!(
+            gaps_of(&image, &name("/usr/bin/x"), &needs("GLIBC_9.0")),
+            [Gap::Older {
+                by: name("/usr/bin/x"),
+                library: "libc.so.6".to_owned(),
+                version: "GLIBC_9.0".to_owned()
+            }]
+        );
+    }
+
+    #[test]
+    fn libraries_are_found_through_links_and_beside_their_user() {
+        let image = tree(&[
+            ("/usr/lib64/libc.so.6", Entry::Link("/opt/x/libc-2.so".to_owned())),
+            ("/opt/x/libc-2.so", c_library()),
+        ]);
+        let elf = |needed: &str, run_path: &[&str]| Elf {
+            needed: vec![needed.to_owned()],
+            run_path: run_path.iter().map(|&path| path.to_owned()).collect(),
+            ..Elf::default()
+        };
+        let by = name("/opt/bin/program");
+        assert_eq!(gaps_of(&image, &by, &elf("libc.so.6", &[])), []);
+        assert_eq!(gaps_of(&image, &by, &elf("libc-2.so", &[])).len(), 1);
+        assert_eq!(gaps_of(&image, &by, &elf("libc-2.so", &["$ORIGIN/../x"])).len(), 0);
+    }
+
+    #[test]
+    fn scripts_and_links_that_lead_nowhere_are_gaps() {
+        let image = tree(&[
+            ("/lib", Entry::Link("usr/lib".to_owned())),
+            ("/usr/lib/a", Entry::text("")),
+            ("/usr/bin/script", file(b"#!/bin/sh\n".to_vec())),
+            ("/usr/bin/link", Entry::Link("nothing".to_owned())),
+        ]);
+        assert_eq!(
+            gaps(&image),
+            [
+                Gap::Missing { by: name("/usr/bin/link"), missing: "nothing".to_owned() },
+                Gap::Script(name("/usr/bin/script")),
+            ]
+        );
+    }
 }

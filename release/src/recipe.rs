@@ -333,3 +333,70 @@ fn hexadecimal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Dige
     let digits = String::deserialize(deserializer)?;
     format!("sha256:{digits}").parse().map_err(serde::de::Error::custom)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMAGE: &str =
+        "[image]\nrepository = \"a\"\ndescription = \"A.\"\nuser = \"1:1\"\nentrypoint = [\"/usr/bin/a\"]\n";
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        files.iter().for_each(|(name, text)| fs::write(dir.path().join(name), text).unwrap());
+        dir
+    }
+
+    fn read_with(recipe: &str) -> Result<Recipes, RecipeError> {
+        Recipes::read(folder(&[("base.toml", ""), ("a.toml", recipe)]).path())
+    }
+
+    #[test]
+    fn the_recipes_of_this_project_are_well_formed_and_their_packages_pinned() {
+        let recipes = Recipes::read(&crate::options::root().join("deploy/images")).unwrap();
+        for (name, recipe) in recipes.choose(&[]).unwrap() {
+            assert!(!recipes.packages_of(name, &recipe.content).unwrap().is_empty(), "{name}");
+        }
+        let pinned: BTreeSet<_> = recipes.packages.keys().cloned().collect();
+        assert_eq!(pinned, recipes.package_names(), "`cargo xtask images --update` corrects it");
+    }
+
+    #[test]
+    fn a_recipe_with_something_unknown_is_refused_with_its_place() {
+        let said = read_with(&format!("{IMAGE}shell = true\n")).unwrap_err().to_string();
+        assert!(said.contains("a.toml") && said.contains("shell"), "{said}");
+        let said = read_with("[[text]]\npath = \"/x\"\ncontent = \"\"\n").unwrap_err().to_string();
+        assert!(said.contains("no table `image`"), "{said}");
+    }
+
+    #[test]
+    fn a_path_out_of_the_image_is_refused() {
+        let recipe = format!("{IMAGE}\n[[text]]\npath = \"/../x\"\ncontent = \"\"\n");
+        assert!(matches!(read_with(&recipe), Err(RecipeError::Path { recipe, .. }) if recipe == "a"));
+    }
+
+    #[test]
+    fn a_package_without_a_digest_is_refused() {
+        let recipes = read_with(&format!("libraries = [\"libx\"]\n{IMAGE}")).unwrap();
+        let error = recipes.packages_of("a", &recipes.images["a"].content).unwrap_err();
+        assert!(matches!(error, RecipeError::NotPinned { package, .. } if package == "libx"));
+    }
+
+    #[test]
+    fn an_image_that_is_not_there_is_told_what_is() {
+        let recipes = read_with(IMAGE).unwrap();
+        assert_eq!(recipes.choose(&[]).unwrap().len(), 1);
+        let said = recipes.choose(&["b".to_owned()]).unwrap_err().to_string();
+        assert!(said.contains("`b`") && said.ends_with("there are: a"), "{said}");
+    }
+
+    #[test]
+    fn pins_that_were_written_are_read_again() {
+        let pin = |version: &str| Pin { version: version.to_owned(), sha256: Digest::of(version.as_bytes()) };
+        let pins = [("libdevmapper1.02.1", pin("2:1.02.185-2")), ("libx", pin("1~rc1+b2"))];
+        let pins = pins.map(|(name, pin)| (name.to_owned(), pin)).into();
+        let dir = folder(&[("base.toml", "")]);
+        write_pins(dir.path(), &pins).unwrap();
+        assert_eq!(Recipes::read(dir.path()).unwrap().packages, pins);
+    }
+}

@@ -51,6 +51,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     PYTHON,
     PIP,
     program("cp", "coreutils"),
+    program("sha256sum", "coreutils"),
     program("mount", "mount"), // small, full and read-only disks
     program("umount", "mount"),
     program("unshare", "util-linux"), // mounts of which nothing is left
