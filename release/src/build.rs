@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::{
     closure::{self, Gap},
     crates::{self, CrateError},
@@ -33,7 +31,7 @@ pub struct Built {
     /// The image.
     pub image: Image,
     /// Its list of packages and crates, SPDX as JSON.
-    pub sbom: Value,
+    pub sbom: String,
     /// All files of all layers.
     pub content: Tree,
 }
@@ -103,7 +101,7 @@ impl Builder {
         let mut content = Tree::default();
         layers.iter().try_for_each(|layer| content.put_all(&layer.tree))?;
         self.check(name, recipe, &content)?;
-        let image = Image::new(&recipe.about, &self.release, &layers)?;
+        let image = Image::new(name, &recipe.about, &self.release, &layers)?;
         let sbom = self.sbom(name, recipe, &image)?;
         Ok(Built { image, sbom, content })
     }
@@ -161,9 +159,8 @@ impl Builder {
         if gaps.is_empty() { Ok(()) } else { Err(BuildError::Gaps { image: image.to_owned(), gaps }) }
     }
 
-    fn sbom(&self, name: &str, recipe: &ImageRecipe, image: &Image) -> Result<Value, BuildError> {
-        let mut sbom =
-            Sbom::new(&recipe.about.repository, &self.release.version, image.digest(), Purpose::Container);
+    fn sbom(&self, name: &str, recipe: &ImageRecipe, image: &Image) -> Result<String, BuildError> {
+        let mut sbom = Sbom::new(name, &self.release.version, image.digest(), Purpose::Container);
         for (name, pin) in self.recipes.packages_of(name, &recipe.content)? {
             sbom.debian(name, pin);
         }

@@ -117,9 +117,9 @@ impl Bundle {
                 layout.put(Name::new(&format!("/{path}"))?, Entry::text(bytes))?;
             }
             self.write(&format!("images/{name}.tar"), &tar::archive(&layout)?)?;
-            self.write(&format!("sbom/{name}.spdx.json"), format!("{:#}\n", built.sbom).as_bytes())?;
+            self.write(&format!("sbom/{name}.spdx.json"), built.sbom.as_bytes())?;
             pinned = built.image.pinned();
-            self.images.insert(format!("{REGISTRY}/{}:latest", recipe.about.repository), pinned.clone());
+            self.images.insert(format!("{REGISTRY}/{name}:latest"), pinned.clone());
         }
         Ok(pinned)
     }
@@ -202,7 +202,7 @@ impl Bundle {
         let mut sbom = Sbom::new(CLI, &builder.release.version, Digest::of(bytes), Purpose::Application);
         sbom.standard_library(&crates::compiler(&builder.programs)?);
         crates::crates(&builder.programs, program)?.iter().for_each(|krate| sbom.krate(krate));
-        self.write("sbom/contrast.spdx.json", format!("{:#}\n", sbom.finish(&builder.release)?).as_bytes())
+        self.write("sbom/contrast.spdx.json", sbom.finish(&builder.release)?.as_bytes())
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BundleError> {

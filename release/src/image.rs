@@ -65,6 +65,9 @@ pub enum ImageError {
     /// A layer cannot be compressed.
     #[error("a layer cannot be compressed: {0}")]
     Compression(io::Error),
+    /// JSON cannot be written.
+    #[error("a document cannot be written: {0}")]
+    Json(serde_json::Error),
     /// The time is in another age.
     #[error("the time {0} cannot be written as RFC 3339 wants it")]
     Time(OffsetDateTime),
@@ -99,7 +102,7 @@ impl Image {
     ///
     /// # Errors
     /// If a layer cannot be archived.
-    pub fn new(about: &About, release: &Release, layers: &[Layer]) -> Result<Self, ImageError> {
+    pub fn new(name: &str, about: &About, release: &Release, layers: &[Layer]) -> Result<Self, ImageError> {
         let mut blobs = BTreeMap::new();
         let mut keep = |media_type: &str, bytes: Vec<u8>| {
             let digest = Digest::of(&bytes);
@@ -115,7 +118,7 @@ impl Image {
             descriptors.push(keep(LAYER, compressed(&archive).map_err(ImageError::Compression)?));
             history.push(json!({ "created": created, "created_by": layer.origin }));
         }
-        let labels = labels(about, release, &created);
+        let labels = labels(name, about, release, &created);
         let config = json!({
             "created": created,
             "architecture": "amd64",
@@ -141,7 +144,7 @@ impl Image {
         let (digest, manifest_size) = (Digest::of(&manifest), manifest.len());
         keep(MANIFEST, manifest);
         let tag = release.tag();
-        let name = format!("{}/{}:{tag}", release.registry, about.repository);
+        let name = format!("{}/{name}:{tag}", release.registry);
         Ok(Self { name, tag, blobs, manifest: digest, manifest_size })
     }
 
@@ -211,14 +214,13 @@ impl Image {
 }
 
 /// Labels of the configuration, and annotations of the manifest (OCI image specification, "Pre-Defined Annotation Keys").
-fn labels(about: &About, release: &Release, created: &str) -> BTreeMap<String, String> {
+fn labels(name: &str, about: &About, release: &Release, created: &str) -> BTreeMap<String, String> {
     let fields = [
-        ("title", Some(about.repository.clone())),
+        ("title", Some(name.to_owned())),
         ("description", Some(about.description.clone())),
         ("version", Some(release.version.clone())),
         ("created", Some(created.to_owned())),
         ("revision", release.revision.clone()),
-        ("licenses", Some(env!("CARGO_PKG_LICENSE").to_owned())),
     ];
     let labels = fields
         .into_iter()

@@ -16,7 +16,7 @@ use crate::tree::{Name, TreeError};
 pub struct Recipes {
     /// What all images begin with.
     pub base: Recipe,
-    /// By the name of the image's layout.
+    /// By the name of the image, without those of registry and project.
     pub images: BTreeMap<String, ImageRecipe>,
     /// By the name of the package.
     pub packages: BTreeMap<String, Pin>,
@@ -55,8 +55,6 @@ pub struct ImageRecipe {
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
-    /// Its name at a registry, without those of registry and project.
-    pub repository: String,
     /// One sentence.
     pub description: String,
     /// Numbers of user and group, as in `65532:65532`.
@@ -338,8 +336,7 @@ fn hexadecimal<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Dige
 mod tests {
     use super::*;
 
-    const IMAGE: &str =
-        "[image]\nrepository = \"a\"\ndescription = \"A.\"\nuser = \"1:1\"\nentrypoint = [\"/usr/bin/a\"]\n";
+    const IMAGE: &str = "[image]\ndescription = \"A.\"\nuser = \"1:1\"\nentrypoint = [\"/usr/bin/a\"]\n";
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();

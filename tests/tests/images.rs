@@ -1,4 +1,5 @@
 //! The container images of the programs: the same bytes each time, and everything in them that the programs need.
+#![expect(clippy::expect_used, clippy::panic, clippy::unreachable, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::OnceLock};
 
@@ -114,10 +115,10 @@ const TOOLS: &[(&str, &[&str], &str)] = &[
     ("initializer", &["mkfs.ext4", "-V"], "mke2fs 1."),
     ("initializer", &["cryptsetup", "--version"], "cryptsetup 2."),
     ("initializer", &["iptables-legacy", "--version"], "iptables v1."),
-    ("service-mesh", &["iptables-legacy-restore", "--version"], "iptables-restore v1."),
-    ("service-mesh", &["ip6tables-legacy-restore", "--version"], "ip6tables-restore v1."),
-    ("service-mesh", &["nft", "--version"], "nftables v1."),
-    ("service-mesh", &["envoy", "--version"], "/1.40.0/"),
+    ("service-mesh-proxy", &["iptables-legacy-restore", "--version"], "iptables-restore v1."),
+    ("service-mesh-proxy", &["ip6tables-legacy-restore", "--version"], "ip6tables-restore v1."),
+    ("service-mesh-proxy", &["nft", "--version"], "nftables v1."),
+    ("service-mesh-proxy", &["envoy", "--version"], "/1.40.0/"),
 ];
 
 #[test]

@@ -11,7 +11,7 @@ use contrast_release::{
 
 /// Makes container images, as OCI layouts, each with a list of what it is made of.
 #[derive(Parser)]
-#[command(name = "cargo xtask images", max_term_width = 110)]
+#[command(bin_name = "cargo xtask images", max_term_width = 110)]
 struct Arguments {
     /// Which; all, if none is named.
     names: Vec<String>,
@@ -44,11 +44,10 @@ fn build(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let layout = out.join(name);
         built.image.write(&layout)?;
         let sbom = out.join(format!("{name}.spdx.json"));
-        fs::write(&sbom, format!("{:#}\n", built.sbom))
-            .map_err(|cause| format!("cannot write {}: {cause}", sbom.display()))?;
+        fs::write(&sbom, &built.sbom).map_err(|cause| format!("cannot write {}: {cause}", sbom.display()))?;
         println!("{}", built.image.pinned());
         let megabytes = built.image.size() as f64 / 1e6;
-        println!("  {megabytes:.1} MB in {}, made of what {} lists", layout.display(), sbom.display());
+        println!("  {megabytes:.1} MB in {}; {} lists what it is made of", layout.display(), sbom.display());
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use contrast_release::{
 
 /// Builds a release: the program `contrast`, container images, Kubernetes resources, and what each is made of.
 #[derive(Parser)]
-#[command(name = "cargo xtask release", max_term_width = 110)]
+#[command(bin_name = "cargo xtask release", max_term_width = 110)]
 struct Arguments {
     /// Folder for the release [default: dist].
     #[arg(long, value_name = "FOLDER")]
