@@ -79,10 +79,8 @@ const SUMS: &str = "SHA256SUMS";
 const CLI: &str = "contrast";
 /// What the compiler puts into the program as its table of images.
 const TABLE: &str = "CONTRAST_IMAGE_REPLACEMENTS";
-/// Folders of `deploy` that are for this project only.
-const OURS: [&str; 2] = ["images", "demo"];
-/// Files that people apply, or that other programs read: what else is in `deploy` is part of the program.
-const RESOURCES: [&str; 4] = ["yml", "yaml", "tpl", "md"];
+/// What is in `deploy` for this project only, or is part of its programs.
+const OURS: [&str; 4] = ["images", "demo", "image-replacements.txt", "runtimes.json"];
 
 impl Bundle {
     /// Makes an empty folder, in place of an earlier release.
@@ -158,9 +156,8 @@ impl Bundle {
         for (name, entry) in Tree::of_folder(deploy)?.entries() {
             let path = name.relative();
             let ours = path.split('/').next().is_some_and(|first| OURS.contains(&first));
-            let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
             let Entry::File { content, .. } = entry else { continue };
-            if !ours && extension.is_some_and(|extension| RESOURCES.contains(&extension)) {
+            if !ours {
                 self.write(
                     &format!("deploy/{path}"),
                     self.pinned(&String::from_utf8_lossy(content)).as_bytes(),

@@ -1,5 +1,11 @@
 //! The container images of the programs: the same bytes each time, and everything in them that the programs need.
-#![expect(clippy::expect_used, clippy::panic, clippy::unreachable, reason = "a test fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::OnceLock};
 
@@ -109,26 +115,35 @@ fn a_second_build_gives_the_same_bytes() {
     }
 }
 
-/// Tools in the images, by recipe, and the beginning of what they say of themselves.
-const TOOLS: &[(&str, &[&str], &str)] = &[
+/// Programs in the images, by recipe, and part of what they say of themselves.
+const PROGRAMS: &[(&str, &[&str], &str)] = &[
+    ("coordinator", &["coordinator", "--help"], "Usage: coordinator"),
     ("coordinator", &["mkfs.ext4", "-V"], "mke2fs 1."),
+    ("initializer", &["initializer", "--help"], "Usage: initializer"),
     ("initializer", &["mkfs.ext4", "-V"], "mke2fs 1."),
     ("initializer", &["cryptsetup", "--version"], "cryptsetup 2."),
     ("initializer", &["iptables-legacy", "--version"], "iptables v1."),
+    ("port-forwarder", &["socat", "-V"], "socat version 1."),
+    ("service-mesh-proxy", &["service-mesh", "--help"], "Usage: service-mesh"),
     ("service-mesh-proxy", &["iptables-legacy-restore", "--version"], "iptables-restore v1."),
     ("service-mesh-proxy", &["ip6tables-legacy-restore", "--version"], "ip6tables-restore v1."),
     ("service-mesh-proxy", &["nft", "--version"], "nftables v1."),
     ("service-mesh-proxy", &["envoy", "--version"], "/1.40.0/"),
+    ("shop", &["shop", "--help"], "Usage: shop"),
 ];
 
 #[test]
 fn every_program_starts_with_nothing_but_the_files_of_its_image() {
-    assert!(["coordinator", "initializer"].iter().all(|name| images().contains_key(*name)));
+    assert!(["coordinator", "initializer", "port-forwarder"].iter().all(|name| images().contains_key(*name)));
     for (name, built) in images() {
         let root = Root::of(built);
-        let said = root.run(&[&root.image.config.entrypoint[0], "--help"]);
-        assert!(said.contains("Usage: "), "{name}: {said}");
-        for (_, command, expected) in TOOLS.iter().filter(|(image, ..)| image == name) {
+        let programs: Vec<_> = PROGRAMS.iter().filter(|(image, ..)| image == name).collect();
+        let first = root.image.config.entrypoint[0].rsplit('/').next();
+        assert!(
+            programs.iter().any(|(_, command, _)| first == Some(command[0])),
+            "{name} lacks {first:?} above"
+        );
+        for (_, command, expected) in programs {
             let said = root.run(command);
             assert!(said.contains(expected), "{command:?}: {said}");
         }
