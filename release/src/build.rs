@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use crate::{
     closure::{self, Gap},
     crates::{self, CrateError},
+    debian::{self, PackageError},
     image::{Image, ImageError, Layer, Release},
-    packages::{PackageError, Store},
     program::{ProgramError, Programs},
     recipe::{Debian, ImageRecipe, Recipe, RecipeError, Recipes},
     sbom::{Purpose, Sbom},
+    store::Store,
     tree::{Entry, Name, Tree, TreeError},
     wheel,
 };
@@ -91,7 +92,7 @@ impl Builder {
     /// # Errors
     /// If something that its recipe names cannot be had, or if one of its programs would lack something.
     pub fn build(&self, name: &str, recipe: &ImageRecipe) -> Result<Built, BuildError> {
-        self.store.fetch(&self.recipes.packages_of(name, &recipe.content)?)?;
+        debian::fetch(&self.store, &self.recipes.packages_of(name, &recipe.content)?)?;
         let mut layers = vec![
             Layer { origin: "deploy/images/base.toml".to_owned(), tree: self.files(&self.recipes.base)? },
             Layer { origin: format!("deploy/images/{name}.toml"), tree: self.files(&recipe.content)? },
@@ -113,7 +114,7 @@ impl Builder {
         for debian in &recipe.debian {
             let Some(pin) = self.recipes.packages.get(&debian.package) else { continue };
             if !unpacked.contains_key(&debian.package) {
-                unpacked.insert(&debian.package, self.store.unpack(&debian.package, pin)?);
+                unpacked.insert(&debian.package, debian::unpack(&self.store, &debian.package, pin)?);
             }
             if let Some(package) = unpacked.get(&debian.package) {
                 let missing = |pattern| BuildError::NoFile {

@@ -211,10 +211,14 @@ fn field<const N: usize>(bytes: &[u8], at: u64) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn own() -> Vec<u8> {
-        std::fs::read("/proc/self/exe").unwrap()
+        fs::read("/proc/self/exe").unwrap()
     }
 
     #[test]
@@ -244,6 +248,22 @@ mod tests {
         let bytes = own();
         for length in [16, 63, 64, 100, 400] {
             assert!(Elf::read(&bytes[..length]).is_err(), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_changed_in_a_program_reading_it_ends(
+            changes in proptest::collection::vec((0..4096_usize, any::<u8>()), 1..8),
+            length in 0..200_000_usize,
+        ) {
+            let mut bytes = fs::read(Elf::read(&own()).unwrap().unwrap().interpreter.unwrap()).unwrap();
+            for (at, byte) in changes {
+                bytes[at] = byte;
+            }
+            let _ = Elf::read(&bytes);
+            bytes.truncate(length);
+            let _ = Elf::read(&bytes);
         }
     }
 }

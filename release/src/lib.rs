@@ -8,14 +8,15 @@ mod bundle;
 mod closure;
 mod command;
 mod crates;
+pub mod debian;
 mod elf;
 mod image;
 pub mod options;
-mod packages;
 mod program;
 mod recipe;
 mod revision;
 mod sbom;
+mod store;
 mod tar;
 mod tree;
 mod wheel;
@@ -25,9 +26,9 @@ pub use bundle::{Bundle, BundleError};
 pub use closure::{Gap, gaps};
 pub use command::CommandError;
 pub use crates::{Crate, CrateError, compiler, crates};
+pub use debian::PackageError;
 pub use elf::{Elf, ElfError};
 pub use image::{Image, ImageError, Layer, Release};
-pub use packages::{PackageError, Store};
 pub use program::{Origin, ProgramError, Programs};
 pub use recipe::{
     About, Debian, ImageRecipe, Joined, Link, Pin, Program, Recipe, RecipeError, Recipes, Text, Wheel,
@@ -35,5 +36,6 @@ pub use recipe::{
 };
 pub use revision::RevisionError;
 pub use sbom::{Purpose, Sbom};
+pub use store::{Store, StoreError};
 pub use tar::ArchiveError;
 pub use tree::{Entry, Name, Tree, TreeError};

@@ -10,9 +10,9 @@ use clap::Args;
 use crate::{
     build::Builder,
     image::Release,
-    packages::Store,
     program::{Origin, Programs},
     recipe::{RecipeError, Recipes},
+    store::Store,
 };
 
 /// What images are made of, and what they are called.

@@ -4,8 +4,9 @@ use std::process::Command;
 
 use crate::{
     command,
-    packages::{PackageError, Store},
+    debian::PackageError,
     recipe::Wheel,
+    store::Store,
     tree::{Entry, Name, Tree, TreeError},
 };
 
@@ -15,7 +16,7 @@ use crate::{
 /// If the wheel cannot be fetched, has another digest, or lacks a file.
 pub(crate) fn files(store: &Store, wheel: &Wheel) -> Result<Tree, PackageError> {
     let exact = format!("{}=={}", wheel.package, wheel.version);
-    if store.get(&exact, wheel.sha256)?.is_none() {
+    if !store.has(&exact, wheel.sha256)? {
         fetch(store, wheel, &exact)?;
     }
     let room = store.room()?;
@@ -50,12 +51,7 @@ fn fetch(store: &Store, wheel: &Wheel, exact: &str) -> Result<(), PackageError> 
     ]);
     pip.args(["--no-deps", "--only-binary=:all:", "--dest"]).arg(room.path()).arg(exact);
     command::output(&mut pip)?;
-    match store.keep_wanted(room.path(), &[wheel.sha256])?.first() {
-        Some((_, found)) if store.get(exact, wheel.sha256)?.is_none() => {
-            Err(PackageError::Other { name: exact.to_owned(), found: *found, expected: wheel.sha256 })
-        }
-        _ => Ok(()),
-    }
+    Ok(store.keep(&room, exact, wheel.sha256)?)
 }
 
 /// Python with pip and without settings of virtual environments.

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Pa
 use contrast_image::Digest;
 use contrast_release::{
     BuildError, Builder, Built, Bundle, BundleError, Entry, Origin, PackageError, Pin, Programs, Recipes,
-    Release, Store, options,
+    Release, Store, StoreError, debian, options,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -183,14 +183,16 @@ fn a_package_that_was_changed_on_the_disk_is_not_used() {
     bytes[200] ^= 1;
     fs::write(&place, bytes).unwrap();
     let error = kitchen.build().err().unwrap();
-    assert!(matches!(error, BuildError::Package(PackageError::Other { name, .. }) if name == "things"));
+    assert!(
+        matches!(error, BuildError::Package(PackageError::Store(StoreError::Other { name, .. })) if name == "things")
+    );
 }
 
 #[test]
 fn a_version_that_is_no_longer_served_is_named_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let pin = Pin { version: "0-no-such-version".to_owned(), sha256: Digest::of(b"") };
-    let error = Store::new(dir.path()).fetch(&[("libc6", &pin)].into()).unwrap_err();
+    let error = debian::fetch(&Store::new(dir.path()), &[("libc6", &pin)].into()).unwrap_err();
     let said = error.to_string();
     for part in ["libc6=0-no-such-version", "images --update", dir.path().to_str().unwrap(), "was not found"]
     {

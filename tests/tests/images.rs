@@ -55,11 +55,11 @@ fn builder() -> Builder {
 fn recipes(store: &Store) -> Recipes {
     let mut recipes = Recipes::read(&workspace_root().join("deploy/images")).expect("they can be read");
     let pins = recipes.packages.iter().map(|(name, pin)| (name.as_str(), pin)).collect();
-    match store.fetch(&pins) {
+    match debian::fetch(store, &pins) {
         Ok(()) => {}
         Err(PackageError::NotServed { missing, .. }) => {
             eprintln!("No longer served, so the present ones are taken: {}", missing.join(", "));
-            recipes.packages = store.offered(recipes.package_names()).expect("they are offered");
+            recipes.packages = debian::offered(store, recipes.package_names()).expect("they are offered");
         }
         Err(error) => panic!("{error}"),
     }

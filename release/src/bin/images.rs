@@ -4,7 +4,7 @@ use std::{error::Error, fs, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use contrast_release::{
-    Store,
+    Store, debian,
     options::{Options, root},
     write_pins,
 };
@@ -54,7 +54,7 @@ fn build(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn update(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let recipes = arguments.options.recipes()?;
-    let offered = Store::of_user()?.offered(recipes.package_names())?;
+    let offered = debian::offered(&Store::of_user()?, recipes.package_names())?;
     write_pins(&arguments.options.recipe_folder(), &offered)?;
     let mut changed = 0;
     for (name, pin) in &offered {
