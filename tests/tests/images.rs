@@ -12,9 +12,9 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::OnceLoc
 use contrast_image::{Image, Layout, Reference};
 use contrast_release::{
     Builder, Built, Entry, ImageRecipe, Name, Origin, PackageError, Programs, Recipes, Release, Store, Tree,
-    gaps, options,
+    debian, gaps, options,
 };
-use contrast_tests::{program, workspace_root};
+use contrast_tests::{Registry, program, workspace_root};
 use tempfile::TempDir;
 
 /// Images by the names of their recipes.
@@ -189,4 +189,21 @@ fn the_project_reads_its_own_images_by_tag_and_by_digest() {
             assert_eq!(image.manifest, Some(built.image.digest()), "{name}");
         }
     }
+}
+
+#[test]
+fn a_registry_takes_an_image_and_gives_it_back_under_the_same_digest() {
+    let registry = Registry::start();
+    let root = Root::of(&images()["coordinator"]);
+    let there = format!("docker://{}/contrast/coordinator:v0", registry.address);
+    let skopeo = |arguments: &[&str]| {
+        let output = Command::new("skopeo").args(arguments).output().expect("skopeo can be started");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let layout = format!("oci:{}", root.dir.path().join("layout").display());
+    // Which signatures images need is for the machine to say, and not for this test.
+    skopeo(&["--insecure-policy", "copy", "--preserve-digests", "--dest-tls-verify=false", &layout, &there]);
+    let digest = skopeo(&["inspect", "--tls-verify=false", "--format", "{{.Digest}}", &there]);
+    assert_eq!(digest, images()["coordinator"].image.digest().to_string());
 }

@@ -59,6 +59,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("tar", "tar"),                         // a second writer of archives
     program("veritysetup", "cryptsetup-bin"),      // second opinion on dm-verity root hashes
     program("docker-registry", "docker-registry"), // where images are pulled from
+    program("skopeo", "skopeo"),                   // brings images to registries
     program("strace", "strace"),                   // records writes and syncs for the crash-state test
     python_program("sev-snp-measure", "0.0.13"),   // second opinion on launch digests
 ];
