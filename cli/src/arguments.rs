@@ -1,21 +1,26 @@
 //! The command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::LazyLock, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use contrast_attestation::collateral::{Address, Proxy};
 
 use crate::{
     commands::{GenerateOptions, ManifestOptions, MeasureOptions, PolicyOptions},
+    generate::inject::Replacements,
     logging::LogLevel,
 };
 
 /// The port of the Coordinator's user API.
 const USER_API_PORT: u16 = 1313;
 
+/// What `-V` prints behind the program's name.
+const VERSION: &str = concat!("version ", env!("CARGO_PKG_VERSION"));
+
 /// Confidential deployments on Kubernetes.
 #[derive(Parser, Debug)]
-#[command(name = "contrast", version = concat!("version ", env!("CARGO_PKG_VERSION")), max_term_width = 110)]
+#[command(name = "contrast", version = VERSION, long_version = long_version(), max_term_width = 110)]
 pub(crate) struct Arguments {
     /// What to log on stderr: debug, info, warn, error, or a number (debug -4, info 0, warn 4, error 8).
     #[arg(long, global = true, default_value = "warn", value_name = "LEVEL", allow_hyphen_values = true)]
@@ -55,6 +60,17 @@ pub(crate) enum Command {
     Policy(PolicyOptions),
     /// Simulated hardware, for machines without confidential computing.
     Simulator(SimulatorOptions),
+    /// Print what a shell needs to complete command lines of this program.
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write manual pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder, which there has to be.
+        folder: PathBuf,
+    },
 }
 
 /// The Coordinator, and what it must be.
@@ -312,6 +328,15 @@ pub(crate) enum SimulatorCommand {
         #[arg(long, value_name = "NAME", default_value = "Genoa", value_parser = ["Milan", "Genoa", "Turin"])]
         product: String,
     },
+}
+
+/// What `--version` prints behind the program's name: the version, and the images that the release pins.
+fn long_version() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let images: String = Replacements::built_in().images().map(|image| format!("\n  {image}")).collect();
+        if images.is_empty() { VERSION.to_owned() } else { format!("{VERSION}\n\nimages:{images}") }
+    });
+    &TEXT
 }
 
 /// A transition hash.

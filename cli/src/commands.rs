@@ -2,9 +2,11 @@
 
 mod attestation;
 mod collateral;
+mod completion;
 mod consent;
 mod generate;
 mod history;
+mod man;
 mod manifest;
 mod measure;
 mod policy;
@@ -21,9 +23,11 @@ use contrast_manifest::{Audience, ManifestDocument};
 
 pub(crate) use attestation::attestation;
 pub(crate) use collateral::collateral;
+pub(crate) use completion::completion;
 pub(crate) use consent::consent;
 pub(crate) use generate::{GenerateOptions, generate};
 pub(crate) use history::history;
+pub(crate) use man::man;
 pub(crate) use manifest::{ManifestOptions, manifest};
 pub(crate) use measure::{MeasureOptions, measure};
 pub(crate) use policy::{PolicyOptions, policy};

@@ -99,5 +99,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Measure(options) => commands::measure(options).await,
         Command::Policy(options) => commands::policy(options).await,
         Command::Simulator(options) => commands::simulator(options).await,
+        Command::Completion { shell } => commands::completion(shell),
+        Command::Man { folder } => commands::man(&folder),
     }
 }

@@ -11,6 +11,7 @@ mod fuzz;
 mod lint;
 mod options;
 mod process;
+mod release;
 mod setup;
 mod steps;
 mod test;
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
         Request::Setup => setup::provide(setup::EVERYTHING),
         Request::Demo(arguments) => demo::run(&arguments),
         Request::Bench(arguments) => bench::run(&arguments),
+        Request::Images(arguments) => release::run("images", &arguments),
+        Request::Release(arguments) => release::run("release", &arguments),
         Request::Fuzz(options) => fuzz::run(&options),
         Request::Lint => return lint::run(),
         Request::Test => return test::run(),

