@@ -10,6 +10,7 @@ mod initial_owners;
 mod initializer;
 mod replacements;
 mod service_mesh;
+mod staying;
 mod volumes;
 
 use contrast_resources::Step;

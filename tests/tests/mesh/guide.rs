@@ -15,7 +15,7 @@ fn the_front_end_is_known_by_the_mesh_ca_and_its_name_and_by_its_address_once_th
             let mut world = World::new(&["web", "visitor"]);
             let (web, visitor) = (world.pod("web"), world.pod("visitor"));
             let address = web.network.v4.to_string();
-            world.deployment.contrast(&world.coordinator, "verify", &[]).success();
+            world.contrast("verify");
             let anchor = text(&world.deployment.workspace.join("verify/mesh-ca.pem"));
             let sidecar = web.sidecar("web#8080#false", "");
 
@@ -48,7 +48,7 @@ fn the_front_end_is_known_by_the_mesh_ca_and_its_name_and_by_its_address_once_th
             let _web = web.sidecar("web#8080#false", "");
             let old = visitor.curl(&by_address).unwrap_err();
             assert!(old.contains("certificate"), "the mesh CA of before is not that of now: {old}");
-            world.deployment.contrast(&world.coordinator, "verify", &[]).success();
+            world.contrast("verify");
             assert!(visitor.curl(&by_address).is_ok());
             assert!(visitor.curl(&by_name).is_ok());
         },

@@ -3,6 +3,7 @@
 //! Every test runs in namespaces of its own, so that they neither meet each other nor change the machine.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod change;
 mod faults;
 mod guide;
 mod peers;

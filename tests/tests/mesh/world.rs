@@ -15,7 +15,7 @@ pub(crate) const APPLICATION: u16 = 8080;
 pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) deployment: Deployment,
-    pub(crate) coordinator: Coordinator,
+    coordinator: Option<Coordinator>,
 }
 
 /// A pod with certificates, whose network is closed as yet.
@@ -29,7 +29,7 @@ impl World {
     pub(crate) fn new(workloads: &[&str]) -> Self {
         let network = Network::new();
         let deployment = Deployment::new();
-        let coordinator = deployment.start_at(Network::HOST);
+        let coordinator = Some(deployment.start_at(Network::HOST));
         let world = Self { network, deployment, coordinator };
         world.set(workloads, |manifest| manifest);
         world
@@ -43,24 +43,54 @@ impl World {
             manifest.workload(policy.as_bytes(), name, None)
         });
         change(manifest).write(&self.deployment.manifest_path());
-        self.deployment.contrast(&self.coordinator, "set", &[]).success();
+        self.contrast("set");
+    }
+
+    /// `contrast <command>`, as the owner runs it.
+    pub(crate) fn contrast(&self, command: &str) {
+        self.deployment.contrast(self.coordinator(), command, &[]).success();
+    }
+
+    /// Starts the Coordinator anew, and recovers it.
+    pub(crate) fn recover(&mut self) {
+        self.coordinator = self.coordinator.take().map(|before| self.deployment.start_in_place_of(before));
+        self.contrast("recover");
+    }
+
+    fn coordinator(&self) -> &Coordinator {
+        self.coordinator.as_ref().unwrap()
     }
 
     /// A pod with certificates and an application.
     pub(crate) fn pod(&mut self, name: &str) -> MeshPod {
-        let network = self.network.pod(name);
-        application::serve_in(&network, APPLICATION);
-        let tls_dir = self.deployment.workspace.join(format!("certificates-of-{name}"));
-        let pod = MeshPod { network, tls_dir };
+        let pod = self.bare_pod(name);
         self.certify(&pod, name);
         pod
     }
 
-    /// Lets the initializer run in a pod of this workload.
+    /// A pod whose initializer stays, and replaces certificates.
+    pub(crate) fn renewing_pod(&mut self, name: &str) -> (MeshPod, Pod) {
+        let pod = self.bare_pod(name);
+        let Deployment { simulator, .. } = &self.deployment;
+        let policy = self.deployment.policy_file(name);
+        let start = || Pod::renewing(self.coordinator(), simulator, &policy, &pod.tls_dir, &[]);
+        let initializer = pod.network.enter(start);
+        initializer.wait_for_log("wrote certificates");
+        (pod, initializer)
+    }
+
+    fn bare_pod(&mut self, name: &str) -> MeshPod {
+        let network = self.network.pod(name);
+        application::serve_in(&network, APPLICATION);
+        let tls_dir = self.deployment.workspace.join(format!("certificates-of-{name}"));
+        MeshPod { network, tls_dir }
+    }
+
+    /// Lets the initializer run in a pod of this workload, as at each start of the pod.
     pub(crate) fn certify(&self, pod: &MeshPod, workload: &str) {
         let Deployment { simulator, .. } = &self.deployment;
         let policy = self.deployment.policy_file(workload);
-        let mesh_api = self.coordinator.mesh_api;
+        let mesh_api = self.coordinator().mesh_api;
         pod.network.enter(|| Pod::start(mesh_api, simulator, &policy, &pod.tls_dir)).finish();
     }
 }

@@ -18,6 +18,8 @@ const ADMIN: &str = "servicemesh-admin-interface-port";
 const SECURE_VOLUME: &str = "secure-pv";
 /// [`SECURE_VOLUME`] in full.
 pub(super) const SECURE_VOLUME_KEY: &str = "contrast.edgeless.systems/secure-pv";
+const RENEW: &str = "renew-certificates";
+const RENEWAL_METRICS: &str = "renewal-metrics-port";
 const SECRET_ID: &str = "workload-secret-id";
 const ROLE: &str = "pod-role";
 
@@ -43,6 +45,8 @@ pub(crate) struct Annotations {
     pub(super) mesh: Option<Mesh>,
     /// An encrypted volume.
     pub(super) encrypted_volume: Option<EncryptedVolume>,
+    /// Certificates are replaced in time.
+    pub(super) renewal: Option<Renewal>,
     /// Volumes that a StatefulSet claims for each of its pods.
     pub(super) claims: Vec<String>,
 }
@@ -53,6 +57,13 @@ pub(super) struct Mesh {
     pub(super) ingress: Option<String>,
     pub(super) egress: Option<String>,
     pub(super) admin_port: Option<u16>,
+}
+
+/// An Initializer that stays and replaces certificates.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Renewal {
+    /// Where it tells how old they are.
+    pub(super) metrics_port: Option<u16>,
 }
 
 /// A block device, and the volume by which other containers see what is on it.
@@ -85,20 +96,35 @@ impl Annotations {
                 None
             }
         });
-        let skip_initializer = match value(SKIP_INITIALIZER) {
+        let mut is_said = |name: &str| match value(name) {
             None | Some("false" | "") => false,
             Some("true") => true,
             Some(_) => {
-                fault(SKIP_INITIALIZER, "write `true` or `false`".to_owned());
+                fault(name, "write `true` or `false`".to_owned());
                 false
             }
         };
+        let (skip_initializer, renew) = (is_said(SKIP_INITIALIZER), is_said(RENEW));
+        let metrics_port = port(value(RENEWAL_METRICS).unwrap_or_default()).unwrap_or_else(|message| {
+            fault(RENEWAL_METRICS, message);
+            None
+        });
+        if metrics_port.is_some() && !renew {
+            fault(RENEWAL_METRICS, format!("there is nothing to tell without {PREFIX}{RENEW}: \"true\""));
+        }
+        if renew && skip_initializer {
+            fault(
+                RENEW,
+                format!("the Initializer replaces certificates; take {PREFIX}{SKIP_INITIALIZER} away"),
+            );
+        }
         let secret_id = value(SECRET_ID).filter(|id| !id.is_empty()).map(str::to_owned);
         if !findings.is_empty() {
             return Err(findings);
         }
         let claims = claims(resources, workload);
-        Ok(Self { role, secret_id, skip_initializer, mesh, encrypted_volume, claims })
+        let renewal = renew.then_some(Renewal { metrics_port });
+        Ok(Self { role, secret_id, skip_initializer, mesh, encrypted_volume, renewal, claims })
     }
 }
 
@@ -143,6 +169,15 @@ fn mesh([ingress, egress, admin]: [Option<&str>; 3], fault: &mut impl FnMut(&str
         None
     });
     Some(Mesh { ingress: text(ingress), egress: text(egress), admin_port })
+}
+
+/// A port, if there is a text.
+fn port(text: &str) -> Result<Option<u16>, String> {
+    let port = text.parse().ok().filter(|port| *port > 0);
+    match port {
+        None if !text.is_empty() => Err(format!("{text:?} is no port; write a number from 1 to 65535")),
+        port => Ok(port),
+    }
 }
 
 fn encrypted_volume(value: &str) -> Option<EncryptedVolume> {

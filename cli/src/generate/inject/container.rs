@@ -77,7 +77,7 @@ impl Own {
                 let name = name_of(variable);
                 self.is_managed(variable) || variables(&self.container).any(|own| name_of(own) == name)
             }),
-            "securityContext" | "startupProbe" => {
+            "securityContext" | "startupProbe" | "readinessProbe" => {
                 value.as_object().is_some_and(|value| value.keys().all(|key| KNOWN.contains(&key.as_str())))
             }
             _ => false,

@@ -6,7 +6,7 @@ use super::{
     Fault, Key,
     annotations::{EncryptedVolume, SECURE_VOLUME_KEY},
     container::{memory, set},
-    volumes,
+    staying, volumes,
 };
 
 /// The variable that tells the Initializer about the device.
@@ -14,8 +14,6 @@ pub(super) const DEVICE: &str = "CRYPTSETUP_DEVICE";
 /// The device and the mount point in the Initializer.
 const DEVICE_PATH: &str = "/dev/csi0";
 const MOUNT_POINT: &str = "/state";
-/// Succeeds when the volume is there. The Initializer's image has no other program that could look for a file.
-const READY: [&str; 2] = ["/usr/bin/initializer", "ready"];
 
 /// Gives the Initializer what it needs for the volume. It then stays for as long as the pod does. `claims`: names of volumes that a
 /// StatefulSet claims for each pod.
@@ -26,6 +24,7 @@ pub(super) fn put(
     claims: &[String],
 ) -> Result<(), Fault> {
     check_device(template, &volume.device, claims)?;
+    staying::stay(initializer);
     volumes::add(template, &volume.mount)?;
     let Some(initializer) = initializer.as_object_mut() else { return Ok(()) };
     let mut add = |list: &str, item: Value| {
@@ -42,11 +41,6 @@ pub(super) fn put(
     let context = initializer.entry("securityContext").or_insert_with(|| json!({}));
     set(context, "privileged", true.into());
     initializer.insert("resources".to_owned(), memory("100Mi"));
-    initializer.insert("restartPolicy".to_owned(), "Always".into());
-    initializer.insert(
-        "startupProbe".to_owned(),
-        json!({ "exec": { "command": READY }, "periodSeconds": 5, "failureThreshold": 20 }),
-    );
     Ok(())
 }
 

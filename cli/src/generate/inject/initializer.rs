@@ -8,7 +8,7 @@ use super::{
     container::{Own, default_variable, list, memory, set, variable},
     encrypted_volume,
     initial_owners::COLLATERAL_PROXY,
-    volumes,
+    staying, volumes,
 };
 use crate::generate::COORDINATOR;
 
@@ -44,6 +44,9 @@ pub(super) fn put(
         default_variable(&mut container, NO_MESH, "true");
         set(&mut container, "securityContext", json!({ "capabilities": { "add": ["NET_ADMIN"] } }));
     }
+    if let Some(renewal) = &annotations.renewal {
+        staying::renew(&mut container, renewal);
+    }
     volumes::add(template, volumes::VOLUME)?;
     if let Some(volume) = &annotations.encrypted_volume {
         encrypted_volume::put(template, &mut container, volume, &annotations.claims)?;
@@ -51,7 +54,7 @@ pub(super) fn put(
     let own = Own {
         container,
         pinned: injection.replacements.of(IMAGE).to_owned(),
-        variables: &[NO_MESH, encrypted_volume::DEVICE],
+        variables: &[NO_MESH, encrypted_volume::DEVICE, staying::RENEW, staying::METRICS],
     };
     let containers = list(template, "initContainers")?;
     match containers.iter_mut().find(|found| is_initializer(found, &own)) {

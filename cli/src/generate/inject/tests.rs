@@ -288,6 +288,30 @@ fn an_encrypted_volume_makes_the_initializer_stay() {
 }
 
 #[test]
+fn an_initializer_that_replaces_certificates_is_a_sidecar_that_tells_how_old_they_are() {
+    let renew = "\"contrast.edgeless.systems/renew-certificates\": \"true\"";
+    let metrics = format!("{renew}, \"contrast.edgeless.systems/renewal-metrics-port\": \"9103\"");
+    let (template, _) = put(&deployment(&metrics, PLAIN), Platform::MetalQemuSnp).unwrap();
+    let initializer = container(&template, "contrast-initializer");
+    assert_eq!(variable(initializer, "CONTRAST_RENEW_CERTIFICATES").as_deref(), Some("true"));
+    assert_eq!(variable(initializer, "CONTRAST_RENEWAL_METRICS_ADDR").as_deref(), Some("0.0.0.0:9103"));
+    assert_eq!(initializer["ports"], json!([{ "name": "renewal-metrics", "containerPort": 9103 }]));
+    assert_eq!(initializer["restartPolicy"], "Always");
+    for probe in ["startupProbe", "readinessProbe"] {
+        assert_eq!(initializer[probe]["exec"]["command"], json!(["/usr/bin/initializer", "ready"]));
+    }
+
+    // Whoever does not want it any more has an ordinary one again.
+    let spec = format!("initContainers: [{initializer}], {PLAIN}");
+    let (template, _) = put(&deployment("", &spec), Platform::MetalQemuSnp).unwrap();
+    let initializer = container(&template, "contrast-initializer");
+    for member in ["restartPolicy", "startupProbe", "readinessProbe", "ports"] {
+        assert_eq!(initializer.get(member), None, "{member}");
+    }
+    assert_eq!(variable(initializer, "CONTRAST_RENEW_CERTIFICATES"), None);
+}
+
+#[test]
 fn the_device_of_an_encrypted_volume_may_be_a_claim_of_a_stateful_set() {
     let text = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: db }\nspec:\n  selector: {}\n  serviceName: db\n  \
          volumeClaimTemplates: [{ metadata: { name: state }, spec: { volumeMode: Block } }]\n  template:\n    \
@@ -324,6 +348,13 @@ fn what_cannot_be_followed_is_told_with_its_place() {
             key("servicemesh-egress", "a#10.0.0.1:1#b:2"),
             plain(),
             "servicemesh-egress: entry 1: 10.0.0.1:1 is not in 127.0.0.0/8",
+        ),
+        (key("renewal-metrics-port", "ssh"), plain(), "ssh\" is no port"),
+        (key("renew-certificates", "yes"), plain(), "write `true` or `false`"),
+        (
+            key("renewal-metrics-port", "9103"),
+            plain(),
+            "without contrast.edgeless.systems/renew-certificates",
         ),
         (key("secure-pv", "state"), plain(), "with a colon"),
         (key("secure-pv", "a:b:c"), plain(), "with a colon"),

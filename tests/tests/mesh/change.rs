@@ -1,0 +1,124 @@
+//! Certificates that are replaced while pods talk.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use contrast_tests::{application::Client, in_own_namespaces};
+
+use crate::world::{MeshPod, World, text};
+
+const REQUESTS: usize = 100_000;
+const CLIENTS: usize = 8;
+/// After so many, a client connects anew.
+const ON_A_CONNECTION: usize = 50;
+/// How long something may take that happens by itself.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[test]
+fn no_request_is_lost_while_certificates_are_replaced() {
+    in_own_namespaces("change::no_request_is_lost_while_certificates_are_replaced", || {
+        let mut world = World::new(&["web", "front"]);
+        let (web, web_initializer) = world.renewing_pod("web");
+        let (front, front_initializer) = world.renewing_pod("front");
+        let _web = web.sidecar("", "");
+        let _front = front.sidecar("", "web#127.20.0.1:9000#web:8080");
+        let asked = AtomicUsize::new(0);
+        let (front, asked) = (&front, &asked);
+        let replaced = thread::scope(|scope| {
+            let ask = move || {
+                for _ in 0..REQUESTS / CLIENTS / ON_A_CONNECTION {
+                    let mut client = Client::connect(&front.network, "127.20.0.1", 9000).unwrap();
+                    for _ in 0..ON_A_CONNECTION {
+                        let number = asked.fetch_add(1, Ordering::Relaxed).to_string();
+                        let answer = client.get(&number).unwrap();
+                        assert_eq!(answer.split(' ').next(), Some(number.as_str()));
+                    }
+                }
+            };
+            let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(ask)).collect();
+            let mut replaced = 0;
+            while !clients.iter().all(thread::ScopedJoinHandle::is_finished) {
+                replaced += 1;
+                for initializer in [&web_initializer, &front_initializer] {
+                    initializer.renew();
+                    initializer.wait_for_logs("replaced the certificate", replaced);
+                }
+            }
+            replaced
+        });
+        assert_eq!(asked.load(Ordering::Relaxed), REQUESTS);
+        assert!(replaced >= 3, "certificates were replaced only {replaced} times");
+        println!("{REQUESTS} requests, certificates of both pods replaced {replaced} times");
+        // It is the last one that is shown.
+        let last = fs::read_to_string(web.tls_dir.join("certChain.pem")).unwrap();
+        let shown = until(|| Some(shown_by(front)).filter(|shown| last.starts_with(shown.trim())));
+        assert!(shown.contains("BEGIN CERTIFICATE"));
+    });
+}
+
+/// What a manifest refuses is refused from the moment when a pod has a certificate of the new mesh CA; what talks already is not interrupted.
+#[test]
+fn after_an_update_and_a_recovery_pods_with_renewal_find_each_other_again_and_others_after_a_restart() {
+    in_own_namespaces(
+        "change::after_an_update_and_a_recovery_pods_with_renewal_find_each_other_again_and_others_after_a_restart",
+        || {
+            let workloads = ["web", "front", "old"];
+            let mut world = World::new(&workloads);
+            let ((web, _web), (front, _front), old) =
+                (world.renewing_pod("web"), world.renewing_pod("front"), world.pod("old"));
+            let egress = "web#127.20.0.1:9000#web:8080";
+            let _sidecars = (web.sidecar("", ""), front.sidecar("", egress), old.sidecar("", egress));
+            let connect = |pod: &MeshPod| Client::connect(&pod.network, "127.20.0.1", 9000);
+            let answers = |pod: &MeshPod| connect(pod).and_then(|mut client| client.get("x")).is_ok();
+            let (mut of_front, mut of_old) = (connect(&front).unwrap(), connect(&old).unwrap());
+            assert!(of_front.get("x").is_ok() && of_old.get("x").is_ok());
+
+            for change in ["update", "recovery"] {
+                let before = fs::read(web.tls_dir.join("mesh-ca.pem")).unwrap();
+                match change {
+                    "update" => world.set(&workloads, |manifest| {
+                        manifest.workload(b"package agent_policy\n# new\n", "new", None)
+                    }),
+                    _ => world.recover(),
+                }
+                until(|| (fs::read(web.tls_dir.join("mesh-ca.pem")).unwrap() != before).then_some(()));
+                until(|| answers(&front).then_some(()));
+                assert!(!answers(&old), "{change}: its certificate is of the mesh CA of before");
+                assert!(
+                    of_front.get("x").is_ok() && of_old.get("x").is_ok(),
+                    "{change}: open connections go on"
+                );
+                world.certify(&old, "old");
+                until(|| answers(&old).then_some(()));
+            }
+        },
+    );
+}
+
+/// The certificate that the pod `web` shows to another pod.
+fn shown_by(pod: &MeshPod) -> String {
+    let mut command = Command::new("openssl");
+    command.args(["s_client", "-connect", "web:8080", "-showcerts", "-cert"]);
+    command.arg(text(&pod.tls_dir.join("certChain.pem"))).arg("-key").arg(text(&pod.tls_dir.join("key.pem")));
+    let said = pod.run(command.stdin(Stdio::null())).unwrap_or_default();
+    let begin = said.find("-----BEGIN").unwrap_or_default();
+    let end = said.find("-----END CERTIFICATE-----").map_or(0, |end| end + "-----END CERTIFICATE-----".len());
+    said.get(begin..end).unwrap_or_default().to_owned()
+}
+
+/// Asks again and again.
+fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it never happened");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
