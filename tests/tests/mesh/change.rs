@@ -81,9 +81,7 @@ fn after_an_update_and_a_recovery_pods_with_renewal_find_each_other_again_and_ot
             for change in ["update", "recovery"] {
                 let before = fs::read(web.tls_dir.join("mesh-ca.pem")).unwrap();
                 match change {
-                    "update" => world.set(&workloads, |manifest| {
-                        manifest.workload(b"package agent_policy\n# new\n", "new", None)
-                    }),
+                    "update" => world.set(&["web", "front", "old", "new"], |manifest| manifest),
                     _ => world.recover(),
                 }
                 until(|| (fs::read(web.tls_dir.join("mesh-ca.pem")).unwrap() != before).then_some(()));
