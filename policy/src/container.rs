@@ -61,6 +61,25 @@ fn of_the_host(spec: &PodSpec, problems: &mut Problems) {
             problems.add(&Place::of(name), Trouble::OfTheHost(name));
         }
     }
+    if spec.host_users == Some(false) {
+        problems.add(&Place::of("hostUsers"), Trouble::UserNamespace);
+    }
+    for (place, container) in all_containers(spec) {
+        for name in devices_of_node(container) {
+            problems.add(&place.member("resources"), Trouble::DeviceOfNode(name));
+        }
+    }
+}
+
+/// GPUs by the names under which their plugins hand them out (`nvidia.com/gpu`, `nvidia.com/GH100_H100`), and claims of devices.
+fn devices_of_node(container: &Container) -> BTreeSet<String> {
+    let Some(resources) = &container.resources else { return BTreeSet::new() };
+    let asked = resources.limits.iter().chain(&resources.requests).flatten();
+    let gpus = asked.filter(|(name, amount)| {
+        (name.starts_with("nvidia.com/") || name.ends_with("/gpu")) && amount.0 != "0"
+    });
+    let claims = resources.claims.iter().flatten().map(|claim| format!("claims: {}", claim.name));
+    gpus.map(|(name, _)| name.clone()).chain(claims).collect()
 }
 
 fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (Place, &Container)> {

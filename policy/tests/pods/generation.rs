@@ -81,7 +81,9 @@ fn names_of_pins_are_those_that_the_first_container_is_asked_for() {
 fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
     let mut spec = spec();
     spec["hostPID"] = json!(true);
+    spec["hostUsers"] = json!(false);
     let container = &mut spec["containers"][0];
+    container["resources"] = json!({"limits": {"nvidia.com/gpu": 1, "cpu": 1}, "claims": [{"name": "fpga"}]});
     container["env"] = json!([
         {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "web", "key": "a"}}},
         {"name": "B", "value": "$(DB_SERVICE_HOST)"},
@@ -94,6 +96,9 @@ fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
     let problems: Vec<_> = generate(spec).unwrap_err().iter().map(ToString::to_string).collect();
     for start in [
         "hostPID: ",
+        "hostUsers: the users of a confidential pod",
+        "containers[0].resources: `nvidia.com/gpu` stands for a device",
+        "containers[0].resources: `claims: fpga` stands for a device",
         "containers[0].env[0]: ConfigMap `web` has no key `a`",
         "containers[0].env[1]: `$(DB_SERVICE_HOST)` refers to",
         "containers[0].env[2].valueFrom.fieldRef: the field `spec.x`",
@@ -102,7 +107,7 @@ fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
     ] {
         assert!(problems.iter().any(|problem| problem.starts_with(start)), "{start}: {problems:#?}");
     }
-    assert_eq!(problems.len(), 6, "{problems:#?}");
+    assert_eq!(problems.len(), 9, "{problems:#?}");
 }
 
 /// The first container with these variables, and what is wrong with them.
