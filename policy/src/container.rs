@@ -16,6 +16,9 @@ use crate::{
 /// Containers of the project's own, whose output tells the host nothing.
 const TALKATIVE: [&str; 2] = ["contrast-initializer", "contrast-service-mesh"];
 
+/// Annotations of the KRM functions specification, by how they begin.
+const OF_FUNCTIONS: [&str; 2] = ["config.kubernetes.io/", "internal.config.kubernetes.io/"];
+
 pub(crate) fn pod(workload: &Workload<'_>, settings: &Settings) -> Result<Pod, Vec<Problem>> {
     let mut problems = Problems::default();
     let spec = workload.spec;
@@ -48,10 +51,12 @@ pub(crate) fn pod(workload: &Workload<'_>, settings: &Settings) -> Result<Pod, V
     })
 }
 
-/// Annotations of the pod but those that carry its policy, which the runtime takes away, and on which no policy can depend.
+/// Annotations of the pod but those that carry its policy, which the runtime takes away, and on which no policy can depend; and those
+/// by which functions of kustomize remember where an object stood, which never leave it.
 fn of_user(workload: &Workload<'_>) -> BTreeMap<String, String> {
     let mut all = workload.metadata.annotations.clone().unwrap_or_default();
     all.retain(|key, _| ![initdata::ANNOTATION, initdata::POLICY_ANNOTATION].contains(&key.as_str()));
+    all.retain(|key, _| !OF_FUNCTIONS.iter().any(|start| key.starts_with(start)));
     all
 }
 

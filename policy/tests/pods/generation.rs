@@ -227,3 +227,17 @@ fn variables_that_stand_for_each_other_again_and_again_are_refused_where_they_be
     let said = problems.first().unwrap().to_string();
     assert!(said.starts_with("containers[0].env[17]: a value of 131072 bytes is too long"), "{said}");
 }
+
+#[test]
+fn where_an_object_stood_for_a_function_is_not_in_its_policy() {
+    let with = |more: Value| {
+        let mut spec = spec();
+        spec["metadata"] = json!({"annotations": {"example.com/note": "x"}});
+        spec["metadata"]["annotations"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        generate(spec).unwrap()
+    };
+    let functions =
+        json!({"config.kubernetes.io/index": "3", "internal.config.kubernetes.io/path": "a.yaml"});
+    assert_eq!(with(functions), with(json!({})));
+    assert_ne!(with(json!({"example.com/other": "3"})), with(json!({})));
+}
