@@ -80,10 +80,15 @@ impl Resources {
                     findings.push(unknown_kind(&object, source));
                     continue;
                 };
+                let found = Workload::of(kind, &object, file);
                 if !is_confidential(kind, object.value) {
+                    findings.push(self.finding(
+                        &found,
+                        &["spec"],
+                        "a runtime class of confidential pods stands where nobody reads it; move `runtimeClassName` into the `spec` of the pod template",
+                    ));
                     continue;
                 }
-                let found = Workload::of(kind, &object, file);
                 findings.extend(misfits(&object).into_iter().map(|misfit| found.misfit(source, &misfit)));
                 let containers =
                     kind.template(object.value).and_then(|template| template.pointer("/spec/containers"));
