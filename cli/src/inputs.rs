@@ -41,6 +41,9 @@ impl Advice for InputError {
             Self::Manifest { source, .. } if source.only_missing_values().is_some() => {
                 Some("fill in the values of your hardware at the paths above; docs/manifest.md says where to find them".into())
             }
+            Self::Manifest { source, .. } if source.faults().is_empty() => {
+                Some("correct the file; docs/manifest.md describes what belongs into it".into())
+            }
             Self::Manifest { .. } => Some("correct the manifest at the paths above; docs/manifest.md describes every field".into()),
             Self::Key { .. } | Self::TlsKey { .. } => Some("give the right private key file".into()),
         }

@@ -80,6 +80,9 @@ fn understand(bytes: &[u8], purpose: Purpose) -> Result<Manifest, ManifestErrors
     }
     let text = std::str::from_utf8(bytes)
         .map_err(|error| ManifestErrors::NotUtf8 { place: Place::of(bytes, error.valid_up_to()) })?;
+    if text.starts_with('\u{feff}') {
+        return Err(ManifestErrors::ByteOrderMark);
+    }
     let top = json::parse(text).map_err(ManifestErrors::NotJson)?;
     decode::manifest(top, purpose)
 }

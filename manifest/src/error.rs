@@ -41,6 +41,11 @@ pub enum ManifestErrors {
         /// The first byte that does not belong there.
         place: Place,
     },
+    /// It begins with a byte order mark, which no JSON text does (RFC 8259, section 8.1).
+    #[error(
+        "the manifest begins with a byte order mark (U+FEFF), which JSON does not have; save it as UTF-8 without one"
+    )]
+    ByteOrderMark,
     /// The bytes are no JSON text (RFC 8259).
     #[error("the manifest is not JSON")]
     NotJson(#[source] serde_json::Error),

@@ -178,6 +178,8 @@ fn what_is_not_json_says_where_it_stops_being_json() {
     }
     let error = ManifestDocument::parse(b"{\n\"\xff\xfe\"}".as_slice()).unwrap_err();
     assert!(error.to_string().contains("not UTF-8 text (line 2 column 2)"), "{error}");
+    let marked = [b"\xef\xbb\xbf".to_vec(), serde_json::to_vec(&valid()).unwrap()].concat();
+    assert!(matches!(ManifestDocument::parse(marked), Err(ManifestErrors::ByteOrderMark)));
 }
 
 #[test]

@@ -76,6 +76,9 @@ pub fn judge(engine: &mut Engine, expectations: Option<&Expectations>, request: 
         if explanation.container.is_some() || request.kind() == Kind::CreateSandbox {
             rules::reconcile(engine, request.kind(), &input, &mut explanation.mismatches);
         }
+        if explanation.mismatches.is_empty() {
+            explanation.mismatches.push(nothing_said(request.kind()));
+        }
         explanation
     });
     Judgement { answer, explanation }
@@ -149,6 +152,16 @@ fn with_known(
             Explanation { container: Some(found.name.clone()), mismatches: compare(&found.pinned(memory)) }
         }
         None => Explanation { container: None, mismatches: vec![unknown(id)] },
+    }
+}
+
+/// A message that was not sent has no member that could differ.
+fn nothing_said(kind: Kind) -> Mismatch {
+    Mismatch {
+        path: ".".to_owned(),
+        subject: Subject::Request,
+        expected: "something in every message that is compared".to_owned(),
+        found: format!("a {} that lacks one", kind.name()),
     }
 }
 

@@ -16,6 +16,9 @@ use crate::{
 /// Containers of the project's own, whose output tells the host nothing.
 const TALKATIVE: [&str; 2] = ["contrast-initializer", "contrast-service-mesh"];
 
+/// Annotations of the KRM functions specification, by how they begin.
+const OF_FUNCTIONS: [&str; 2] = ["config.kubernetes.io/", "internal.config.kubernetes.io/"];
+
 pub(crate) fn pod(workload: &Workload<'_>, settings: &Settings) -> Result<Pod, Vec<Problem>> {
     let mut problems = Problems::default();
     let spec = workload.spec;
@@ -48,10 +51,12 @@ pub(crate) fn pod(workload: &Workload<'_>, settings: &Settings) -> Result<Pod, V
     })
 }
 
-/// Annotations of the pod but those that carry its policy, which the runtime takes away, and on which no policy can depend.
+/// Annotations of the pod but those that carry its policy, which the runtime takes away, and on which no policy can depend; and those
+/// by which functions of kustomize remember where an object stood, which never leave it.
 fn of_user(workload: &Workload<'_>) -> BTreeMap<String, String> {
     let mut all = workload.metadata.annotations.clone().unwrap_or_default();
     all.retain(|key, _| ![initdata::ANNOTATION, initdata::POLICY_ANNOTATION].contains(&key.as_str()));
+    all.retain(|key, _| !OF_FUNCTIONS.iter().any(|start| key.starts_with(start)));
     all
 }
 
@@ -61,6 +66,25 @@ fn of_the_host(spec: &PodSpec, problems: &mut Problems) {
             problems.add(&Place::of(name), Trouble::OfTheHost(name));
         }
     }
+    if spec.host_users == Some(false) {
+        problems.add(&Place::of("hostUsers"), Trouble::UserNamespace);
+    }
+    for (place, container) in all_containers(spec) {
+        for name in devices_of_node(container) {
+            problems.add(&place.member("resources"), Trouble::DeviceOfNode(name));
+        }
+    }
+}
+
+/// GPUs by the names under which their plugins hand them out (`nvidia.com/gpu`, `nvidia.com/GH100_H100`), and claims of devices.
+fn devices_of_node(container: &Container) -> BTreeSet<String> {
+    let Some(resources) = &container.resources else { return BTreeSet::new() };
+    let asked = resources.limits.iter().chain(&resources.requests).flatten();
+    let gpus = asked.filter(|(name, amount)| {
+        (name.starts_with("nvidia.com/") || name.ends_with("/gpu")) && amount.0 != "0"
+    });
+    let claims = resources.claims.iter().flatten().map(|claim| format!("claims: {}", claim.name));
+    gpus.map(|(name, _)| name.clone()).chain(claims).collect()
 }
 
 fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (Place, &Container)> {

@@ -96,7 +96,9 @@ pub(crate) fn user(
     let mut groups = BTreeSet::from([gid]);
     groups.extend(fs_group);
     groups.extend(more);
-    if let Some(name) = accounts.user_name(uid) {
+    let policy = pod.and_then(|pod| pod.supplemental_groups_policy.as_deref());
+    // Unless the pod's own are all.
+    if let Some(name) = accounts.user_name(uid).filter(|_| policy != Some("Strict")) {
         groups.extend(accounts.memberships(name));
     }
     User { uid, gid, groups }

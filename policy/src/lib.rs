@@ -38,6 +38,6 @@ pub use explain::{Section, explain};
 pub use identity::{needs_layers, needs_users};
 pub use naming::Naming;
 pub use problem::{Part, Place, Problem, Trouble};
-pub use settings::Settings;
+pub use settings::{Settings, SettingsFault};
 pub use text::Policy;
 pub use workload::{Image, Layer, Workload};

@@ -140,6 +140,14 @@ pub enum Trouble {
     /// Something that takes the pod out of its VM.
     #[error("`{0}` means the host, not the confidential VM; remove it")]
     OfTheHost(&'static str),
+    /// A user namespace, which the node makes.
+    #[error("the users of a confidential pod are those of its VM, and no node maps them; remove `hostUsers`")]
+    UserNamespace,
+    /// A device that a plugin of the node hands out, such as a GPU.
+    #[error(
+        "`{0}` stands for a device of the node, and no policy describes one that the VM would be given; leave it out"
+    )]
+    DeviceOfNode(String),
     /// What is known of the pod cannot be written as JSON, which no specification leads to.
     #[error("the policy cannot be written; this is a fault of the program, please report it")]
     Unwritable,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Storage;
@@ -86,7 +87,39 @@ impl Default for Settings {
     }
 }
 
+/// Settings with which a policy would refuse every node, or not say what it seems to.
+#[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
+pub enum SettingsFault {
+    /// The pattern of roots.
+    #[error(
+        "`root` must be a regular expression from `^` to `$` without `|`, with one group for the container's identifier, and {0:?} is not"
+    )]
+    Root(String),
+    /// The name of a capability.
+    #[error("{0:?} is no capability; write it in capital letters and without `CAP_`, such as NET_ADMIN")]
+    Capability(String),
+}
+
 impl Settings {
+    /// What is wrong with them, beyond their form.
+    ///
+    /// # Errors
+    /// The first such fault.
+    pub fn check(&self) -> Result<(), SettingsFault> {
+        let root = self.root.as_str();
+        let groups = Regex::new(root).map_or(0, |pattern| pattern.captures_len());
+        if groups != 2 || !root.starts_with('^') || !root.ends_with('$') || root.contains('|') {
+            return Err(SettingsFault::Root(root.to_owned()));
+        }
+        let is_known = |name: &&String| {
+            !name.starts_with("CAP_") && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        };
+        match self.capabilities.union(&self.privileged_capabilities).find(|name| !is_known(name)) {
+            Some(other) => Err(SettingsFault::Capability(other.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// For a node that shows the layers of images to the guest (`aks-clh-snp`), and volumes of kind emptyDir as its own folders.
     #[must_use]
     pub fn of_layers() -> Self {
@@ -112,4 +145,24 @@ const MORE_CAPABILITIES: &str = "AUDIT_CONTROL AUDIT_READ BLOCK_SUSPEND BPF CHEC
 
 fn list_of(names: &str) -> BTreeSet<String> {
     names.split_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_refuse_every_node_or_bind_nothing_is_a_fault() {
+        assert_eq!(Settings::default().check(), Ok(()));
+        assert_eq!(Settings::of_layers().check(), Ok(()));
+        for root in ["", "(", "^/x$", "/run/([a-z]+)", "^/run/([a-z]+)", "^/a/([a-z]+)$|^/b$", "^/(a)/(b)$"] {
+            let settings = Settings { root: root.to_owned(), ..Settings::default() };
+            assert_eq!(settings.check(), Err(SettingsFault::Root(root.to_owned())));
+        }
+        for name in ["CAP_KILL", "kill", "NET-ADMIN"] {
+            let capabilities = BTreeSet::from([name.to_owned()]);
+            let settings = Settings { capabilities, ..Settings::default() };
+            assert_eq!(settings.check(), Err(SettingsFault::Capability(name.to_owned())));
+        }
+    }
 }

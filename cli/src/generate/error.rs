@@ -118,6 +118,9 @@ impl Advice for GenerateError {
             Self::ManifestText(_) | Self::ManifestForm(_) => {
                 "restore the manifest, or remove it to begin with a new one".into()
             }
+            Self::Manifest { source, .. } if source.faults().is_empty() => {
+                "correct the file; docs/manifest.md describes what belongs into it".into()
+            }
             Self::Manifest { .. } => {
                 "correct the manifest at the paths above; docs/manifest.md describes every field".into()
             }

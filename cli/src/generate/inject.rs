@@ -17,7 +17,7 @@ use contrast_resources::Step;
 use serde_json::Value;
 
 pub(crate) use self::{
-    annotations::{Annotations, EGRESS_KEY as EGRESS, Role, is_coordinator},
+    annotations::{Annotations, EGRESS_KEY as EGRESS, NAMES as ANNOTATIONS, PREFIX, Role, is_coordinator},
     replacements::{Replacements, ReplacementsError},
 };
 use super::{

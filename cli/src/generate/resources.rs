@@ -50,6 +50,9 @@ pub(crate) struct Workload {
 /// The namespace of objects that name none, as far as names are made of it.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
+/// Longest name of an object.
+const MAX_NAME: usize = 253;
+
 impl Resources {
     pub(crate) fn new(files: Vec<(Input, File)>) -> Self {
         let source = |(input, file): (Input, File)| {
@@ -77,10 +80,15 @@ impl Resources {
                     findings.push(unknown_kind(&object, source));
                     continue;
                 };
+                let found = Workload::of(kind, &object, file);
                 if !is_confidential(kind, object.value) {
+                    findings.push(self.finding(
+                        &found,
+                        &["spec"],
+                        "a runtime class of confidential pods stands where nobody reads it; move `runtimeClassName` into the `spec` of the pod template",
+                    ));
                     continue;
                 }
-                let found = Workload::of(kind, &object, file);
                 findings.extend(misfits(&object).into_iter().map(|misfit| found.misfit(source, &misfit)));
                 let containers =
                     kind.template(object.value).and_then(|template| template.pointer("/spec/containers"));
@@ -93,6 +101,12 @@ impl Resources {
                 }
                 if found.name.is_empty() {
                     findings.push(self.finding(&found, &["metadata"], "it has no name; set `metadata.name`"));
+                } else if !found.has_name() {
+                    let message = format!(
+                        "the API server takes no object named `{}`; use lower-case letters and digits, with dashes and dots between them",
+                        found.name
+                    );
+                    findings.push(self.finding(&found, &["metadata", "name"], message));
                 }
                 if let Some(other) = workloads.iter().find(|other| other.is_same(&found)) {
                     let place = self.place(other, &[]).map(|place| place.to_string()).unwrap_or_default();
@@ -259,6 +273,21 @@ impl Workload {
     /// Its namespace, as far as names are made of it.
     pub(crate) fn namespace_name(&self) -> &str {
         self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+    }
+
+    /// Whether it is named as the API server wants (RFC 1123, "subdomain").
+    fn has_name(&self) -> bool {
+        // Something comes after the beginning.
+        let name = self.name.trim_end_matches(['-', '.']);
+        let name = if self.generated { name } else { &self.name };
+        let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let is_label = |label: &str| {
+            label.bytes().all(|byte| is_inner(byte) || byte == b'-')
+                && !label.is_empty()
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        name.len() <= MAX_NAME && name.split('.').all(is_label)
     }
 
     fn is_same(&self, other: &Self) -> bool {

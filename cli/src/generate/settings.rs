@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use contrast_policy::Settings;
+use contrast_policy::{Settings, SettingsFault};
 use serde_json::Value;
 
 use super::platform::Platform;
@@ -24,12 +24,16 @@ pub(crate) enum SettingsError {
     /// It says something else.
     #[error("{} holds no settings for policies: {source}", path.display())]
     Form { path: PathBuf, source: serde_json::Error },
+    /// It says what no policy can follow.
+    #[error("{} cannot be followed: {source}", path.display())]
+    Fault { path: PathBuf, source: SettingsFault },
 }
 
 impl Advice for SettingsError {
     fn advice(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::File(error) => error.advice(),
+            Self::Fault { .. } => Some("docs/policies.md says what each setting means".into()),
             Self::Form { .. } => Some(
                 "docs/policies.md lists the settings; a file of another program has others, and must be moved away".into(),
             ),
@@ -73,7 +77,9 @@ impl SettingsFile {
         if let Some(all) = all.as_object_mut() {
             all.extend(given);
         }
-        serde_json::from_value(all).map_err(form)
+        let settings: Settings = serde_json::from_value(all).map_err(form)?;
+        settings.check().map_err(|source| SettingsError::Fault { path: self.path.clone(), source })?;
+        Ok(settings)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is wrong, or worth knowing, with resources that could be made ready all the same: one file for each rule.
 
+mod annotations;
 mod cluster;
 mod images;
 mod mesh;
@@ -28,7 +29,7 @@ pub(crate) struct Pods<'a> {
 
 /// What can be said of resources as they came in.
 pub(crate) fn before(pods: &Pods<'_>) -> Vec<Finding> {
-    [mesh::check(pods), processors::check(pods)].concat()
+    [annotations::check(pods), mesh::check(pods), processors::check(pods)].concat()
 }
 
 /// What can be said of resources that everything was put into.

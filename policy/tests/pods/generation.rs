@@ -81,7 +81,9 @@ fn names_of_pins_are_those_that_the_first_container_is_asked_for() {
 fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
     let mut spec = spec();
     spec["hostPID"] = json!(true);
+    spec["hostUsers"] = json!(false);
     let container = &mut spec["containers"][0];
+    container["resources"] = json!({"limits": {"nvidia.com/gpu": 1, "cpu": 1}, "claims": [{"name": "fpga"}]});
     container["env"] = json!([
         {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "web", "key": "a"}}},
         {"name": "B", "value": "$(DB_SERVICE_HOST)"},
@@ -94,6 +96,9 @@ fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
     let problems: Vec<_> = generate(spec).unwrap_err().iter().map(ToString::to_string).collect();
     for start in [
         "hostPID: ",
+        "hostUsers: the users of a confidential pod",
+        "containers[0].resources: `nvidia.com/gpu` stands for a device",
+        "containers[0].resources: `claims: fpga` stands for a device",
         "containers[0].env[0]: ConfigMap `web` has no key `a`",
         "containers[0].env[1]: `$(DB_SERVICE_HOST)` refers to",
         "containers[0].env[2].valueFrom.fieldRef: the field `spec.x`",
@@ -102,7 +107,7 @@ fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
     ] {
         assert!(problems.iter().any(|problem| problem.starts_with(start)), "{start}: {problems:#?}");
     }
-    assert_eq!(problems.len(), 6, "{problems:#?}");
+    assert_eq!(problems.len(), 9, "{problems:#?}");
 }
 
 /// The first container with these variables, and what is wrong with them.
@@ -221,4 +226,18 @@ fn variables_that_stand_for_each_other_again_and_again_are_refused_where_they_be
     let problems = generate(spec).unwrap_err();
     let said = problems.first().unwrap().to_string();
     assert!(said.starts_with("containers[0].env[17]: a value of 131072 bytes is too long"), "{said}");
+}
+
+#[test]
+fn where_an_object_stood_for_a_function_is_not_in_its_policy() {
+    let with = |more: Value| {
+        let mut spec = spec();
+        spec["metadata"] = json!({"annotations": {"example.com/note": "x"}});
+        spec["metadata"]["annotations"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        generate(spec).unwrap()
+    };
+    let functions =
+        json!({"config.kubernetes.io/index": "3", "internal.config.kubernetes.io/path": "a.yaml"});
+    assert_eq!(with(functions), with(json!({})));
+    assert_ne!(with(json!({"example.com/other": "3"})), with(json!({})));
 }

@@ -239,6 +239,24 @@ fn layers(root: &str, layers: &[(&str, &str)]) -> Vec<Value> {
 }
 
 #[test]
+fn groups_of_the_image_count_unless_the_pod_s_own_are_to_be_all() {
+    let accounts = contrast_image::Accounts::parse(Some(b"app:x:7:8::/:/bin/sh\n"), Some(b"more:x:9:app\n"));
+    let image = Image { layers: vec![layer(2)], accounts: Some(accounts), ..image() };
+    let groups = |policy: Value| {
+        let mut spec = spec();
+        spec["containers"][0]["volumeMounts"] = json!([]);
+        spec["securityContext"] =
+            json!({"runAsUser": 7, "supplementalGroups": [10], "supplementalGroupsPolicy": policy});
+        let policy = generate_with(spec, image.clone(), &Settings::of_layers()).unwrap();
+        let pod = contrast_policy::Engine::load(policy.text()).unwrap().rule("pod", Value::Null).unwrap();
+        pod["containers"]["web"]["user"]["groups"].clone()
+    };
+    assert_eq!(groups(Value::Null), json!([8, 9, 10]));
+    assert_eq!(groups(json!("Merge")), json!([8, 9, 10]));
+    assert_eq!(groups(json!("Strict")), json!([8, 10]));
+}
+
+#[test]
 fn layers_that_the_node_has_are_those_of_the_image_by_their_root_hashes() {
     let mut spec = spec();
     spec["containers"][0]["volumeMounts"] = json!([]);

@@ -265,3 +265,16 @@ fn the_name_of_an_image_has_one_digest() {
     );
     assert_eq!(name(format!("@sha256:{digest}")), ["storages[1].source"]);
 }
+
+#[test]
+fn what_was_not_sent_is_denied_with_a_reason() {
+    for kind in [Kind::UpdateInterface, Kind::UpdateRoutes, Kind::AddArpNeighbors] {
+        assert!(!told(&engine(), kind, &json!({})).is_empty(), "{kind:?}");
+    }
+    for member in
+        ["/OCI", "/OCI/Process", "/OCI/Process/User", "/OCI/Process/Capabilities", "/OCI/Root", "/OCI/Linux"]
+    {
+        let faulty = with(&honest::request(), member, Value::Null);
+        assert!(!told(&engine(), Kind::CreateContainer, &faulty).is_empty(), "{member}");
+    }
+}

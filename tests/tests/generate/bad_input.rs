@@ -128,6 +128,7 @@ fn files_of_other_forms_are_refused() {
     for (name, text, option, expected) in [
         ("settings.json", "{ \"pause_container\": {} }", &[][..], "unknown field `pause_container`"),
         ("s.json", "[]", &["-s", "s.json"], "s.json holds no settings"),
+        ("s.json", "{ \"root\": \"(\" }", &["-s", "s.json"], "s.json cannot be followed: `root` must be"),
         ("r.json", "[1]", &["--reference-values-file", "r.json"], "r.json holds no reference values"),
         ("i.txt", "a b\n", &["--image-replacements=i.txt"], "i.txt:1: `a b`"),
         ("manifest.json", "{ \"Policies\": {}, ", &[], "manifest.json:"),

@@ -8,7 +8,10 @@ use crate::generate::{
 };
 
 /// What comes before the name of each of the project's annotations.
-const PREFIX: &str = "contrast.edgeless.systems/";
+pub(crate) const PREFIX: &str = "contrast.edgeless.systems/";
+/// The names of all of them.
+pub(crate) const NAMES: [&str; 7] =
+    [SKIP_INITIALIZER, INGRESS, EGRESS, ADMIN, SECURE_VOLUME, SECRET_ID, ROLE];
 const SKIP_INITIALIZER: &str = "skip-initializer";
 const INGRESS: &str = "servicemesh-ingress";
 const EGRESS: &str = "servicemesh-egress";

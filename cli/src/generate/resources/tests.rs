@@ -45,7 +45,16 @@ fn what_the_api_server_would_refuse_is_told_with_its_place() {
             "has no container",
         ),
         (pod("labels: {}"), "pods.yaml:3:", "has no name"),
+        (pod("name: Web"), "pods.yaml:3:", "no object named `Web`"),
+        (pod("name: a..b"), "pods.yaml:3:", "no object named `a..b`"),
+        (pod("name: web-"), "pods.yaml:3:", "no object named `web-`"),
         (job.to_owned(), "pods.yaml:2:", "get no policy"),
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\nspec: { runtimeClassName: contrast-cc, template: { spec: {} } }\n"
+                .to_owned(),
+            "pods.yaml:4:",
+            "stands where nobody reads it",
+        ),
         (job.replace("Rollout", "DaemonSet"), "pods.yaml:2:", "write `apps/v1`"),
         (job.replace("kind: Rollout\n", ""), "pods.yaml:1:", "it says no `kind`"),
         (

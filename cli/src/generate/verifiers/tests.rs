@@ -37,6 +37,22 @@ fn an_image_without_a_digest_is_found_in_every_container() {
 }
 
 #[test]
+fn an_annotation_that_there_is_not_is_found_and_those_of_others_are_not() {
+    let metadata = |key: &str| format!("  annotations:\n    {key}: x\n");
+    let spec = "  containers: [{ name: a, image: x }]\n";
+    let found = |key: &str| findings(annotations::check, Platform::MetalQemuSnp, &pod(&metadata(key), spec));
+    let typed = found("contrast.edgeless.systems/service-mesh-ingress");
+    assert_one(&typed, Severity::Error, 6, "`servicemesh-ingress`");
+    for key in [
+        "contrast.edgeless.systems/servicemesh-ingress",
+        "contrast.edgeless.systems/image-store-size",
+        "example.com/service-mesh-ingress",
+    ] {
+        assert_eq!(found(key), [], "{key}");
+    }
+}
+
+#[test]
 fn an_empty_list_of_peers_is_probably_a_mistake() {
     let metadata = |value: &str| {
         format!("  annotations:\n    contrast.edgeless.systems/servicemesh-egress: \"{value}\"\n")
