@@ -204,6 +204,7 @@ impl Volume {
         let header = self.checked(&bytes)?;
         let file = self.header_file()?;
         file.write(&bytes)?;
+        self.mapping().make_node()?;
         info!("the volume on {} is open already", self.device.display());
         Ok(self.mapping().check(&header, &file.path, device.number()?).await?)
     }

@@ -17,7 +17,7 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use contrast_initializer::volume::header;
+    use contrast_initializer::volume::{SMALLEST, header};
 
     use crate::{
         guest::{Guest, Machine},
@@ -28,6 +28,7 @@ mod tests {
     const MARK: &[u8] = b"contrast: formatting has begun";
     /// The mapping of `/dev/vda` at `/state`.
     const MAPPING: &str = "b2906ec423d9e86e";
+    const KILL: &str = "killall -9 initializer; until [ -f /status ]; do usleep 100000; done";
     const MIB: u64 = 1 << 20;
 
     fn machine() -> Machine {
@@ -95,7 +96,7 @@ mod tests {
     fn what_was_written_outlives_every_end_of_the_pod() {
         let start = Instant::now();
         let machine = machine();
-        let disk = machine.disk("disk", 64 * MIB);
+        let disk = machine.disk("disk", SMALLEST);
 
         // The power goes when formatting has begun, and once more when it is nearly done.
         let mut guest = pod(&machine, &[&disk]);
@@ -130,14 +131,12 @@ mod tests {
         let kept = "cat /state/file";
         assert_eq!(guest.done(kept), "to be kept");
 
-        // The container is killed and starts again, while others use the volume.
-        guest.done("killall -9 initializer; until [ -f /status ]; do usleep 100000; done");
+        // The container is killed and starts again, in a folder of devices of its own, while others use the volume.
+        guest.done(&format!("{KILL}; rm /dev/mapper/{MAPPING}"));
         assert!(shown(&mut guest, "vda").contains("is open already"));
         assert_eq!(guest.done(kept), "to be kept");
         // It is killed while it opens or closes the volume.
-        guest.done(&format!(
-            "killall -9 initializer; until [ -f /status ]; do usleep 100000; done; umount /state; dmsetup remove {MAPPING}"
-        ));
+        guest.done(&format!("{KILL}; umount /state; dmsetup remove {MAPPING}"));
         assert!(guest.done("ls /dev/mapper").contains(&format!("{MAPPING}_dif")));
         shown(&mut guest, "vda");
         assert_eq!(guest.done(kept), "to be kept");

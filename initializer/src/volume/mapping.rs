@@ -8,7 +8,7 @@ use std::{
 };
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rustix::fs::{major, minor};
+use rustix::fs::{CWD, FileType, Mode, major, makedev, minor, mknodat};
 
 use super::{
     header::{Header, printable},
@@ -131,6 +131,24 @@ impl Mapping {
         Ok(true)
     }
 
+    /// Makes the node of the decrypted device where it is missing: it was made in the folder of a container that is gone.
+    pub(super) fn make_node(&self) -> Result<(), MappingError> {
+        let path = self.path();
+        if path.exists() {
+            return Ok(());
+        }
+        let folder = Path::new("/sys/class/block");
+        for device in entries(folder)? {
+            // Most devices are no mappings.
+            if fs::read_to_string(device.join("dm/name")).is_ok_and(|name| name.trim_end() == self.name) {
+                let number = number_of(&device)?;
+                return mknodat(CWD, &path, FileType::BlockDevice, Mode::RUSR | Mode::WUSR, number)
+                    .map_err(|cause| unknown(&path)(cause.into()));
+            }
+        }
+        Err(unknown(folder)(io::Error::other("there is no such mapping")))
+    }
+
     /// Holds what the kernel has opened against what was checked: `header`, in the file `file`, of the device with this number.
     pub(super) async fn check(&self, header: &Header, file: &Path, device: u64) -> Result<(), MappingError> {
         let arguments = ["status".into(), joined("--header=", file), OsString::from(&self.name)];
@@ -185,17 +203,22 @@ fn disks_below(number: u64) -> Result<Vec<u64>, MappingError> {
         let mut below = Vec::new();
         for device in storey {
             for path in entries(&sysfs(device).join("slaves"))? {
-                let text = read(&path.join("dev"))?;
-                let number = text.split_once(':').and_then(|(major, minor)| {
-                    Some(rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?))
-                });
-                let cause = || io::Error::other("no number of a device");
-                below.push(number.ok_or_else(|| MappingError::Unknown { path, cause: cause() })?);
+                below.push(number_of(&path)?);
             }
         }
         storey = below;
     }
     Ok(storey)
+}
+
+/// The number of a device, by its folder in sysfs.
+fn number_of(folder: &Path) -> Result<u64, MappingError> {
+    let path = folder.join("dev");
+    let text = read(&path)?;
+    let number = text
+        .split_once(':')
+        .and_then(|(major, minor)| Some(makedev(major.parse().ok()?, minor.parse().ok()?)));
+    number.ok_or_else(|| unknown(&path)(io::Error::other("there is no number of a device")))
 }
 
 /// The names of mappings that are directly on `device`.

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use self::initramfs::{Kernel, initramfs};
 
 /// A command that takes longer has come to a standstill: each takes some seconds on a machine that has other things to do.
-const STANDSTILL: Duration = Duration::from_secs(60);
+const STANDSTILL: Duration = Duration::from_secs(180);
 /// What the guest says when it begins to obey.
 const READY: &str = "the guest is ready";
 /// Stands before the status of a command in the guest's answers.

@@ -10,8 +10,8 @@ use crate::generate::{
 /// What comes before the name of each of the project's annotations.
 pub(crate) const PREFIX: &str = "contrast.edgeless.systems/";
 /// The names of all of them.
-pub(crate) const NAMES: [&str; 7] =
-    [SKIP_INITIALIZER, INGRESS, EGRESS, ADMIN, SECURE_VOLUME, SECRET_ID, ROLE];
+pub(crate) const NAMES: [&str; 9] =
+    [SKIP_INITIALIZER, INGRESS, EGRESS, ADMIN, SECURE_VOLUME, RENEW, RENEWAL_METRICS, SECRET_ID, ROLE];
 const SKIP_INITIALIZER: &str = "skip-initializer";
 const INGRESS: &str = "servicemesh-ingress";
 const EGRESS: &str = "servicemesh-egress";

@@ -78,8 +78,10 @@ pub(super) fn is_in(template: &Value) -> bool {
     containers.into_iter().flatten().any(|container| container.get("name").is_some_and(|name| name == NAME))
 }
 
-/// By its name, or by its image where a user named it otherwise.
+/// By its name, or by its image where a user named it otherwise. A container of this image that only opens an encrypted volume is none.
 fn is_initializer(container: &Value, own: &Own) -> bool {
     let text = |name: &str| container.get(name).and_then(Value::as_str);
-    text("name") == Some(NAME) || text("image").is_some_and(|image| own.is_image(image))
+    let words = ["command", "args"].into_iter().filter_map(|name| container.get(name)?.as_array()).flatten();
+    let opens_a_volume = words.filter_map(Value::as_str).any(|word| word == "cryptsetup");
+    text("name") == Some(NAME) || !opens_a_volume && text("image").is_some_and(|image| own.is_image(image))
 }

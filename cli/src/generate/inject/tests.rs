@@ -312,6 +312,16 @@ fn an_initializer_that_replaces_certificates_is_a_sidecar_that_tells_how_old_the
 }
 
 #[test]
+fn a_sidecar_that_opens_a_volume_is_not_taken_for_the_initializer() {
+    let sidecar = "{ name: own, image: \"ghcr.io/edgelesssys/contrast/initializer:latest\", \
+         args: [cryptsetup, -d, /dev/csi0, -m, /state], restartPolicy: Always }";
+    let spec = format!("{PLAIN}, initContainers: [{sidecar}]");
+    let (template, _) = put(&deployment("", &spec), Platform::MetalQemuSnp).unwrap();
+    assert_eq!(names(&template, "initContainers"), ["contrast-initializer", "own"]);
+    assert_eq!(container(&template, "own")["volumeMounts"][0]["mountPath"], "/tls-config");
+}
+
+#[test]
 fn the_device_of_an_encrypted_volume_may_be_a_claim_of_a_stateful_set() {
     let text = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: db }\nspec:\n  selector: {}\n  serviceName: db\n  \
          volumeClaimTemplates: [{ metadata: { name: state }, spec: { volumeMode: Block } }]\n  template:\n    \

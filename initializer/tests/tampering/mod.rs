@@ -35,7 +35,7 @@ const fn of(change: Change, expected: &'static str) -> Tampering {
 
 impl Tampering {
     /// Every kind.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         of(
             Change::Metadata(|metadata| {
                 metadata["tokens"]["0"] = json!({ "type": "mine", "keyslots": ["0"] });
@@ -45,6 +45,12 @@ impl Tampering {
         of(
             Change::Metadata(|metadata| metadata["segments"]["0"]["encryption"] = "cipher_null-ecb".into()),
             "segments.0.encryption has to be `aes-xts-plain64`, and is `cipher_null-ecb`",
+        ),
+        of(
+            Change::Metadata(|metadata| {
+                metadata["keyslots"]["0"]["area"]["encryption"] = "cipher_null-ecb".into()
+            }),
+            "keyslots.0.area.encryption has to be `aes-xts-plain64`, and is `cipher_null-ecb`",
         ),
         of(
             Change::Metadata(|metadata| {
