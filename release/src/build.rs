@@ -1,6 +1,6 @@
 //! From a recipe to an image.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::{
     closure::{self, Gap},
@@ -66,7 +66,7 @@ pub enum BuildError {
         /// What the recipe wants of it.
         pattern: Name,
         /// Where the package is.
-        file: std::path::PathBuf,
+        file: PathBuf,
     },
     /// What starts is not there.
     #[error("the image {image} starts {program}, which is not in it; correct `entrypoint` in its recipe")]
@@ -94,8 +94,11 @@ impl Builder {
     pub fn build(&self, name: &str, recipe: &ImageRecipe) -> Result<Built, BuildError> {
         debian::fetch(&self.store, &self.recipes.packages_of(name, &recipe.content)?)?;
         let mut layers = vec![
-            Layer { origin: "deploy/images/base.toml".to_owned(), tree: self.files(&self.recipes.base)? },
-            Layer { origin: format!("deploy/images/{name}.toml"), tree: self.files(&recipe.content)? },
+            Layer {
+                origin: "deploy/images/base.toml".to_owned(),
+                tree: self.files("base", &self.recipes.base)?,
+            },
+            Layer { origin: format!("deploy/images/{name}.toml"), tree: self.files(name, &recipe.content)? },
             Layer { origin: self.origin(&recipe.content), tree: self.programs(&recipe.content)? },
         ];
         layers.retain(|layer| layer.tree.entries().next().is_some());
@@ -108,22 +111,10 @@ impl Builder {
     }
 
     /// Everything but the project's own programs, which change more often.
-    fn files(&self, recipe: &Recipe) -> Result<Tree, BuildError> {
+    fn files(&self, name: &str, recipe: &Recipe) -> Result<Tree, BuildError> {
         let mut tree = Tree::default();
-        let mut unpacked = BTreeMap::new();
         for debian in &recipe.debian {
-            let Some(pin) = self.recipes.packages.get(&debian.package) else { continue };
-            if !unpacked.contains_key(&debian.package) {
-                unpacked.insert(&debian.package, debian::unpack(&self.store, &debian.package, pin)?);
-            }
-            if let Some(package) = unpacked.get(&debian.package) {
-                let missing = |pattern| BuildError::NoFile {
-                    package: debian.package.clone(),
-                    pattern,
-                    file: self.store.place(pin.sha256),
-                };
-                take(&mut tree, debian, package, missing)?;
-            }
+            self.take(&mut tree, name, debian)?;
         }
         for wheel in &recipe.pypi {
             tree.put_all(&wheel::files(&self.store, wheel)?)?;
@@ -172,41 +163,39 @@ impl Builder {
         }
         Ok(sbom.finish(&self.release)?)
     }
-}
 
-/// Takes from a package what the recipe names, and the package's licences.
-fn take(
-    tree: &mut Tree,
-    wanted: &Debian,
-    package: &Tree,
-    missing: impl Fn(Name) -> BuildError,
-) -> Result<(), BuildError> {
-    let find = |pattern: &String| -> Result<Vec<(Name, Entry)>, BuildError> {
-        let pattern = Name::new(pattern)?;
-        let found: Vec<_> = package
-            .entries()
-            .filter(|(name, _)| name.matches(&pattern))
-            .map(|(name, entry)| (name.clone(), entry.clone()))
-            .collect();
-        if found.is_empty() { Err(missing(pattern)) } else { Ok(found) }
-    };
-    for pattern in &wanted.files {
-        find(pattern)?.into_iter().try_for_each(|(name, entry)| tree.put(name, entry))?;
-    }
-    if let Some(joined) = &wanted.joined {
-        let mut all = Vec::new();
-        for pattern in &joined.files {
-            for (_, entry) in find(pattern)? {
-                if let Entry::File { content, .. } = entry {
-                    all.extend(content);
+    /// Takes from a package what a recipe names, and the package's licences.
+    fn take(&self, tree: &mut Tree, recipe: &str, wanted: &Debian) -> Result<(), BuildError> {
+        let pin = self.recipes.pin(recipe, &wanted.package)?;
+        let package = debian::unpack(&self.store, &wanted.package, pin)?;
+        let find = |pattern: &String| {
+            let pattern = Name::new(pattern)?;
+            let found: Vec<_> = package.entries().filter(|(name, _)| name.matches(&pattern)).collect();
+            if found.is_empty() {
+                let (package, file) = (wanted.package.clone(), self.store.place(pin.sha256));
+                return Err(BuildError::NoFile { package, pattern, file });
+            }
+            Ok(found)
+        };
+        for pattern in &wanted.files {
+            find(pattern)?.into_iter().try_for_each(|(name, entry)| tree.put(name.clone(), entry.clone()))?;
+        }
+        if let Some(joined) = &wanted.joined {
+            let mut all = Vec::new();
+            for pattern in &joined.files {
+                for (_, entry) in find(pattern)? {
+                    if let Entry::File { content, .. } = entry {
+                        all.extend_from_slice(content);
+                    }
                 }
             }
+            tree.put(Name::new(&joined.to)?, Entry::text(all))?;
         }
-        tree.put(Name::new(&joined.to)?, Entry::text(all))?;
+        let licences = Name::new(&format!("/usr/share/doc/{}/copyright", wanted.package))?;
+        // Packages of one source may have a link instead, to the folder of another: that one's recipe names it.
+        if let Some(entry @ Entry::File { .. }) = package.get(&licences) {
+            tree.put(licences, entry.clone())?;
+        }
+        Ok(())
     }
-    let licences = Name::new(&format!("/usr/share/doc/{}/copyright", wanted.package))?;
-    if let Some(entry @ Entry::File { .. }) = package.get(&licences) {
-        tree.put(licences, entry.clone())?;
-    }
-    Ok(())
 }

@@ -257,11 +257,14 @@ impl Recipes {
         image: &str,
         recipe: &'a Recipe,
     ) -> Result<BTreeMap<&'a str, &'a Pin>, RecipeError> {
-        let pinned = |debian: &'a Debian| match self.packages.get(&debian.package) {
-            Some(pin) => Ok((debian.package.as_str(), pin)),
-            None => Err(RecipeError::NotPinned { recipe: image.to_owned(), package: debian.package.clone() }),
-        };
-        self.base.debian.iter().chain(&recipe.debian).map(pinned).collect()
+        let all = self.base.debian.iter().chain(&recipe.debian).map(|debian| debian.package.as_str());
+        all.map(|package| Ok((package, self.pin(image, package)?))).collect()
+    }
+
+    /// Version and digest of a package that a recipe takes files from.
+    pub(crate) fn pin(&self, recipe: &str, package: &str) -> Result<&Pin, RecipeError> {
+        let not_pinned = || RecipeError::NotPinned { recipe: recipe.to_owned(), package: package.to_owned() };
+        self.packages.get(package).ok_or_else(not_pinned)
     }
 
     /// The names of all packages that any recipe takes files from.

@@ -37,6 +37,9 @@ fn main() -> ExitCode {
 
 fn release(options: &Options, out: &Path) -> Result<(), Box<dyn Error>> {
     let builder = options.builder()?;
+    if builder.release.revision.is_none() {
+        eprintln!("These sources are not those of a commit, so the images will not name one.");
+    }
     let mut bundle = Bundle::create(out)?;
     for image in builder.recipes.images.keys() {
         println!("{}", bundle.add_image(&builder, image)?);
