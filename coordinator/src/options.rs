@@ -1,6 +1,6 @@
 //! Command line and environment of the program.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use contrast_attestation::{AttesterKind, collateral::Proxy};
@@ -81,6 +81,9 @@ pub struct ServeOptions {
     /// hand-over stays in the history. In the environment: true or false.
     #[arg(long, env = "CONTRAST_PEER_RECOVERY")]
     pub peer_recovery: bool,
+    /// Open the pod's network, which its guest closes, before anything else. Any value but an empty one means yes.
+    #[arg(long, value_name = "ANYTHING", env = "CONTRAST_OPEN_NETWORK", num_args = 0..=1, default_missing_value = "true")]
+    pub open_network: Option<OsString>,
     /// Serve `/metrics`. Also switched on by any value of the environment variable CONTRAST_METRICS.
     #[arg(long)]
     pub metrics: bool,

@@ -13,6 +13,7 @@ use contrast_attestation::{
     collateral::{Collaterals, Sources, SourcesError},
     detect_with,
 };
+use contrast_service_mesh::{default_deny, tool::ToolError};
 use contrast_store::{SledBackend, StoreError};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -56,6 +57,11 @@ pub enum ServeError {
     /// There is nothing that makes evidence.
     #[error(transparent)]
     Attester(#[from] AttestError),
+    /// The guest closes the network by a rule that this program could not take away.
+    #[error(
+        "the guest's rule against incoming connections cannot be removed, so that nobody reaches the Coordinator: {0}"
+    )]
+    DefaultDeny(#[source] ToolError),
     /// The state device cannot be used.
     #[error(transparent)]
     StateDevice(#[from] StateDeviceError),
@@ -100,6 +106,10 @@ pub enum ServeError {
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
     process::forbid_core_dumps().map_err(system("switch core dumps off"))?;
     process::allow_many_connections().map_err(system("raise the limit of open files"))?;
+    if options.open_network.is_some_and(|value| !value.is_empty()) {
+        let removed = default_deny::remove().map_err(ServeError::DefaultDeny)?;
+        tracing::info!(removed, "the pod's network is open");
+    }
     let (collaterals, refresher) =
         Sources { bundle: options.collateral, proxy: options.collateral_proxy, ..Sources::default() }
             .open()?;

@@ -40,7 +40,9 @@ impl Pod {
         Self::spawn(Self::command(mesh_api, simulator, policy, tls_dir), tls_dir)
     }
 
-    fn command(mesh_api: SocketAddr, simulator: &Path, policy: &Path, tls_dir: &Path) -> Command {
+    /// The command that starts one.
+    #[must_use]
+    pub fn command(mesh_api: SocketAddr, simulator: &Path, policy: &Path, tls_dir: &Path) -> Command {
         let mut command = program("initializer");
         command
             .env("COORDINATOR_HOST", mesh_api.ip().to_string())

@@ -1,12 +1,12 @@
 //! What a workload needs to be a confidential pod of the deployment: the Initializer, the service mesh, the runtime class, pinned
-//! images, and for a Coordinator, who may set the first manifest.
+//! images, and what a Coordinator is told.
 //!
 //! Doing it twice is the same as doing it once. What a user wrote by hand stays.
 
 mod annotations;
 mod container;
+mod coordinator;
 mod encrypted_volume;
-mod initial_owners;
 mod initializer;
 mod replacements;
 mod service_mesh;
@@ -27,7 +27,7 @@ use super::{
 };
 
 /// Names of the project's own containers.
-pub(crate) const OWN_CONTAINERS: [&str; 3] = [initializer::NAME, service_mesh::NAME, initial_owners::NAME];
+pub(crate) const OWN_CONTAINERS: [&str; 3] = [initializer::NAME, service_mesh::NAME, coordinator::NAME];
 
 /// What to put into workloads.
 pub(crate) struct Injection<'a> {
@@ -73,7 +73,7 @@ impl Injection<'_> {
         let Some(template) = resources.template_mut(workload) else { return Ok(notes) };
         let before = template.clone();
         let put = match annotations.role {
-            Role::Coordinator => initial_owners::put(template, self, &mut notes),
+            Role::Coordinator => coordinator::put(template, self, platform.blocks_incoming(), &mut notes),
             Role::Workload => self.put_into_workload(template, &annotations, platform, &mut notes),
         };
         if let Err(fault) = put {

@@ -29,6 +29,35 @@ fn nobody_comes_in_before_the_rules_stand() {
     });
 }
 
+/// In pods without a service mesh the Initializer does it, and in its own the Coordinator.
+#[test]
+fn programs_in_pods_without_a_mesh_open_the_network_when_they_are_told_to() {
+    in_own_namespaces(
+        "rules::programs_in_pods_without_a_mesh_open_the_network_when_they_are_told_to",
+        || {
+            let mut world = World::new(&["web", "front"]);
+            let (web, front) = (world.pod("web"), world.pod("front"));
+            assert!(front.dial(&web).is_err(), "it is not told to");
+            let mut initializer = world.initializer(&web, "web");
+            initializer.env("CONTRAST_DISABLE_SERVICE_MESH", "true");
+            web.run(&initializer).unwrap();
+            assert!(front.dial(&web).is_ok());
+            web.run(&initializer).unwrap();
+
+            // The Coordinator opens it before it needs anything else: here it has no evidence to give.
+            let alone = world.network.pod("alone");
+            let mut coordinator = contrast_tests::program("coordinator");
+            coordinator
+                .args(["--attester", "snp", "--open-network", "--state-dir"])
+                .arg(&world.deployment.workspace);
+            let alone = MeshPod { network: alone, tls_dir: world.deployment.workspace.clone() };
+            assert!(alone.says("iptables-legacy", "-S INPUT").contains("DROP"));
+            assert!(alone.run(&coordinator).is_err());
+            assert!(!alone.says("iptables-legacy", "-S INPUT").contains("DROP"));
+        },
+    );
+}
+
 #[test]
 fn rules_are_the_same_after_every_start_whatever_was_there_before() {
     in_own_namespaces("rules::rules_are_the_same_after_every_start_whatever_was_there_before", || {

@@ -86,6 +86,17 @@ impl World {
         MeshPod { network, tls_dir }
     }
 
+    /// The initializer of a pod of this workload.
+    pub(crate) fn initializer(&self, pod: &MeshPod, workload: &str) -> Command {
+        let Deployment { simulator, .. } = &self.deployment;
+        Pod::command(
+            self.coordinator().mesh_api,
+            simulator,
+            &self.deployment.policy_file(workload),
+            &pod.tls_dir,
+        )
+    }
+
     /// Lets the initializer run in a pod of this workload, as at each start of the pod.
     pub(crate) fn certify(&self, pod: &MeshPod, workload: &str) {
         let Deployment { simulator, .. } = &self.deployment;

@@ -187,6 +187,13 @@ fn add_missing(container: &mut Map<String, Value>, list: &str, items: &Value) {
 }
 
 /// Adds the capabilities of a security context, and privileges if it asks for them.
+/// Gives a container a capability, besides those that it has.
+pub(super) fn add_capability(container: &mut Value, name: &str) {
+    if let Some(members) = container.as_object_mut() {
+        add_capabilities(members, &json!({ "capabilities": { "add": [name] } }));
+    }
+}
+
 fn add_capabilities(container: &mut Map<String, Value>, context: &Value) {
     let there = container.entry("securityContext").or_insert_with(|| json!({}));
     let Some(there) = there.as_object_mut() else { return };

@@ -6,9 +6,8 @@ use super::{
     Fault, Injection,
     annotations::Annotations,
     container::{Own, default_variable, list, memory, set, variable},
-    encrypted_volume,
-    initial_owners::COLLATERAL_PROXY,
-    staying, volumes,
+    coordinator::COLLATERAL_PROXY,
+    encrypted_volume, staying, volumes,
 };
 use crate::generate::COORDINATOR;
 

@@ -206,7 +206,7 @@ fn images_are_pinned_and_pinned_anew_by_a_newer_release() {
 }
 
 #[test]
-fn a_coordinator_is_told_who_may_be_first_once_and_gets_nothing_else() {
+fn a_coordinator_is_told_who_may_be_first_once_and_opens_its_network_and_gets_nothing_else() {
     let role = "\"contrast.edgeless.systems/pod-role\": coordinator";
     let spec = "containers: [{ name: other, image: x }, { name: coordinator, image: x }]";
     let (template, notes) = put(&deployment(role, spec), Platform::MetalQemuSnp).unwrap();
@@ -216,6 +216,16 @@ fn a_coordinator_is_told_who_may_be_first_once_and_gets_nothing_else() {
         Some("aa")
     );
     assert_eq!(container(&template, "other").get("env"), None);
+    assert_eq!(
+        variable(container(&template, "coordinator"), "CONTRAST_OPEN_NETWORK").as_deref(),
+        Some("true")
+    );
+    assert_eq!(
+        container(&template, "coordinator")["securityContext"]["capabilities"]["add"],
+        json!(["NET_ADMIN"])
+    );
+    let (open, _) = put(&deployment(role, spec), Platform::AksClhSnp).unwrap();
+    assert_eq!(variable(container(&open, "coordinator"), "CONTRAST_OPEN_NETWORK"), None);
     let spec = "containers: [{ name: c, image: x, env: [{ name: CONTRAST_INITIAL_OWNERS, value: bb }] }]";
     let (template, notes) = put(&deployment(role, spec), Platform::MetalQemuSnp).unwrap();
     assert_eq!(variable(container(&template, "c"), "CONTRAST_INITIAL_OWNERS").as_deref(), Some("bb"));

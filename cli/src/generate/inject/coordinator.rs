@@ -1,14 +1,17 @@
-//! What a Coordinator among the resources is told: who may set the first manifest, and whom to ask for collateral.
+//! What a Coordinator among the resources is told: who may set the first manifest, whom to ask for collateral, and that it has to
+//! open its pod's network.
 
 use serde_json::Value;
 
 use super::{
     Fault, Injection,
-    container::{default_variable, list, variable},
+    container::{add_capability, default_variable, list, variable},
 };
 
 /// The container's name.
 pub(super) const NAME: &str = "coordinator";
+/// Makes the Coordinator open the pod's network: no Initializer runs there.
+const OPEN_NETWORK: &str = "CONTRAST_OPEN_NETWORK";
 const INITIAL_OWNERS: &str = "CONTRAST_INITIAL_OWNERS";
 /// The server to ask instead of AMD and Intel.
 pub(super) const COLLATERAL_PROXY: &str = "CONTRAST_COLLATERAL_PROXY";
@@ -17,6 +20,7 @@ pub(super) const COLLATERAL_PROXY: &str = "CONTRAST_COLLATERAL_PROXY";
 pub(super) fn put(
     template: &mut Value,
     injection: &Injection<'_>,
+    opens_network: bool,
     notes: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let containers = list(template, "containers")?;
@@ -34,6 +38,10 @@ pub(super) fn put(
     }
     if let Some(proxy) = injection.collateral_proxy {
         default_variable(container, COLLATERAL_PROXY, proxy);
+    }
+    if opens_network {
+        default_variable(container, OPEN_NETWORK, "true");
+        add_capability(container, "NET_ADMIN");
     }
     Ok(())
 }
