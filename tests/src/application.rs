@@ -62,7 +62,15 @@ impl Client {
     /// # Errors
     /// When nobody takes the connection.
     pub fn connect(pod: &PodNetwork, host: &str, port: u16) -> io::Result<Self> {
-        let stream = pod.enter(|| TcpStream::connect((host, port)))?;
+        pod.enter(|| Self::connect_from_here(host, port))
+    }
+
+    /// Connects from where this thread is.
+    ///
+    /// # Errors
+    /// When nobody takes the connection.
+    pub fn connect_from_here(host: &str, port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect((host, port))?;
         stream.set_nodelay(true)?;
         Ok(Self { stream: BufReader::new(stream), host: host.to_owned() })
     }

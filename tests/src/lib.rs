@@ -23,6 +23,7 @@ mod memory;
 mod mesh;
 mod network;
 mod pod;
+mod processor;
 mod programs;
 mod registry;
 mod resources;
@@ -39,7 +40,9 @@ pub use installed::{helm, kubernetes_validate};
 pub use loop_device::{LoopDevice, search_path, with_own_mounts};
 pub use manifest::{ManifestFile, policy_digest};
 pub use mesh::Sidecar;
-pub use network::{Network, PodNetwork, envoy_folder, in_own_namespaces};
+pub use network::{
+    Network, PodNetwork, again_in_own_namespaces, envoy_folder, in_own_namespaces, is_in_own_namespaces,
+};
 pub use pod::{Pod, PodStatus};
 pub use programs::{program, workspace_root};
 pub use registry::Registry;

@@ -11,8 +11,12 @@ use tempfile::TempDir;
 
 use crate::{
     network::{PodNetwork, envoy_folder},
+    processor::processor_seconds,
     programs::{Printed, program},
 };
+
+/// One thread is enough, and less memory; no shared memory, so that many of them run beside each other.
+const ENVOY_OPTIONS: [&str; 3] = ["--concurrency", "1", "--disable-hot-restart"];
 
 /// A running sidecar; killed when dropped.
 pub struct Sidecar {
@@ -63,14 +67,30 @@ impl Sidecar {
         let programs = folder.path().join("programs");
         link_programs(&programs, missing);
         command
-            // One thread is enough, and less memory; no shared memory, so that many of them run beside each other.
-            .args(["--concurrency", "1", "--disable-hot-restart"])
+            .args(ENVOY_OPTIONS)
             .env("PATH", programs)
             .env("CONTRAST_INGRESS_PROXY_CONFIG", ingress)
             .env("CONTRAST_EGRESS_PROXY_CONFIG", egress)
             .env("CONTRAST_TLS_DIR", tls_dir)
             .env("CONTRAST_SERVICE_MESH_DIR", folder.path());
-        let mut command = pod.with_names(&command);
+        Self::run(pod.with_names(&command), pod, folder)
+    }
+
+    /// Starts an Envoy alone, with a configuration of the caller's own.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_envoy(pod: &PodNetwork, config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for temporary files");
+        let file = folder.path().join("envoy.yaml");
+        fs::write(&file, config).expect("it can be written");
+        let mut command = Command::new(envoy_folder().join("envoy"));
+        command.arg("-c").arg(file).args(ENVOY_OPTIONS);
+        Self::run(command, pod, folder)
+    }
+
+    fn run(mut command: Command, pod: &PodNetwork, folder: TempDir) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = pod.enter(|| command.spawn().expect("the sidecar can be started"));
         let said = Printed::collect(process.stderr.take().expect("its standard error is a pipe"));
@@ -105,6 +125,12 @@ impl Sidecar {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Seconds of processor time that it has used so far.
+    #[must_use]
+    pub fn processor_seconds(&self) -> f64 {
+        processor_seconds(self.process.id())
     }
 
     /// Waits for its end, and returns how it ended and all that it said.

@@ -16,7 +16,7 @@ use std::{
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
-/// Set in the process that runs a test in its own namespaces.
+/// Set in the process that is in namespaces of its own.
 const INSIDE: &str = "CONTRAST_TEST_INSIDE";
 /// How the guest of a pod closes the network.
 const DEFAULT_DENY: &str = "-I INPUT -m conntrack ! --ctstate ESTABLISHED,RELATED -j DROP";
@@ -28,22 +28,37 @@ const BRIDGE: &str = "pods";
 /// # Panics
 /// When the test fails, or namespaces cannot be had.
 pub fn in_own_namespaces(name: &str, test: impl FnOnce()) {
-    if env::var_os(INSIDE).is_some() {
+    if is_in_own_namespaces() {
         return test();
     }
-    let mut run = Command::new("unshare");
-    if !rustix::process::geteuid().is_root() {
-        run.args(["--user", "--map-root-user"]);
-    }
-    let me = env::current_exe().expect("this program has a path");
-    run.args(["--net", "--mount", "--propagation", "private"]).arg(me);
-    let run =
-        run.args(["--exact", name, "--nocapture"]).env(INSIDE, "1").output().expect("unshare is installed");
+    let run = again_in_own_namespaces(&["--exact", name, "--nocapture"]).output();
+    let run = run.expect("unshare is installed");
     let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(
         run.status.success(),
         "namespaces take root, or a kernel that allows user namespaces:\n{out}\n{err}"
     );
+}
+
+/// This program again, with these arguments, in namespaces of its own for network and mounts, as root of a user namespace if need be.
+///
+/// # Panics
+/// When the program cannot be found.
+#[must_use]
+pub fn again_in_own_namespaces(arguments: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    let me = env::current_exe().expect("this program has a path");
+    command.args(["--net", "--mount", "--propagation", "private"]).arg(me).args(arguments).env(INSIDE, "1");
+    command
+}
+
+/// Whether this program was started by [`again_in_own_namespaces`].
+#[must_use]
+pub fn is_in_own_namespaces() -> bool {
+    env::var_os(INSIDE).is_some()
 }
 
 /// A switch, at which the test itself has an address.

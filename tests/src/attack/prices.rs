@@ -1,6 +1,6 @@
 //! What a handshake costs the Coordinator, in processor time: an honest one, and the most expensive ones of strangers.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 
@@ -10,7 +10,7 @@ use super::{
     honest::Honest,
     offers::{self, Offer},
 };
-use crate::Coordinator;
+use crate::{Coordinator, processor::processor_seconds};
 
 /// Certificates for honest pods that are measured.
 const HONEST: usize = 100;
@@ -73,19 +73,9 @@ pub fn prices(siege: &Siege) -> Vec<Price> {
 impl Victim<'_> {
     /// Seconds of processor time that the Coordinator needs for something.
     fn cost(&self, work: impl FnOnce()) -> f64 {
-        let before = self.seconds_on_processors();
+        let process = self.coordinator.process_id();
+        let before = processor_seconds(process);
         work();
-        self.seconds_on_processors() - before
-    }
-
-    /// Of all threads that run now, to the nanosecond (proc_pid_schedstat(5), first field).
-    fn seconds_on_processors(&self) -> f64 {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.coordinator.process_id()));
-        let nanoseconds = |thread: fs::DirEntry| -> f64 {
-            let line = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-            line.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or_default()
-        };
-        let threads = threads.expect("the Coordinator runs").flatten();
-        threads.map(nanoseconds).sum::<f64>() / 1e9
+        processor_seconds(process) - before
     }
 }

@@ -1,247 +1,281 @@
-//! Mesh certificates per second, against the cryptography of one handshake alone on the same cores.
+//! What the service mesh adds to the conversations of two pods, against Envoys that somebody configured by hand, and against no proxy.
 //!
-//! Also shown is what that cryptography comes to with the TCP connection that it needs: no implementation is faster.
+//! Pods are network namespaces, as in the tests. One process, this one, is the client and the application of all of them.
 
 use std::{
-    fs,
-    io::{self, Read, Write},
-    net::{TcpListener, TcpStream},
-    sync::Arc,
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+    sync::Barrier,
     thread,
     time::{Duration, Instant},
 };
 
-use aws_lc_rs::{
-    agreement::{EphemeralPrivateKey, UnparsedPublicKey as PeerKey, X25519, agree_ephemeral},
-    rand::SystemRandom,
-    signature::{
-        ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1,
-        ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm,
-        KeyPair, UnparsedPublicKey,
-    },
+use contrast_service_mesh::{default_deny, rules};
+use contrast_tests::{
+    Deployment, Network, PodNetwork, Sidecar, again_in_own_namespaces,
+    application::{self, Client},
 };
-use contrast_attestation::{
-    Attester,
-    atls::{Connector, Identity, grpc},
-    simulated::Processor,
+
+use crate::{
+    append::timed,
+    table::{Bound, Row, median},
 };
-use contrast_proto::meshapi::{NewMeshCertRequest, mesh_api_client::MeshApiClient};
-use contrast_tests::Deployment;
-use sha2::{Digest, Sha256};
-use tokio::{runtime::Builder, task::JoinSet};
 
-use crate::table::{Bound, Row, median};
+/// The three ways take turns, in another order each time, so that they meet the same machine.
+const ROUNDS: usize = 35;
+const PERIOD: Duration = Duration::from_millis(100);
+/// Those who talk.
+const TALKERS: Crowd = Crowd { size: 16, most: u32::MAX };
+/// Those who come anew all the time. A client has 28,000 ports, and each rests for a minute after its use.
+const NEWCOMERS: Crowd = Crowd { size: 4, most: 40 };
+/// Bytes of a path, which its answer repeats.
+const BYTES: usize = 960;
+/// The port of the application.
+const APPLICATION: u16 = 8080;
+/// Where the client's proxy takes connections to the application.
+const EGRESS: (&str, u16) = ("127.20.0.1", 9000);
 
-/// Clients at a time, on each core.
-const CLIENTS: usize = 32;
-const CERTIFICATES_EACH: usize = 60;
-const ROUNDS: usize = 9;
-/// About as long as what is signed in a handshake.
-const MESSAGE: [u8; 256] = [7; 256];
+/// The rows, which this program measures in namespaces of its own.
+pub(crate) fn rows() -> Vec<Row> {
+    let measured = again_in_own_namespaces(&[]).stderr(Stdio::inherit()).output();
+    let measured = measured.expect("unshare is installed");
+    assert!(
+        measured.status.success(),
+        "the service mesh cannot be measured; its pods are namespaces, which take root, or a kernel that allows user namespaces"
+    );
+    serde_json::from_slice(&measured.stdout).expect("it prints rows")
+}
 
-/// Real sockets, a new connection each, both sides on the cores of this machine.
-pub(crate) fn certificates() -> Row {
+/// Measures in the namespaces of this process, and prints the rows for [`rows`].
+pub(crate) fn measure() -> ExitCode {
+    let mut network = Network::new();
     let deployment = Deployment::new();
+    let tls_dir = certificates(&deployment);
+    let ways = [
+        Way::without_proxy(&mut network),
+        Way::through_plain_envoys(&mut network, &tls_dir),
+        Way::through_the_mesh(&mut network, &tls_dir),
+    ];
+    let rounds: Vec<_> = (0..ROUNDS).map(|number| round(number, &ways)).collect();
+    println!("{}", serde_json::to_string(&compared(&rounds)).expect("rows have a JSON form"));
+    ExitCode::SUCCESS
+}
+
+/// What an initializer wrote for a pod. All pods have the same: it makes no difference here.
+fn certificates(deployment: &Deployment) -> PathBuf {
     let coordinator = deployment.start();
     deployment.contrast(&coordinator, "set", &[]).success();
-    let policy = fs::read(deployment.policy_file("web")).expect("it was written");
-    let processor = Processor::open(&deployment.simulator).expect("it was made");
-    let attester: Arc<dyn Attester> = Arc::new(processor.attester(Sha256::digest(policy).into()));
-    let address = coordinator.mesh_api.to_string();
-    let processes = [std::process::id(), coordinator.process_id()];
-    let (mut ours, mut alone, mut connected, mut busy) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let before = cpu_seconds(processes);
-        ours.push(issue_many(&address, &attester));
-        busy.push((cpu_seconds(processes) - before) / (cores() * CLIENTS * CERTIFICATES_EACH) as f64);
-        alone.push(per_second(handshakes_within));
-        connected.push(per_second(connected_handshakes_within));
+    let pod = deployment.pod(&coordinator, "web");
+    let tls_dir = pod.tls_dir.clone();
+    pod.finish();
+    tls_dir
+}
+
+/// How one pod reaches the application of another.
+struct Way {
+    client: PodNetwork,
+    /// Where the client connects.
+    to: (String, u16),
+    /// In both pods.
+    proxies: Vec<Sidecar>,
+    _server: PodNetwork,
+}
+
+impl Way {
+    fn without_proxy(network: &mut Network) -> Self {
+        let [client, server] = pods(network, "none");
+        server.enter(|| default_deny::remove().expect("we are root here"));
+        let to = (server.v4.to_string(), APPLICATION);
+        Self { client, to, proxies: Vec::new(), _server: server }
     }
-    // Of the same seconds, because the machine is not equally fast in all of them.
-    let shares = ours.iter().zip(&alone).map(|(ours, alone)| ours / alone).collect();
-    let [ours, alone, connected, busy, share] = [ours, alone, connected, busy, shares].map(median);
-    Row {
-        what: "mesh certificates, new connection each".into(),
-        measured: format!("{ours:.0} per second, {:.2} ms of CPU time each", busy * 1000.0),
-        against: format!(
-            "the handshake's cryptography alone: {alone:.0} per second (with its TCP connection: {connected:.0})"
-        ),
-        value: share,
-        bound: Bound::Share(0.6),
-    }
-}
 
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-/// Processor time that these processes have used so far.
-fn cpu_seconds(processes: [u32; 2]) -> f64 {
-    // Linux counts in hundredths of a second here, whatever its own clock does (proc(5), `stat`).
-    const TICKS: f64 = 100.0;
-    let ticks = |process: u32| -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("the process runs");
-        let (_, fields) = stat.rsplit_once(')').expect("the name is in parentheses");
-        fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum()
-    };
-    processes.into_iter().map(ticks).sum::<f64>() / TICKS
-}
-
-/// Certificates per second. Each core has clients of its own, that need no thread but one.
-fn issue_many(address: &str, attester: &Arc<dyn Attester>) -> f64 {
-    let begin = Instant::now();
-    thread::scope(|scope| {
-        for _ in 0..cores() {
-            scope.spawn(|| {
-                let runtime =
-                    Builder::new_current_thread().enable_all().build().expect("threads can be started");
-                runtime.block_on(async {
-                    let mut clients = JoinSet::new();
-                    for _ in 0..CLIENTS {
-                        clients.spawn(issue_some(address.to_owned(), Arc::clone(attester)));
-                    }
-                    clients.join_all().await;
-                });
+    /// The packet filter leads to these as it does to the mesh's.
+    fn through_plain_envoys(network: &mut Network, tls_dir: &Path) -> Self {
+        let [client, server] = pods(network, "plain");
+        let config = include_str!("plain-envoy.yaml")
+            .replace("TLS_DIR", &tls_dir.display().to_string())
+            .replace("PEER", &server.v4.to_string());
+        let start = |pod: &PodNetwork| {
+            pod.enter(|| {
+                rules::set(&[]).expect("we are root here");
+                default_deny::remove().expect("we are root here");
             });
-        }
-    });
-    (cores() * CLIENTS * CERTIFICATES_EACH) as f64 / begin.elapsed().as_secs_f64()
-}
-
-async fn issue_some(address: String, attester: Arc<dyn Attester>) {
-    for _ in 0..CERTIFICATES_EACH {
-        let connector = Connector::new(Identity::Fresh, Some(Arc::clone(&attester)), Arc::from([]));
-        let channel = grpc::channel(&address, &connector).await.expect("it listens");
-        let answer = MeshApiClient::new(channel).new_mesh_cert(NewMeshCertRequest {}).await;
-        assert!(!answer.expect("it issues").into_inner().cert_chain.is_empty());
+            Sidecar::start_envoy(pod, &config).wait()
+        };
+        let proxies = vec![start(&client), start(&server)];
+        Self { client, to: egress(), proxies, _server: server }
     }
-}
 
-/// How often something can be done in a second on all cores. It counts for itself, for a period.
-fn per_second(work: fn(Duration) -> u32) -> f64 {
-    const PERIOD: Duration = Duration::from_secs(1);
-    let counts = thread::scope(|scope| {
-        let workers: Vec<_> = (0..cores()).map(|_| scope.spawn(move || work(PERIOD))).collect();
-        workers.into_iter().map(|worker| worker.join().expect("no worker panics")).sum::<u32>()
-    });
-    f64::from(counts) / PERIOD.as_secs_f64()
-}
+    fn through_the_mesh(network: &mut Network, tls_dir: &Path) -> Self {
+        let [client, server] = pods(network, "mesh");
+        let (listen, port) = EGRESS;
+        let peer = format!("peer#{listen}:{port}#{}:{APPLICATION}", server.v4);
+        let start = |pod: &PodNetwork, egress: &str| Sidecar::start(pod, tls_dir, "", egress, "").wait();
+        let proxies = vec![start(&client, &peer), start(&server, "")];
+        Self { client, to: egress(), proxies, _server: server }
+    }
 
-/// The handshake's cryptography, both sides on one thread.
-fn handshakes_within(period: Duration) -> u32 {
-    let chip = Signer::new(&ECDSA_P384_SHA384_ASN1_SIGNING, &ECDSA_P384_SHA384_ASN1);
-    let report = chip.sign();
-    count_within(period, || {
-        key_exchange();
-        for _side in ["server", "client"] {
-            certificate_and_proof(&chip);
-        }
-        appraise_and_issue(&chip, &report);
-    })
-}
+    /// From where this thread is, with one request, after which everything is set up.
+    fn connect(&self) -> Client {
+        let (host, port) = &self.to;
+        let mut client = Client::connect_from_here(host, *port).expect("the way leads somewhere");
+        ask(&mut client);
+        client
+    }
 
-/// The same in two threads with a TCP connection between them, on which the flights of a call travel that nobody can
-/// avoid. TLS, HTTP/2 and everything else cost nothing here.
-fn connected_handshakes_within(period: Duration) -> u32 {
-    const HELLO: usize = 312;
-    const CERTIFICATE: usize = 5_800;
-    const ANSWER: usize = 4_600;
-    let chip = Signer::new(&ECDSA_P384_SHA384_ASN1_SIGNING, &ECDSA_P384_SHA384_ASN1);
-    let report = chip.sign();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    let address = listener.local_addr().expect("it is bound");
-    thread::scope(|scope| {
-        let serving = scope.spawn(|| {
-            // The last connection says nothing.
-            while let Ok((mut client, _)) = listener.accept() {
-                if receive(&mut client, HELLO).is_err() {
-                    return;
-                }
-                key_exchange();
-                certificate_and_proof(&chip);
-                send(&mut client, CERTIFICATE);
-                receive(&mut client, CERTIFICATE).expect("the client goes on");
-                appraise_and_issue(&chip, &report);
-                send(&mut client, ANSWER);
+    /// Processor time of both proxies so far.
+    fn processor_seconds(&self) -> f64 {
+        self.proxies.iter().map(Sidecar::processor_seconds).sum()
+    }
+
+    fn converse_alone(&self, figures: &mut Figures) {
+        let times = self.client.enter(|| {
+            let mut client = self.connect();
+            let (begin, mut times) = (Instant::now(), Vec::new());
+            while begin.elapsed() < PERIOD {
+                times.push(timed(|| ask(&mut client)));
             }
+            times
         });
-        let count = count_within(period, || {
-            let mut server = TcpStream::connect(address).expect("it listens");
-            send(&mut server, HELLO);
-            receive(&mut server, CERTIFICATE).expect("the server goes on");
-            certificate_and_proof(&chip);
-            send(&mut server, CERTIFICATE);
-            receive(&mut server, ANSWER).expect("the server goes on");
-        });
-        drop(TcpStream::connect(address));
-        serving.join().expect("the server does not panic");
-        count
-    })
-}
-
-fn send(stream: &mut TcpStream, bytes: usize) {
-    stream
-        .set_nodelay(true)
-        .and_then(|()| stream.write_all(&vec![7; bytes]))
-        .expect("the other side listens");
-}
-
-fn receive(stream: &mut TcpStream, bytes: usize) -> io::Result<()> {
-    stream.read_exact(&mut vec![0; bytes])
-}
-
-fn count_within(period: Duration, mut work: impl FnMut()) -> u32 {
-    let begin = Instant::now();
-    let mut count = 0;
-    while begin.elapsed() < period {
-        work();
-        count += 1;
+        figures.p50 = median(times);
     }
-    count
-}
 
-/// What either side makes, and what the other side checks of it.
-fn certificate_and_proof(chip: &Signer) {
-    let tls = Signer::new(&ECDSA_P256_SHA256_ASN1_SIGNING, &ECDSA_P256_SHA256_ASN1);
-    let _self_signed_certificate = tls.sign();
-    let _report = chip.sign();
-    tls.verify(&tls.sign());
-}
+    fn converse_in_a_crowd(&self, figures: &mut Figures) {
+        figures.requests = self.in_a_crowd(TALKERS, || self.connect(), ask);
+    }
 
-/// The Coordinator appraises the client's report and issues the leaf.
-fn appraise_and_issue(chip: &Signer, report: &[u8]) {
-    chip.verify(report);
-    let _leaf = chip.sign();
-}
+    fn come_anew(&self, figures: &mut Figures) {
+        figures.connections = self.in_a_crowd(NEWCOMERS, || (), |()| drop(self.connect()));
+    }
 
-fn key_exchange() {
-    let random = SystemRandom::new();
-    let [client, server] =
-        [(); 2].map(|()| EphemeralPrivateKey::generate(&X25519, &random).expect("there is randomness"));
-    let [for_server, for_client] =
-        [&client, &server].map(|key| PeerKey::new(&X25519, key.compute_public_key().expect("it has one")));
-    for (mine, theirs) in [(client, for_client), (server, for_server)] {
-        agree_ephemeral(mine, theirs, (), |_| Ok(())).expect("they agree");
+    /// What many do at a time, again and again, after they are prepared.
+    fn in_a_crowd<T: Send>(
+        &self,
+        Crowd { size, most }: Crowd,
+        prepare: impl Fn() -> T + Sync,
+        work: impl Fn(&mut T) + Sync,
+    ) -> Throughput {
+        let ready = Barrier::new(size + 1);
+        let one = || {
+            let mut prepared = prepare();
+            // All are prepared, and the clock runs.
+            ready.wait();
+            ready.wait();
+            let (begin, mut times) = (Instant::now(), 0_u32);
+            while begin.elapsed() < PERIOD && times < most {
+                work(&mut prepared);
+                times += 1;
+            }
+            (times, prepared)
+        };
+        let crowd = || {
+            thread::scope(|scope| {
+                let crowd: Vec<_> = (0..size).map(|_| scope.spawn(one)).collect();
+                ready.wait();
+                let (begin, before) = (Instant::now(), self.processor_seconds());
+                ready.wait();
+                let ended: Vec<_> = crowd.into_iter().map(|one| one.join().expect("no one panics")).collect();
+                let times = f64::from(ended.iter().map(|(times, _)| times).sum::<u32>());
+                Throughput {
+                    cost: (self.processor_seconds() - before) / times,
+                    per_second: times / begin.elapsed().as_secs_f64(),
+                }
+            })
+        };
+        self.client.enter(crowd)
     }
 }
 
-struct Signer {
-    key: EcdsaKeyPair,
-    verifying: &'static EcdsaVerificationAlgorithm,
+/// How many do something at a time, and how often each of them at most.
+struct Crowd {
+    size: usize,
+    most: u32,
 }
 
-impl Signer {
-    fn new(signing: &'static EcdsaSigningAlgorithm, verifying: &'static EcdsaVerificationAlgorithm) -> Self {
-        Self { key: EcdsaKeyPair::generate(signing).expect("there is randomness"), verifying }
-    }
+fn egress() -> (String, u16) {
+    (EGRESS.0.to_owned(), EGRESS.1)
+}
 
-    fn sign(&self) -> Vec<u8> {
-        let signature = self.key.sign(&SystemRandom::new(), &MESSAGE).expect("there is randomness");
-        signature.as_ref().to_vec()
-    }
+/// A client and a server with an application.
+fn pods(network: &mut Network, way: &str) -> [PodNetwork; 2] {
+    let pods = ["client", "server"].map(|side| network.pod(&format!("{way}-{side}")));
+    let [_, server] = &pods;
+    application::serve_in(server, APPLICATION);
+    pods
+}
 
-    fn verify(&self, signature: &[u8]) {
-        let key = UnparsedPublicKey::new(self.verifying, self.key.public_key().as_ref());
-        key.verify(&MESSAGE, signature).expect("it was just signed");
+fn ask(client: &mut Client) {
+    const PATH: [u8; BYTES] = [b'x'; BYTES];
+    let path = str::from_utf8(&PATH).expect("it is ASCII");
+    client.get(path).expect("the application answers");
+}
+
+/// What was measured of a way in one round.
+#[derive(Clone, Copy, Default)]
+struct Figures {
+    /// Seconds that half of the requests take at most, one after the other on one connection.
+    p50: f64,
+    /// Requests on many connections.
+    requests: Throughput,
+    /// New connections, each with one request.
+    connections: Throughput,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Throughput {
+    per_second: f64,
+    /// Seconds of processor time of both proxies.
+    cost: f64,
+}
+
+/// Of no proxy, of plain Envoys, and of the mesh.
+type Round = [Figures; 3];
+
+fn round(number: usize, ways: &[Way; 3]) -> Round {
+    let mut round = Round::default();
+    let mut turns: Vec<_> = ways.iter().zip(&mut round).collect();
+    turns.rotate_left(number % ways.len());
+    if number % 2 == 1 {
+        turns.reverse();
     }
+    for measure in [Way::converse_alone, Way::converse_in_a_crowd, Way::come_anew] {
+        turns.iter_mut().for_each(|(way, figures)| measure(way, figures));
+    }
+    round
+}
+
+fn compared(rounds: &[Round]) -> Vec<Row> {
+    let middle = |figure: &dyn Fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
+    let row = |what: &str, cost: fn(&Figures) -> f64, rate: Option<fn(&Figures) -> f64>| {
+        let of = |way: fn(&Round) -> &Figures| {
+            let cost = middle(&|round| cost(way(round)));
+            // No proxy takes no processor time.
+            let cost = (cost > 0.0).then(|| format!("{:.0} µs", cost * 1e6));
+            let rate = rate.map(|rate| format!("{:.0} per second", middle(&|round| rate(way(round)))));
+            cost.into_iter().chain(rate).collect::<Vec<_>>().join(", ")
+        };
+        let (none, plain, ours) =
+            (of(|[none, _, _]| none), of(|[_, plain, _]| plain), of(|[_, _, ours]| ours));
+        Row {
+            what: what.to_owned(),
+            measured: ours,
+            against: format!("plain Envoys: {plain}; no proxy: {none}"),
+            // Of the same seconds, because the machine is not equally fast in all of them.
+            value: middle(&|[_, plain, ours]| cost(ours) / cost(plain)),
+            bound: Bound::Times(1.1),
+        }
+    };
+    vec![
+        row("a request of 1 KB through both proxies of the mesh, p50", |of| of.p50, None),
+        row(
+            "processor time of both proxies of the mesh for a request, 16 connections",
+            |of| of.requests.cost,
+            Some(|of| of.requests.per_second),
+        ),
+        row(
+            "processor time of both proxies of the mesh for a new connection and a request",
+            |of| of.connections.cost,
+            Some(|of| of.connections.per_second),
+        ),
+    ]
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use contrast_tests::markdown_table;
 
 /// One promise, and what was measured.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Row {
     /// What was measured.
     pub(crate) what: String,
@@ -19,7 +20,7 @@ pub(crate) struct Row {
 }
 
 /// A bound with its unit.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Bound {
     /// At most so many times the cost of what it is set against.
     Times(f64),
