@@ -20,11 +20,16 @@ fn an_application_is_reached_through_the_mesh_and_in_no_other_way() {
             assert!(line.contains(part), "{part}: {line}");
         }
 
-        for (arguments, why) in [
-            (vec!["http://web:8080/plain"], "in plain"),
-            (vec!["--insecure", "https://web:8080/no-certificate"], "without a certificate"),
+        for (arguments, why, reason) in [
+            (vec!["http://web:8080/plain"], "in plain", "HTTP_REQUEST"),
+            (
+                vec!["--insecure", "https://web:8080/none"],
+                "without a certificate",
+                "PEER_DID_NOT_RETURN_A_CERTIFICATE",
+            ),
         ] {
             refused(&front, &arguments, why);
+            sidecar.wait_for_access(reason);
         }
         // Inside the pod everything goes straight.
         assert!(web.curl(&["http://web:8080/own"]).unwrap().starts_with("own from"));
