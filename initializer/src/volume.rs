@@ -39,7 +39,7 @@ pub use self::{
 
 /// Where `cryptsetup` keeps its locks.
 const LOCKS: &str = "/run/cryptsetup";
-/// Where headers are while they are checked and used: memory that only this container reaches.
+/// Where headers are while they are checked and used: memory of the guest.
 const HEADERS: &str = "/dev/shm/contrast-cryptsetup";
 /// Everything is on the disk when a write returns, and a block is never half new.
 const MOUNT_OPTIONS: &CStr = c"data=journal";

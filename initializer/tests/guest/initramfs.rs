@@ -26,7 +26,7 @@ const MODULES: [&str; 9] = [
 /// Becomes process 1: mounts, loads, and obeys what comes over the second serial line, once it has said so there.
 const INIT: &str = "#!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/programs:/bin HOME=/
+export PATH=/usr/bin:/bin HOME=/
 mount -t proc none /proc; mount -t sysfs none /sys; mount -t devtmpfs none /dev
 mkdir /dev/shm; mount -t tmpfs none /dev/shm
 for module in /modules/*; do insmod $module; done
@@ -113,7 +113,7 @@ pub(super) fn initramfs(kernel: &Kernel, programs: &[&Path]) -> Vec<u8> {
     for program in programs {
         let path =
             if program.is_absolute() { program.to_path_buf() } else { in_path(program.to_str().unwrap()) };
-        put(Path::new("programs").join(program.file_name().unwrap()), &path);
+        put(Path::new("usr/bin").join(program.file_name().unwrap()), &path);
         for library in libraries(&path) {
             put(library.strip_prefix("/").unwrap().to_owned(), &library);
         }
