@@ -47,6 +47,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("mount", "mount"), // small, full and read-only disks
     program("umount", "mount"),
     program("unshare", "util-linux"), // mounts of which nothing is left
+    program("setpriv", "util-linux"), // processes that end with their test
     program("sh", "dash"),
     program("tar", "tar"),                            // a second writer of archives
     program("veritysetup", "cryptsetup-bin"),         // second opinion on dm-verity root hashes

@@ -23,7 +23,8 @@ const MODULES: [&str; 9] = [
     "algif_hash",
 ];
 
-/// Becomes process 1: mounts, loads, and obeys what comes over the second serial line, once it has said so there.
+/// Becomes process 1: mounts, loads, and obeys what comes over the second serial line, once it has said so there. A process of its own
+/// reads: the end of an orphan, which is told to process 1, would interrupt it.
 const INIT: &str = "#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/usr/bin:/bin HOME=/
@@ -33,7 +34,7 @@ for module in /modules/*; do insmod $module; done
 exec 3<>/dev/ttyS1
 stty raw -echo <&3
 echo READY >&3
-while read -r command <&3; do eval \"$command\" >&3; done
+(while read -r command <&3; do eval \"$command\" >&3; done)
 ";
 
 /// A kernel of Debian with its modules.
