@@ -39,7 +39,7 @@ pub use self::{
 
 /// Where `cryptsetup` keeps its locks.
 const LOCKS: &str = "/run/cryptsetup";
-/// Where headers are while they are checked and used: memory that only this container reaches.
+/// Where headers are while they are checked and used: memory of the guest.
 const HEADERS: &str = "/dev/shm/contrast-cryptsetup";
 /// Everything is on the disk when a write returns, and a block is never half new.
 const MOUNT_OPTIONS: &CStr = c"data=journal";
@@ -129,7 +129,7 @@ impl Volume {
         let device = Device::open(&self.device)?;
         let is_left = !self.mapping().close(&self.device).await?;
         match device.contents()? {
-            Contents::Volume if is_left => self.look_again(&device).await?,
+            Contents::Volume if is_left => self.look_again(&device)?,
             Contents::Volume => self.unlock(&device).await?,
             Contents::Nothing => {
                 info!("formatting {}, which holds nothing", self.device.display());
@@ -199,14 +199,13 @@ impl Volume {
     }
 
     /// Looks whether what an earlier run opened, and somebody uses, is this volume.
-    async fn look_again(&self, device: &Device) -> Result<(), VolumeError> {
-        let bytes = device.header()?;
-        let header = self.checked(&bytes)?;
-        let file = self.header_file()?;
-        file.write(&bytes)?;
-        self.mapping().make_node()?;
+    fn look_again(&self, device: &Device) -> Result<(), VolumeError> {
+        let header = self.checked(&device.header()?)?;
+        let mapping = self.mapping();
+        mapping.make_node()?;
+        mapping.check(&header, device.number()?)?;
         info!("the volume on {} is open already", self.device.display());
-        Ok(self.mapping().check(&header, &file.path, device.number()?).await?)
+        Ok(())
     }
 
     /// Opens by the checked copy, and looks at the copy and at what the kernel has made of it.
@@ -222,7 +221,7 @@ impl Volume {
         if file.read()? != bytes {
             return Err(VolumeError::HeaderChanged);
         }
-        mapping.check(header, &file.path, device.number()?).await?;
+        mapping.check(header, device.number()?)?;
         info!("opened {} as {}", self.device.display(), mapping.path().display());
         Ok(())
     }

@@ -163,7 +163,7 @@ mod tests {
         tell_what_it_took(start);
     }
 
-    /// What the documentation of Contrast has its own Initializer do, step by step.
+    /// The steps of other programs that make and open such volumes; only the key's derivation is quicker.
     const FORMAT: &str = "cryptsetup luksFormat --type luks2 --cipher aes-xts-plain64 --sector-size 4096 --pbkdf argon2id \
         --pbkdf-memory 10240 --integrity hmac-sha256 --integrity-no-wipe --batch-mode --key-file /tls-config/workload-secret-seed \
         --pbkdf-force-iterations 4 /dev/vda";
@@ -229,6 +229,12 @@ mod tests {
             let log = refused(&mut guest, &device);
             assert!(log.contains("has no ext4 file system that can be read, but is not empty"), "{log}");
         }
+        // What was changed cannot be read, whoever opens the volume.
+        let device = format!("vd{}", ('a'..).nth(disks.len() - 1).unwrap());
+        guest.done(&OPEN.replace("vda", &device));
+        let read = guest.run("dd if=/dev/mapper/other of=/dev/null bs=4k count=1");
+        assert!(read.text.contains("Input/output error"), "{read:?}");
+        guest.done(CLOSE);
         // Without the check, one more token is no obstacle.
         assert!(Tampering::ALL[0].expected.contains("tokens"));
         guest.done(&format!("{OPEN} && {CLOSE}"));

@@ -73,6 +73,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("sfdisk", "fdisk"),              // more of them
     program("cryptsetup", "cryptsetup-bin"), // more of them, and encrypted volumes
     UNSHARE,
+    program("setpriv", "util-linux"), // processes that end with their test
     SH,
     program("tar", "tar"),                            // a second writer of archives
     program("veritysetup", "cryptsetup-bin"),         // second opinion on dm-verity root hashes

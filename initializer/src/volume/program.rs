@@ -1,13 +1,13 @@
 //! Starting the programs that know how to encrypt a device and how to make a file system.
 
-use std::{env, ffi::OsStr, io, process::Stdio};
+use std::{ffi::OsStr, io, process::Stdio};
 
 use tokio::process::Command;
 
 use super::header::printable;
 
-/// Where they are if nobody says.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where they are in Debian and in the Initializer's image.
+const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Why a program did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum ProgramError {
         action: String,
         /// Its exit status; `None` if a signal ended it.
         status: Option<i32>,
-        /// The last that it said.
+        /// What it said, shortened.
         said: String,
     },
 }
@@ -42,7 +42,7 @@ pub(super) async fn run<A: AsRef<OsStr>>(
     let output = Command::new(program)
         .args(arguments)
         .env_clear()
-        .env("PATH", env::var_os("PATH").unwrap_or_else(|| PATH.into()))
+        .env("PATH", FOLDERS.join(":"))
         .env("LC_ALL", "C")
         // There is no udev in a container that would make device nodes.
         .env("DM_DISABLE_UDEV", "1")
@@ -55,13 +55,13 @@ pub(super) async fn run<A: AsRef<OsStr>>(
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    let lines: Vec<_> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let action = arguments.first().map(|action| action.as_ref().display().to_string());
     Err(ProgramError::Failed {
         program,
         action: action.unwrap_or_default(),
         status: output.status.code(),
-        said: printable(last),
+        said: printable(&lines.join(" ")),
     })
 }
 

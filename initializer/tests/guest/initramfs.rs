@@ -23,17 +23,18 @@ const MODULES: [&str; 9] = [
     "algif_hash",
 ];
 
-/// Becomes process 1: mounts, loads, and obeys what comes over the second serial line, once it has said so there.
+/// Becomes process 1: mounts, loads, and obeys what comes over the second serial line, once it has said so there. A process of its own
+/// reads: the end of an orphan, which is told to process 1, would interrupt it.
 const INIT: &str = "#!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/programs:/bin HOME=/
+export PATH=/usr/bin:/bin HOME=/
 mount -t proc none /proc; mount -t sysfs none /sys; mount -t devtmpfs none /dev
 mkdir /dev/shm; mount -t tmpfs none /dev/shm
 for module in /modules/*; do insmod $module; done
 exec 3<>/dev/ttyS1
 stty raw -echo <&3
 echo READY >&3
-while read -r command <&3; do eval \"$command\" >&3; done
+(while read -r command <&3; do eval \"$command\" >&3; done)
 ";
 
 /// A kernel of Debian with its modules.
@@ -113,7 +114,7 @@ pub(super) fn initramfs(kernel: &Kernel, programs: &[&Path]) -> Vec<u8> {
     for program in programs {
         let path =
             if program.is_absolute() { program.to_path_buf() } else { in_path(program.to_str().unwrap()) };
-        put(Path::new("programs").join(program.file_name().unwrap()), &path);
+        put(Path::new("usr/bin").join(program.file_name().unwrap()), &path);
         for library in libraries(&path) {
             put(library.strip_prefix("/").unwrap().to_owned(), &library);
         }
