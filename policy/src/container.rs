@@ -204,10 +204,11 @@ fn annotations(container: Option<&str>) -> BTreeMap<String, String> {
         "io.kubernetes.cri.sandbox-id",
         "io.kubernetes.cri.sandbox-name",
         "io.kubernetes.cri.sandbox-namespace",
-        "io.kubernetes.cri.sandbox-uid",
     ]
     .map(|key| (key.to_owned(), anything.clone()))
     .into();
+    // What a variable may stand for; pods of a node's own files have one without dashes.
+    all.insert("io.kubernetes.cri.sandbox-uid".to_owned(), "^[0-9a-f-]{0,36}$".to_owned());
     match container {
         Some(name) => {
             all.insert("io.kubernetes.cri.container-name".to_owned(), format!("^{}$", regex::escape(name)));
