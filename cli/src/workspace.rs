@@ -12,8 +12,8 @@ use std::{
 use crate::failure::Advice;
 
 pub(crate) use file::{
-    MAX_BOOT_FILE_LEN, MAX_EVENTS_LEN, create_secret, finish_writing, read, read_bounded, remove_folder,
-    remove_where, replace_all, set_aside, write, write_all,
+    MAX_BOOT_FILE_LEN, MAX_EVENTS_LEN, create_secret, finish_writing, may_replace, read, read_bounded,
+    remove_folder, remove_where, replace_all, set_aside, write, write_all,
 };
 pub(crate) use memory::Memory;
 

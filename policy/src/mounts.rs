@@ -205,6 +205,9 @@ fn of_volume(
         None => return Err(Trouble::NoSuchVolume(mount.name.clone())),
     };
     if let Some(empty_dir) = &volume.empty_dir {
+        if !matches!(empty_dir.medium.as_deref(), None | Some("" | "Memory")) {
+            return Err(Trouble::VolumeKind { name: volume.name.clone(), kind: "an emptyDir of huge pages" });
+        }
         if is_part && (settings.encrypted_empty_dirs || empty_dir.medium.as_deref() == Some("Memory")) {
             return Err(Trouble::SubPath("subPath"));
         }

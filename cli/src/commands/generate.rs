@@ -402,6 +402,10 @@ impl Run {
         owners: &Owners,
     ) -> Result<(PathBuf, Option<String>, Updated), GenerateError> {
         let path = self.options.manifest.clone().unwrap_or_else(|| self.workspace.path(workspace::MANIFEST));
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if self.options.output.as_deref().is_some_and(|output| real(output) == real(&path)) {
+            return Err(GenerateError::OutputIsManifest(path));
+        }
         let old = if path.exists() { Some(workspace::read(&path)?) } else { None };
         let platforms: BTreeSet<Platform> =
             targets.iter().map(|target| target.platform).chain(self.options.reference_values).collect();

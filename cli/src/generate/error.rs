@@ -30,6 +30,9 @@ pub(crate) enum GenerateError {
     /// The file for the result has resources of its own, which would be lost.
     #[error("{} is both among the resources and the file for the result", .0.display())]
     OutputIsInput(PathBuf),
+    /// The manifest and the result would be one file.
+    #[error("{} is the manifest, and cannot be the file for the resources, too", .0.display())]
+    OutputIsManifest(PathBuf),
     /// No pod is to be confidential.
     #[error("no workload has the runtime class `contrast-cc`")]
     NoWorkload,
@@ -109,6 +112,7 @@ impl Advice for GenerateError {
                 "give options as members of `spec`, by the names that `contrast generate --help` lists, without dashes".into()
             }
             Self::Findings(_) | Self::FindingsShown(_) | Self::Edit(_) => return None,
+            Self::OutputIsManifest(_) => "name another file with --output or --manifest".into(),
             Self::OutputIsInput(_) => {
                 "name another file with --output, or leave --output out to have each file changed in its place".into()
             }

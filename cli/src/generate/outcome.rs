@@ -67,6 +67,8 @@ impl Outcome {
 
     /// Writes everything: keys first, then all files or none of them.
     pub(crate) fn write(&self) -> Result<(), WorkspaceError> {
+        // A key is there for good, so it comes after whatever can be found out before.
+        self.files.iter().try_for_each(|file| workspace::may_replace(&file.path))?;
         for key in &self.keys {
             workspace::create_secret(&key.path, key.pem.as_bytes())?;
             output::note(&format!("Made {}, the key of {}. Keep it.", key.path.display(), key.purpose));

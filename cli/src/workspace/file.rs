@@ -86,14 +86,8 @@ pub(crate) fn replace_all(files: &[(&Path, &[u8])]) -> Result<(), WorkspaceError
     let mut drafts = Vec::new();
     for (path, content) in files {
         let target = fs::canonicalize(path).unwrap_or_else(|_| (*path).to_owned());
-        let old = fs::metadata(&target).ok();
-        if old.as_ref().is_some_and(|old| !old.is_file()) {
-            return Err(WorkspaceError::NotAFile { path: (*path).to_owned() });
-        }
-        if old.as_ref().is_some_and(|old| old.permissions().readonly()) {
-            return Err(failed(path)(io::ErrorKind::PermissionDenied.into()));
-        }
-        let mode = old.map(|old| old.permissions());
+        may_replace(path)?;
+        let mode = fs::metadata(&target).ok().map(|old| old.permissions());
         let make = || {
             fs::create_dir_all(folder_of(&target))?;
             let draft = draft(&target, content, PUBLIC)?;
@@ -111,6 +105,18 @@ pub(crate) fn replace_all(files: &[(&Path, &[u8])]) -> Result<(), WorkspaceError
         File::open(folder_of(target)).and_then(|folder| folder.sync_all()).map_err(failed(target))?;
     }
     Ok(())
+}
+
+/// Whether a file may be replaced: there is none, or one that can be written to.
+pub(crate) fn may_replace(path: &Path) -> Result<(), WorkspaceError> {
+    match fs::metadata(path) {
+        Ok(old) if !old.is_file() => Err(WorkspaceError::NotAFile { path: path.to_owned() }),
+        Ok(old) if old.permissions().readonly() => Err(WorkspaceError::Write {
+            path: path.to_owned(),
+            source: io::ErrorKind::PermissionDenied.into(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Waits until what is being written is complete, and lets nothing more be written: for the end of the program.

@@ -92,7 +92,10 @@ fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
     container["volumeMounts"] = json!([
         {"name": "nothing", "mountPath": "/a"},
         {"name": "data", "mountPath": "/b", "subPath": "x"},
+        {"name": "huge", "mountPath": "/c"},
     ]);
+    let volumes = spec["volumes"].as_array_mut().unwrap();
+    volumes.push(json!({"name": "huge", "emptyDir": {"medium": "HugePages-2Mi"}}));
     let problems: Vec<_> = generate(spec).unwrap_err().iter().map(ToString::to_string).collect();
     for start in [
         "hostPID: ",
@@ -104,10 +107,11 @@ fn everything_that_a_policy_cannot_stand_for_is_named_at_its_place() {
         "containers[0].env[2].valueFrom.fieldRef: the field `spec.x`",
         "containers[0].volumeMounts[0]: there is no volume `nothing`",
         "containers[0].volumeMounts[1]: the runtime cannot mount a `subPath`",
+        "containers[0].volumeMounts[2]: volume `huge`: an emptyDir of huge pages",
     ] {
         assert!(problems.iter().any(|problem| problem.starts_with(start)), "{start}: {problems:#?}");
     }
-    assert_eq!(problems.len(), 9, "{problems:#?}");
+    assert_eq!(problems.len(), 10, "{problems:#?}");
 }
 
 /// The first container with these variables, and what is wrong with them.

@@ -229,6 +229,25 @@ fn what_is_no_rule_of_the_pod_is_what_the_agent_asks_for_in_vain() {
 }
 
 #[test]
+fn what_the_first_container_says_of_the_pod_has_its_form() {
+    let policy = generate(spec()).unwrap();
+    let uid = "io.kubernetes.cri.sandbox-uid";
+    let failed = |text: &str| {
+        let mut pause = create_pause();
+        pause["OCI"]["Annotations"][uid] = json!(text);
+        let metadata = json!({"metadata": pause["OCI"]["Annotations"]});
+        pause["storages"][0]["driver_options"] = json!([format!("image_guest_pull={metadata}")]);
+        crate::agent::Agent::load(policy.text()).failed(&pause)
+    };
+    assert_eq!(failed("01234567-89ab-cdef-0123-456789abcdef"), [""; 0]);
+    // Of a pod that a node has from a file of its own.
+    assert_eq!(failed("0123456789abcdef0123456789abcdef"), [""; 0]);
+    for text in ["x; evil", "$(evil)", "0123\n", "0123456789abcdef0123456789abcdef012345"] {
+        assert_eq!(failed(text), ["annotations"], "{text}");
+    }
+}
+
+#[test]
 fn the_sandbox_is_as_a_node_makes_it() {
     for (path, value) in [
         ("/storages", json!([])),

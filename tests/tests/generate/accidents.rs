@@ -71,3 +71,15 @@ fn two_runs_at_once_do_not_spoil_each_other() {
     let again = room.run(&["--check", "resources"]).success();
     assert_eq!(again.stdout, "");
 }
+
+#[test]
+fn a_file_that_cannot_be_written_leaves_no_new_key_behind() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
+    fs::remove_file(room.path("workload-owner.pem")).unwrap();
+    let file = room.path("resources/web.yaml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    let before = room.files();
+    assert!(room.run(&["resources"]).failure().contains("cannot write resources/web.yaml"));
+    assert_eq!(room.files(), before);
+}

@@ -99,12 +99,15 @@ fn files_of_a_folder_that_are_no_resources_and_the_output_itself_are_left_out() 
 }
 
 #[test]
-fn one_of_the_resources_is_not_taken_for_what_an_earlier_run_has_put_out() {
+fn the_output_takes_the_place_of_no_other_file_of_the_run() {
     let room = Room::with(&[("resources/web.yaml", &pod("web"))]);
     let before = room.files();
     let answer = room.run(&["--output", "resources/web.yaml", "resources"]);
     assert_eq!(answer.code, 1);
     assert!(answer.stderr.contains("resources/web.yaml is both among the resources"), "{}", answer.stderr);
+    let answer = room.run(&["--output", "m.json", "--manifest", "m.json", "resources"]);
+    assert_eq!(answer.code, 1);
+    assert!(answer.stderr.contains("m.json is the manifest"), "{}", answer.stderr);
     assert_eq!(room.files(), before);
 }
 
