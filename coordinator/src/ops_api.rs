@@ -121,9 +121,8 @@ async fn ready(State(ops): State<Ops>) -> (StatusCode, &'static str) {
 /// here makes them ask for a certificate, or keeps them from it, as everybody can who is between.
 async fn mesh_ca(State(ops): State<Ops>) -> Response {
     match serving(&ops) {
-        Ok(active) => {
-            ([(CONTENT_TYPE, "application/x-pem-file")], active.ca.certificates().mesh_ca.clone()).into_response()
-        }
+        Ok(active) => ([(CONTENT_TYPE, "application/x-pem-file")], active.ca.certificates().mesh_ca.clone())
+            .into_response(),
         Err(why) => why.into_response(),
     }
 }

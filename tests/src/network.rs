@@ -31,19 +31,53 @@ pub fn in_own_namespaces(name: &str, test: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         return test();
     }
-    let mut run = Command::new("unshare");
-    if !rustix::process::geteuid().is_root() {
-        run.args(["--user", "--map-root-user"]);
-    }
     let me = env::current_exe().expect("this program has a path");
-    run.args(["--net", "--mount", "--propagation", "private"]).arg(me);
-    let run =
-        run.args(["--exact", name, "--nocapture"]).env(INSIDE, "1").output().expect("unshare is installed");
+    let mut run = own_namespaces();
+    run.arg(me).args(["--exact", name, "--nocapture"]).env(INSIDE, "1");
+    let run = run.output().expect("unshare is installed");
     let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(
         run.status.success(),
         "namespaces take root, or a kernel that allows user namespaces:\n{out}\n{err}"
     );
+}
+
+/// Starts a program, which is to be added, in namespaces of its own for network and mounts, as root of a user namespace if need be.
+#[must_use]
+pub fn own_namespaces() -> Command {
+    let mut unshare = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    // The machine's lock is root's, and guards rules of its own network. This one can be locked by everybody.
+    unshare.args(["--net", "--mount", "--propagation", "private"]).env("XTABLES_LOCKFILE", "/dev/null");
+    unshare
+}
+
+/// Why there cannot be pods as network namespaces on this machine; `None` if there can.
+#[must_use]
+pub fn network_obstacle() -> Option<String> {
+    // All that pods need of the kernel.
+    let script = format!(
+        "ip link add {BRIDGE} type bridge; ip link add a type veth peer name b; iptables-legacy {DEFAULT_DENY}; nft '{}'; \
+         mount --bind /etc/hosts /etc/hosts",
+        redirect(443, 8080)
+    );
+    let output = match own_namespaces().args(["sh", "-ec", &script]).output() {
+        Ok(output) if output.status.success() => return None,
+        Ok(output) => output,
+        Err(cause) => return Some(format!("unshare: {cause}")),
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    Some(said.lines().next().unwrap_or("unshare failed").to_owned())
+}
+
+/// nftables' words for leading connections from one port to another, before the rules of the service mesh see them.
+fn redirect(from: u16, to: u16) -> String {
+    format!(
+        "add table inet services; add chain inet services ports {{ type nat hook prerouting priority -160; }}; \
+         add rule inet services ports tcp dport {from} redirect to :{to}"
+    )
 }
 
 /// A switch, at which the test itself has an address.
@@ -152,7 +186,17 @@ impl PodNetwork {
         })
     }
 
-    /// A program that finds the other pods by their names when it runs in a pod.
+    /// Leads connections to a port of the pod to another one, as a node does for a Service (`port` and `targetPort`).
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn redirect(&self, from: u16, to: u16) {
+        let nft = || Command::new("nft").arg(redirect(from, to)).output().expect("nft is installed");
+        let output = self.enter(nft);
+        assert!(output.status.success(), "nft: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A program that finds the pods by their names, in a pod or at the switch.
     #[must_use]
     pub fn with_names(&self, program: &Command) -> Command {
         let mut command = Command::new("unshare");
