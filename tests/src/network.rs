@@ -59,9 +59,9 @@ pub fn own_namespaces() -> Command {
 pub fn network_obstacle() -> Option<String> {
     // All that pods need of the kernel.
     let script = format!(
-        "ip link add {BRIDGE} type bridge; ip link add a type veth peer name b; iptables-legacy {DEFAULT_DENY}; nft '{}'; \
+        "ip link add {BRIDGE} type bridge; ip link add name one type veth peer name two; iptables-legacy {DEFAULT_DENY}; nft '{}'; \
          mount --bind /etc/hosts /etc/hosts",
-        redirect(443, 8080)
+        redirect(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, 443, 8080)
     );
     let output = match own_namespaces().args(["sh", "-ec", &script]).output() {
         Ok(output) if output.status.success() => return None,
@@ -72,11 +72,12 @@ pub fn network_obstacle() -> Option<String> {
     Some(said.lines().next().unwrap_or("unshare failed").to_owned())
 }
 
-/// nftables' words for leading connections from one port to another, before the rules of the service mesh see them.
-fn redirect(from: u16, to: u16) -> String {
+/// nftables' words for leading connections that begin here from one port of a pod to another one.
+fn redirect(v4: Ipv4Addr, v6: Ipv6Addr, from: u16, to: u16) -> String {
     format!(
-        "add table inet services; add chain inet services ports {{ type nat hook prerouting priority -160; }}; \
-         add rule inet services ports tcp dport {from} redirect to :{to}"
+        "add table inet services; add chain inet services out {{ type nat hook output priority -100; }}; \
+         add rule inet services out ip daddr {v4} tcp dport {from} dnat ip to {v4}:{to}; \
+         add rule inet services out ip6 daddr {v6} tcp dport {from} dnat ip6 to [{v6}]:{to}"
     )
 }
 
@@ -186,17 +187,18 @@ impl PodNetwork {
         })
     }
 
-    /// Leads connections to a port of the pod to another one, as a node does for a Service (`port` and `targetPort`).
+    /// Leads connections to a port of this pod to another one, as nodes do for a Service (`port` and `targetPort`). Holds for
+    /// connections that begin in the caller's network.
     ///
     /// # Panics
     /// When the kernel refuses.
     pub fn redirect(&self, from: u16, to: u16) {
-        let nft = || Command::new("nft").arg(redirect(from, to)).output().expect("nft is installed");
-        let output = self.enter(nft);
+        let words = redirect(self.v4, self.v6, from, to);
+        let output = Command::new("nft").arg(words).output().expect("nft is installed");
         assert!(output.status.success(), "nft: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// A program that finds the pods by their names, in a pod or at the switch.
+    /// A program that finds the other pods by their names when it runs in a pod.
     #[must_use]
     pub fn with_names(&self, program: &Command) -> Command {
         let mut command = Command::new("unshare");

@@ -1,6 +1,7 @@
 //! Pods as network namespaces at a switch, each with initializer, sidecar and program: the shop as on a cluster.
 
 use std::{
+    net::Ipv4Addr,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -17,8 +18,10 @@ use crate::{
 
 /// The one pod whose certificate is not replaced while it runs.
 const NOT_RENEWING: &str = "orders";
-/// How a visitor asks for the page.
-const PAGE: [&str; 3] = ["--cacert", "verify/mesh-ca.pem", "https://web/"];
+/// The pod that visitors call, and its name.
+const WEB: &str = "web";
+/// Options of `curl`: to say nothing but what is asked for, or what is wrong.
+const CURL: &str = "-sS --fail-with-body --max-time 10";
 /// Longest wait for the shop to be as it should.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at it.
@@ -59,12 +62,11 @@ impl Pods for Namespaces {
         for name in SERVICES {
             let spec = Spec::read(&shop.deployment.workspace.join(APPLICATION), name);
             let network = self.network.pod(name);
-            for (from, to) in &spec.redirects {
-                network.redirect(*from, *to);
-            }
-            let mut pod = ShopPod { name, spec, containers: None, initializer: None, network };
+            self.pods.push(ShopPod { name, spec, containers: None, initializer: None, network });
+        }
+        self.lead_to_services();
+        for pod in &mut self.pods {
             pod.start_initializer(shop, coordinator);
-            self.pods.push(pod);
         }
         quote("initializer of web", &self.initializer("web").wait_for_log("contrast set"));
     }
@@ -89,27 +91,24 @@ impl Pods for Namespaces {
         }
         explain("A visitor runs `contrast verify`, which writes the mesh CA, and trusts nothing but that:");
         shop.deployment.contrast(coordinator, "verify", &[]).success();
-        quote("curl", &PAGE.join(" "));
-        quote("web", &self.page(shop, &PAGE, |page| page.as_ref().is_ok_and(|page| orders(page) > Some(0))));
-        let mut openssl = Command::new("openssl");
-        openssl.args(["s_client", "-CAfile", "verify/mesh-ca.pem", "-verify_return_error"]);
-        openssl.args(["-verify_hostname", "web", "-connect", "web:443"]);
-        let said = self.outside(shop, &openssl).expect("web has a certificate of the mesh CA");
-        let lines = said.lines().filter(|line| line.contains("Verif") || line.contains("Protocol"));
-        quote(
-            "openssl s_client -CAfile verify/mesh-ca.pem -connect web:443",
-            &lines.collect::<Vec<_>>().join("\n"),
+        let bought = |page: &Result<String, String>| page.as_ref().is_ok_and(|page| orders(page) > Some(0));
+        quote(&self.visit(WEB), &self.page(shop, WEB, bought));
+        let address = self.address(WEB);
+        let s_client = format!(
+            "openssl s_client -CAfile verify/mesh-ca.pem -verify_return_error -verify_hostname {WEB} -connect {address}:443"
         );
+        let said = outside(shop, &s_client).expect("openssl accepts its certificate");
+        let lines = said.lines().filter(|line| line.starts_with("Verif") || line.starts_with("New,"));
+        quote(&s_client, &lines.collect::<Vec<_>>().join("\n"));
 
         explain(
-            "`stock` lets nobody in who is no pod of this deployment, neither in plain nor without a certificate:",
+            "`stock` lets in only pods of this deployment: nobody in plain, and nobody without their certificate.",
         );
-        for arguments in [
-            ["http://stock:8080/items"].as_slice(),
-            &["--cacert", "verify/mesh-ca.pem", "https://stock:8080/items"],
-        ] {
-            let refused = self.curl(shop, arguments).expect_err("stock must not let it in");
-            quote(&format!("curl {}", arguments.join(" ")), refused.trim());
+        let address = self.address("stock");
+        for scheme in ["http", "--insecure https"] {
+            let curl = format!("curl {CURL} {scheme}://{address}:8080/items");
+            let refused = outside(shop, &curl).expect_err("stock must not answer");
+            quote(&curl, refused.trim());
         }
         let before = self.orders_after(shop, 0);
         let after = self.orders_after(shop, before);
@@ -121,9 +120,7 @@ impl Pods for Namespaces {
             "The shop runs on. Pods that were started with `--renew` get new certificates by themselves:",
         );
         shop.deployment.contrast(coordinator, "verify", &[]).success();
-        let web = self.pod("web").network.v4;
-        let (resolve, url) = (format!("{NEW_NAME}:443:{web}"), format!("https://{NEW_NAME}/"));
-        self.renew(shop, coordinator, 1, &["--cacert", "verify/mesh-ca.pem", "--resolve", &resolve, &url]);
+        self.renew(shop, coordinator, 1, NEW_NAME);
     }
 
     fn go_on_alone(&mut self, shop: &Shop) {
@@ -136,13 +133,23 @@ impl Pods for Namespaces {
 
     fn follow_recovery(&mut self, shop: &Shop, coordinator: &Coordinator) {
         explain("There is a new mesh CA again, and the shop still runs:");
-        self.renew(shop, coordinator, 2, &PAGE);
+        self.renew(shop, coordinator, 2, WEB);
     }
 }
 
 impl Namespaces {
-    /// What pods do about another mesh CA, for the `time`th time; and a visitor who asks for the page.
-    fn renew(&mut self, shop: &Shop, coordinator: &Coordinator, time: usize, curl: &[&str]) {
+    /// Makes the ports of Services lead to those of their pods, in all pods and outside.
+    fn lead_to_services(&self) {
+        for ShopPod { spec, network: service, .. } in &self.pods {
+            for &(from, to) in &spec.redirects {
+                service.redirect(from, to);
+                self.pods.iter().for_each(|pod| pod.network.enter(|| service.redirect(from, to)));
+            }
+        }
+    }
+
+    /// What pods do about another mesh CA, for the `time`th time; and what a visitor sees who calls `web` by this name.
+    fn renew(&mut self, shop: &Shop, coordinator: &Coordinator, time: usize, name: &str) {
         for initializer in self.pods.iter().filter_map(|pod| pod.initializer.as_ref()) {
             initializer.wait_for_logs("replaced the certificate", time);
         }
@@ -150,27 +157,22 @@ impl Namespaces {
         let is_closed = |page: &Result<String, String>| {
             page.as_ref().is_err_and(|trouble| trouble.starts_with("orders cannot be reached"))
         };
-        let trouble = self.page(shop, curl, is_closed);
-        quote(&format!("curl {}", curl.join(" ")), trouble.trim());
+        let trouble = self.page(shop, name, is_closed);
+        quote(&self.visit(name), trouble.trim());
         explain(
             "`web` is known by the new mesh CA, and so is `stock`. `orders` was started without `--renew`: its peers refuse its old \
              certificate until it is restarted.",
         );
         self.pod(NOT_RENEWING).restart(shop, coordinator);
-        let page = self.page(shop, curl, |page| page.as_ref().is_ok_and(|page| orders(page) > Some(0)));
+        let page = self.page(shop, name, |page| page.as_ref().is_ok_and(|page| orders(page) > Some(0)));
         quote("web, after a restart of orders", page.lines().last().unwrap_or_default());
     }
 
-    /// The shop's page as soon as it is as wanted, or the trouble.
-    fn page(
-        &self,
-        shop: &Shop,
-        curl: &[&str],
-        is_wanted: impl Fn(&Result<String, String>) -> bool,
-    ) -> String {
+    /// The shop's page as soon as it is as wanted, or the trouble, for a visitor who calls `web` by this name.
+    fn page(&self, shop: &Shop, name: &str, is_wanted: impl Fn(&Result<String, String>) -> bool) -> String {
         let start = Instant::now();
         loop {
-            let page = self.curl(shop, curl);
+            let page = outside(shop, &self.visit(name));
             if is_wanted(&page) {
                 return page.unwrap_or_else(|trouble| trouble);
             }
@@ -181,26 +183,19 @@ impl Namespaces {
 
     /// How many orders there are, as soon as there are more than `count`.
     fn orders_after(&self, shop: &Shop, count: u64) -> u64 {
-        let page = self.page(shop, &PAGE, |page| page.as_ref().is_ok_and(|page| orders(page) > Some(count)));
+        let page = self.page(shop, WEB, |page| page.as_ref().is_ok_and(|page| orders(page) > Some(count)));
         orders(&page).unwrap_or_default()
     }
 
-    /// `curl` outside of the pods.
-    fn curl(&self, shop: &Shop, arguments: &[&str]) -> Result<String, String> {
-        let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--fail-with-body", "--max-time", "10"]).args(arguments);
-        self.outside(shop, &curl)
+    /// How a visitor asks for the page who calls `web` by this name.
+    fn visit(&self, name: &str) -> String {
+        let address = self.address(WEB);
+        format!("curl {CURL} --cacert verify/mesh-ca.pem --resolve {name}:443:{address} https://{name}/")
     }
 
-    /// A program outside of the pods that knows their names, in the workspace. What it says when it succeeds, and when it fails.
-    fn outside(&self, shop: &Shop, command: &Command) -> Result<String, String> {
-        let any = self.pods.first().expect("there are pods");
-        let mut command = any.network.with_names(command);
-        command.current_dir(&shop.deployment.workspace).stdin(Stdio::null());
-        let output = command.output().expect("it is installed");
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        if output.status.success() { Ok(said) } else { Err(said) }
+    fn address(&self, name: &str) -> Ipv4Addr {
+        let pod = self.pods.iter().find(|pod| pod.name == name);
+        pod.expect("it is a service of the shop").network.v4
     }
 
     fn initializer(&self, name: &str) -> &Pod {
@@ -259,6 +254,16 @@ impl Drop for Program {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Runs a command line outside of the pods, in the workspace. What it says if it succeeds, or if it fails.
+fn outside(shop: &Shop, line: &str) -> Result<String, String> {
+    let mut words = line.split(' ');
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words).current_dir(&shop.deployment.workspace).stdin(Stdio::null());
+    let output = command.output().expect("it is installed");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if output.status.success() { Ok(said) } else { Err(said) }
 }
 
 /// How many orders the shop's page shows.
