@@ -80,7 +80,7 @@ const CLI: &str = "contrast";
 /// What the compiler puts into the program as its table of images.
 const TABLE: &str = "CONTRAST_IMAGE_REPLACEMENTS";
 /// What is in `deploy` for this project only, or is part of its programs.
-const OURS: [&str; 4] = ["images", "demo", "image-replacements.txt", "runtimes.json"];
+const OURS: [&str; 3] = ["images", "image-replacements.txt", "runtimes.json"];
 
 impl Bundle {
     /// Makes an empty folder, in place of an earlier release.

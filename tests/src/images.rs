@@ -159,33 +159,18 @@ fn header(path: &str, size: usize) -> Vec<u8> {
     with_sum(&format!("{sum:06o}\0 "))
 }
 
-/// The images of the demo's resources (`deploy/demo`): the shop's own, and those of the project that it runs. They hold no programs:
-/// the demo runs these on this machine.
+/// Images in the place of the project's own: of the example application, and of what `generate` adds to pods. They hold no
+/// programs; whoever uses them runs those of this build.
 #[must_use]
-pub fn demo_images() -> [ContainerImage; 5] {
-    let image = |repository: &str, name: &str, tag: &str| {
-        let process = json!({ "Entrypoint": [format!("/bin/{name}")], "Env": ["PATH=/bin"] });
-        ContainerImage::new(&format!("{repository}/{name}:{tag}"), process)
-    };
-    let shop = |name| image("registry.example/shop", name, "1.4.2");
-    let own = |name| image("ghcr.io/edgelesssys/contrast", name, "latest");
-    [shop("web"), shop("orders"), shop("db"), own("coordinator"), own("initializer")]
+pub fn project_images() -> [ContainerImage; 4] {
+    ["shop", "coordinator", "initializer", "service-mesh-proxy"].map(|name| {
+        let process = json!({ "Entrypoint": [format!("/usr/bin/{name}")], "Env": ["PATH=/usr/bin"] });
+        ContainerImage::new(&format!("ghcr.io/edgelesssys/contrast/{name}:latest"), process)
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::workspace_root;
-
-    #[test]
-    fn the_demo_names_its_images_by_their_digests() {
-        let demo = workspace_root().join("deploy/demo");
-        let read = |path: &Path| fs::read_to_string(path).expect("it is in the project");
-        let replacements = read(&demo.join("image-replacements.txt"));
-        let resources = ["web", "orders", "db"].map(|name| read(&demo.join(format!("resources/{name}.yml"))));
-        let texts = resources.concat() + &replacements;
-        for image in demo_images() {
-            assert!(texts.contains(&image.pinned()), "deploy/demo has to name {}", image.pinned());
-        }
-    }
+/// The table by which `generate` pins these images, as a release has one.
+#[must_use]
+pub fn image_replacements(images: &[ContainerImage]) -> String {
+    images.iter().map(|image| format!("{} = {}\n", image.name, image.pinned())).collect()
 }

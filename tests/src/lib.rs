@@ -35,13 +35,14 @@ pub use cli::Answer;
 pub use client::Client;
 pub use coordinator::{Coordinator, Ops};
 pub use deployment::Deployment;
-pub use images::{ContainerImage, demo_images, write_layout};
+pub use images::{ContainerImage, image_replacements, project_images, write_layout};
 pub use installed::{helm, kubernetes_validate};
 pub use loop_device::{LoopDevice, search_path, with_own_mounts};
 pub use manifest::{ManifestFile, policy_digest};
 pub use mesh::Sidecar;
 pub use network::{
     Network, PodNetwork, again_in_own_namespaces, envoy_folder, in_own_namespaces, is_in_own_namespaces,
+    network_obstacle, own_namespaces,
 };
 pub use pod::{Pod, PodStatus};
 pub use programs::{program, workspace_root};

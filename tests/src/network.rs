@@ -40,18 +40,15 @@ pub fn in_own_namespaces(name: &str, test: impl FnOnce()) {
     );
 }
 
-/// This program again, with these arguments, in namespaces of its own for network and mounts, as root of a user namespace if need be.
+/// This program again, with these arguments, in namespaces of its own: see [`own_namespaces`].
 ///
 /// # Panics
 /// When the program cannot be found.
 #[must_use]
 pub fn again_in_own_namespaces(arguments: &[&str]) -> Command {
-    let mut command = Command::new("unshare");
-    if !rustix::process::geteuid().is_root() {
-        command.args(["--user", "--map-root-user"]);
-    }
     let me = env::current_exe().expect("this program has a path");
-    command.args(["--net", "--mount", "--propagation", "private"]).arg(me).args(arguments).env(INSIDE, "1");
+    let mut command = own_namespaces();
+    command.arg(me).args(arguments).env(INSIDE, "1");
     command
 }
 
@@ -59,6 +56,45 @@ pub fn again_in_own_namespaces(arguments: &[&str]) -> Command {
 #[must_use]
 pub fn is_in_own_namespaces() -> bool {
     env::var_os(INSIDE).is_some()
+}
+
+/// Starts a program, which is to be added, in namespaces of its own for network and mounts, as root of a user namespace if need be.
+#[must_use]
+pub fn own_namespaces() -> Command {
+    let mut unshare = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    // The machine's lock is root's, and guards rules of its own network. This one can be locked by everybody.
+    unshare.args(["--net", "--mount", "--propagation", "private"]).env("XTABLES_LOCKFILE", "/dev/null");
+    unshare
+}
+
+/// Why there cannot be pods as network namespaces on this machine; `None` if there can.
+#[must_use]
+pub fn network_obstacle() -> Option<String> {
+    // All that pods need of the kernel.
+    let script = format!(
+        "ip link add {BRIDGE} type bridge; ip link add name one type veth peer name two; iptables-legacy {DEFAULT_DENY}; nft '{}'; \
+         mount --bind /etc/hosts /etc/hosts",
+        redirect(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, 443, 8080)
+    );
+    let output = match own_namespaces().args(["sh", "-ec", &script]).output() {
+        Ok(output) if output.status.success() => return None,
+        Ok(output) => output,
+        Err(cause) => return Some(format!("unshare: {cause}")),
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    Some(said.lines().next().unwrap_or("unshare failed").to_owned())
+}
+
+/// nftables' words for leading connections that begin here from one port of a pod to another one.
+fn redirect(v4: Ipv4Addr, v6: Ipv6Addr, from: u16, to: u16) -> String {
+    format!(
+        "add table inet services; add chain inet services out {{ type nat hook output priority -100; }}; \
+         add rule inet services out ip daddr {v4} tcp dport {from} dnat ip to {v4}:{to}; \
+         add rule inet services out ip6 daddr {v6} tcp dport {from} dnat ip6 to [{v6}]:{to}"
+    )
 }
 
 /// A switch, at which the test itself has an address.
@@ -165,6 +201,17 @@ impl PodNetwork {
             Ok(value) => value,
             Err(panic) => std::panic::resume_unwind(panic),
         })
+    }
+
+    /// Leads connections to a port of this pod to another one, as nodes do for a Service (`port` and `targetPort`). Holds for
+    /// connections that begin in the caller's network.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn redirect(&self, from: u16, to: u16) {
+        let words = redirect(self.v4, self.v6, from, to);
+        let output = Command::new("nft").arg(words).output().expect("nft is installed");
+        assert!(output.status.success(), "nft: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// A program that finds the other pods by their names when it runs in a pod.

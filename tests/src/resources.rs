@@ -21,15 +21,20 @@ impl Generated {
     /// When there is not exactly one workload in it.
     #[must_use]
     pub fn read(path: &Path) -> Self {
-        let bytes = fs::read(path).expect("the resources were written");
-        let file = File::read(path.display().to_string(), bytes).expect("they can be read");
-        let values: Vec<Value> = file.documents().iter().map(|document| document.value().clone()).collect();
-        let objects = objects(&values);
-        let templates = objects.iter().filter_map(|object| WorkloadKind::of(object)?.template(object.value));
-        let [template] = templates.collect::<Vec<_>>()[..] else {
-            panic!("{} has one workload", path.display())
-        };
-        Self { template: template.clone() }
+        let [(_, template)] =
+            templates(path).try_into().unwrap_or_else(|_| panic!("{} has one workload", path.display()));
+        Self { template }
+    }
+
+    /// Reads a file with several workloads, and takes the one of this name.
+    ///
+    /// # Panics
+    /// When it is not in it.
+    #[must_use]
+    pub fn named(path: &Path, name: &str) -> Self {
+        let found = templates(path).into_iter().find(|(workload, _)| workload == name);
+        let (_, template) = found.unwrap_or_else(|| panic!("{} has a workload {name}", path.display()));
+        Self { template }
     }
 
     /// An annotation of the pods.
@@ -60,4 +65,16 @@ impl Generated {
             variables.filter(|variable| variable.get("name").and_then(Value::as_str) == Some(name));
         Some(named.next()?.get("value")?.as_str()?.to_owned())
     }
+}
+
+/// Names and pod templates of the workloads in a file.
+fn templates(path: &Path) -> Vec<(String, Value)> {
+    let bytes = fs::read(path).expect("the resources are there");
+    let file = File::read(path.display().to_string(), bytes).expect("they can be read");
+    let values: Vec<Value> = file.documents().iter().map(|document| document.value().clone()).collect();
+    let objects = objects(&values);
+    let workloads = objects.iter().filter_map(|object| {
+        Some((object.name().to_owned(), WorkloadKind::of(object)?.template(object.value)?.clone()))
+    });
+    workloads.collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, net::TcpListener, process::Command};
 
-use contrast_tests::demo_images;
+use contrast_tests::project_images;
 
 use crate::{Room, pod};
 
@@ -12,7 +12,8 @@ fn an_interrupted_run_leaves_nothing_behind() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let name = format!("{address}/shop/web:1@sha256:{}", "ab".repeat(32));
-    let room = Room::with(&[("resources/web.yaml", &pod("web").replace(&demo_images()[0].pinned(), &name))]);
+    let room =
+        Room::with(&[("resources/web.yaml", &pod("web").replace(&project_images()[0].pinned(), &name))]);
     let before = room.files();
     let mut child = room.command(&[&format!("--insecure-registry={address}"), "resources"]).spawn().unwrap();
     // Once it has connected, it waits.
@@ -63,7 +64,7 @@ fn no_home_directory_is_needed() {
 
 #[test]
 fn two_runs_at_once_do_not_spoil_each_other() {
-    let room = Room::demo();
+    let room = Room::shop();
     let runs: Vec<_> = (0..4).map(|_| room.command(&["resources"]).spawn().unwrap()).collect();
     for mut run in runs {
         assert!(run.wait().unwrap().success());

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use contrast_tests::{Answer, ContainerImage, Registry, demo_images, write_layout};
+use contrast_tests::{Answer, ContainerImage, Registry, project_images, write_layout};
 use serde_json::json;
 
 use crate::{Room, pod};
@@ -17,13 +17,13 @@ fn room(names: &[(&str, &str)]) -> Room {
     let files: Vec<_> = names
         .iter()
         .map(|(name, image)| {
-            (format!("resources/{name}.yaml"), pod(name).replace(&demo_images()[0].pinned(), image))
+            (format!("resources/{name}.yaml"), pod(name).replace(&project_images()[0].pinned(), image))
         })
         .collect();
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let room = Room::with(&files);
     fs::remove_dir_all(room.path("images")).unwrap();
-    write_layout(&room.path("images"), &demo_images()[3..]);
+    write_layout(&room.path("images"), &project_images()[1..3]);
     room
 }
 

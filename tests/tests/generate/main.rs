@@ -20,7 +20,7 @@ use std::{
     sync::OnceLock,
 };
 
-use contrast_tests::{Answer, Deployment, demo_images, workspace_root, write_layout};
+use contrast_tests::{Answer, Deployment, image_replacements, project_images, workspace_root, write_layout};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -42,13 +42,10 @@ const USUAL: [&str; 8] = [
 ];
 
 impl Room {
-    /// With the demo's resources.
-    fn demo() -> Self {
+    /// With the example application.
+    fn shop() -> Self {
         let room = Self::with(&[]);
-        for entry in fs::read_dir(workspace_root().join("deploy/demo/resources")).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), room.path("resources").join(entry.file_name())).unwrap();
-        }
+        fs::copy(workspace_root().join("deploy/shop.yml"), room.path("resources/shop.yml")).unwrap();
         room
     }
 
@@ -75,9 +72,9 @@ impl Room {
         for (path, content) in template {
             fs::write(room.folder.path().join(path), content).unwrap();
         }
-        let pinned = "image-replacements.txt";
-        fs::copy(workspace_root().join("deploy/demo").join(pinned), room.path(pinned)).unwrap();
-        write_layout(&room.path("images"), &demo_images());
+        let images = project_images();
+        room.write("image-replacements.txt", &image_replacements(&images));
+        write_layout(&room.path("images"), &images);
         room
     }
 
@@ -170,9 +167,9 @@ fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// An object that makes confidential pods of the demo's image `web`.
+/// An object that makes confidential pods of the image `shop`.
 fn pod(name: &str) -> String {
-    let image = &demo_images()[0].pinned();
+    let image = &project_images()[0].pinned();
     format!(
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\nspec:\n  runtimeClassName: contrast-cc\n  containers:\n  - name: main\n    image: {image}\n"
     )

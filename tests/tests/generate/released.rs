@@ -3,7 +3,7 @@
 use std::fs;
 
 use contrast_resources::File;
-use contrast_tests::{Answer, ContainerImage, helm, program, workspace_root, write_layout};
+use contrast_tests::{Answer, helm, program, project_images, workspace_root};
 use serde_json::{Value, json};
 
 use crate::Room;
@@ -20,18 +20,11 @@ const PLATFORMS: [&str; 7] = [
     "metal-qemu-tdx",
 ];
 
-/// A room with images of the project, pinned as in a release. They hold no programs.
+/// A room for every platform.
 fn room() -> Room {
     let room = Room::empty();
-    let images = ["coordinator", "initializer", "service-mesh-proxy", "shop"].map(|name| {
-        let process = json!({ "Entrypoint": [format!("/usr/bin/{name}")], "Env": ["PATH=/usr/bin"] });
-        ContainerImage::new(&format!("ghcr.io/edgelesssys/contrast/{name}:latest"), process)
-    });
-    write_layout(&room.path("images"), &images);
-    let lines = images.iter().map(|image| format!("{} = {}\n", image.name, image.pinned()));
-    room.write("image-replacements.txt", &lines.collect::<String>());
     // Some platforms want to know the node's pause image; here another one stands for it.
-    room.write("settings.json", &json!({ "pause_image": images[3].pinned() }).to_string());
+    room.write("settings.json", &json!({ "pause_image": project_images()[0].pinned() }).to_string());
     room
 }
 

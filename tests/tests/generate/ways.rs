@@ -8,10 +8,10 @@ use crate::{Room, pod};
 
 #[test]
 fn plain_resources_come_out_ready_with_every_other_byte_as_it_was() {
-    let room = Room::demo();
-    let before = room.read("resources/web.yml");
+    let room = Room::shop();
+    let before = room.read("resources/shop.yml");
     room.run(&["resources"]).success();
-    let after = room.read("resources/web.yml");
+    let after = room.read("resources/shop.yml");
     let mut lines = after.lines();
     for line in before.lines().filter(|line| !line.contains("runtimeClassName")) {
         assert!(lines.any(|other| other == line), "{line:?} is gone, or is in another order");

@@ -12,7 +12,8 @@ use std::{
 
 use contrast_image::RootHash;
 use contrast_tests::{
-    Answer, ContainerImage, Deployment, Registry, demo_images, workspace_root, write_layout,
+    Answer, ContainerImage, Deployment, Registry, image_replacements, project_images, workspace_root,
+    write_layout,
 };
 use flate2::read::GzDecoder;
 use serde_json::json;
@@ -51,11 +52,11 @@ impl Room {
         fs::remove_file(deployment.manifest_path()).expect("it was made");
         fs::create_dir(&resources).expect("there is room");
         let room = Self { deployment };
-        let demo = workspace_root().join("deploy/demo");
         fs::copy(workspace_root().join("deploy/coordinator.yml"), resources.join("coordinator.yml"))
             .expect("it can be copied");
-        fs::copy(demo.join("image-replacements.txt"), room.path("images.txt")).expect("it can be copied");
-        write_layout(&room.path("layout"), &demo_images());
+        let images = project_images();
+        fs::write(room.path("images.txt"), image_replacements(&images)).expect("there is room");
+        write_layout(&room.path("layout"), &images);
         room
     }
 
@@ -86,7 +87,7 @@ fn pod(name: &str, image: &str) -> String {
 /// Everything is known: the whole process, against the same program that only says its version.
 fn small_pod() -> [Row; 2] {
     let room = Room::new();
-    room.write("web", &pod("web", &demo_images()[0].pinned()));
+    room.write("web", &pod("web", &project_images()[0].pinned()));
     let generate = || {
         let mut command = room.command(&["--reference-values=metal-qemu-snp"]);
         timed(|| assert!(command.status().expect("it can be started").success()))
@@ -134,7 +135,7 @@ fn twenty_workloads() -> Row {
         let name = format!("pod-{number}");
         room.write(&name, &pod(&name, &image.pinned()));
     }
-    let pause = demo_images()[0].pinned();
+    let pause = project_images()[0].pinned();
     fs::write(room.path("settings.json"), json!({ "pause_image": pause }).to_string())
         .expect("there is room");
     let insecure = format!("--insecure-registry={}", registry.address);
@@ -180,7 +181,7 @@ fn large_layer() -> Row {
     write_layout(&room.path("large"), std::slice::from_ref(&image));
     room.write("large", &pod("large", &image.pinned()));
     drop(image);
-    let pause = demo_images()[0].pinned();
+    let pause = project_images()[0].pinned();
     fs::write(room.path("settings.json"), json!({ "pause_image": pause }).to_string())
         .expect("there is room");
     let mut command = room.command(&["--reference-values=aks-clh-snp", "--image-layout=large"]);

@@ -4,29 +4,63 @@
 //! the demo with a failure.
 #![expect(clippy::expect_used, reason = "a step that fails must end the demo, with its reason")]
 
+mod namespaces;
 mod narration;
+mod place;
+mod pods;
+mod processes;
 mod shop;
+mod spec;
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use contrast_attestation::atls::Identity;
-use contrast_tests::{Answer, Client, Coordinator, mutual_tls, policy_digest, workspace_root};
+use contrast_tests::{Answer, Client, Coordinator, Network, policy_digest, workspace_root};
+use namespaces::Namespaces;
 use narration::{explain, quote, step};
-use shop::{GENERATE, Shop};
+use place::Place;
+use pods::{NEW_NAME, Pods};
+use processes::Processes;
+use shop::{APPLICATION, GENERATE, Shop};
 
-fn main() {
+fn main() -> ExitCode {
+    match place::here() {
+        Some(place) => {
+            tell(&place);
+            ExitCode::SUCCESS
+        }
+        None => place::go().unwrap_or_else(|cause| {
+            eprintln!("Error: the demo cannot be started: {cause}");
+            ExitCode::FAILURE
+        }),
+    }
+}
+
+fn tell(place: &Place) {
     let directory = directory();
-    let shop = open_shop(&directory);
-    let coordinator = first_set(&shop);
-    mutual_tls_between_pods(&shop, &coordinator);
-    update(&shop, &coordinator);
+    if let Place::Machine { obstacle } = place {
+        explain(&format!(
+            "This machine allows no networks of pods ({obstacle}), so the shop's programs and the service mesh stay out of this, and \
+             initializers run on 127.0.0.1."
+        ));
+    }
+    let shop = prepare(&directory);
+    let (address, mut pods): (Ipv4Addr, Box<dyn Pods>) = match place {
+        Place::Namespaces => (Network::HOST, Box::new(Namespaces::new())),
+        Place::Machine { .. } => (Ipv4Addr::LOCALHOST, Box::new(Processes::new())),
+    };
+    let coordinator = first_set(&shop, address, &mut *pods);
+    update(&shop, &coordinator, &mut *pods);
     outsider(&shop, &coordinator);
     let before = verify_and_read(&shop, &coordinator);
-    let coordinator = restart(&shop, coordinator);
-    recover(&shop, &coordinator, &before);
+    let coordinator = restart(&shop, coordinator, &mut *pods);
+    recover(&shop, &coordinator, &before, &mut *pods);
+    drop(pods);
     audit(&shop, coordinator);
     narration::next_commands(&shop);
 }
@@ -57,7 +91,7 @@ fn directory() -> PathBuf {
     directory.canonicalize().expect("it was just made")
 }
 
-fn open_shop(directory: &Path) -> Shop {
+fn prepare(directory: &Path) -> Shop {
     step("Simulated hardware");
     explain(
         "This machine gets a software secure processor: it signs reports in the layout of AMD SEV-SNP, under keys \
@@ -70,29 +104,25 @@ fn open_shop(directory: &Path) -> Shop {
     );
     step("`generate`");
     explain(
-        "The shop is plain Kubernetes YAML (deploy/demo/resources, deploy/coordinator.yml). `generate` puts the Initializer and a policy into each pod, \
-         makes the owners' keys, and writes the manifest: the policies, these reference values and the public keys. It finds \
+        "The shop is plain Kubernetes YAML (deploy/shop.yml, deploy/coordinator.yml). `generate` puts the Initializer, a sidecar and a policy \
+         into each pod, makes the owners' keys, and writes the manifest: the policies, these reference values and the public keys. It finds \
          the images in an OCI layout on disk.",
     );
     let Answer { stdout, stderr, .. } = &shop.generated;
     quote(&format!("contrast {}", GENERATE.join(" ")), &format!("{}\n{}", stderr.trim(), stdout.trim()));
-    let explained = shop.contrast(&["policy", "explain", "resources/db.yml"]).stdout;
+    let explain_web = ["policy", "explain", "--workload", "Deployment/web", APPLICATION];
+    let explained = shop.contrast(&explain_web).stdout;
     let start: Vec<&str> = explained.lines().take(12).collect();
-    quote("contrast policy explain resources/db.yml (its beginning)", &start.join("\n"));
+    quote(&format!("contrast {} (its beginning)", explain_web.join(" ")), &start.join("\n"));
     shop
 }
 
-fn first_set(shop: &Shop) -> Coordinator {
-    step("A pod that waits");
+fn first_set(shop: &Shop, address: Ipv4Addr, pods: &mut dyn Pods) -> Coordinator {
     let owner = hex::decode(shop.deployment.workload_owner("")).expect("it is hexadecimal");
-    let mut command = shop.deployment.coordinator_command();
+    let mut command = shop.coordinator_command(address);
     command.env("CONTRAST_INITIAL_OWNERS", shop.initial_owners());
     let coordinator = Coordinator::start(command);
-    explain(
-        "The Coordinator is up, but has no manifest. The initializer of `web` asks for its certificate and waits.",
-    );
-    let web = shop.deployment.pod(&coordinator, "web");
-    quote("initializer of web", &web.wait_for_log("contrast set"));
+    pods.wait(shop, &coordinator);
 
     step("The first `set`");
     explain("It was started for one owner (CONTRAST_INITIAL_OWNERS). A stranger who comes first is refused:");
@@ -103,50 +133,24 @@ fn first_set(shop: &Shop) -> Coordinator {
     let set = shop.deployment.contrast(&coordinator, "set", &[]).success();
     assert!(set.stderr.contains("SIMULATED"), "every command has to say that this is a simulation");
     quote("contrast set", &format!("{}\n{}", set.stderr.trim(), set.stdout.trim()));
-    let pod = web.finish();
-    assert!(pod.log.contains("contrast set"), "it waited for the manifest");
-    explain("And without being started again, `web` has its certificate, key and secret:");
-    quote("files of web", &shop.files_of("web"));
+    pods.open(shop, &coordinator);
     coordinator
 }
 
-fn mutual_tls_between_pods(shop: &Shop, coordinator: &Coordinator) {
-    step("Two pods talk mutual TLS");
-    for name in ["orders", "db"] {
-        shop.deployment.pod(coordinator, name).finish();
-    }
-    explain(
-        "`orders` connects to `db`; openssl is at both ends and checks the other's certificate against the mesh CA.",
-    );
-    let talk = mutual_tls(&shop.tls_dir("db"), &shop.tls_dir("orders"), "mesh-ca.pem");
-    assert!(talk.verified, "server:\n{}\nclient:\n{}", talk.server, talk.client);
-    let lines = talk.client.lines().filter(|line| line.contains("verify") || line.contains("Verif"));
-    quote("openssl s_client", &lines.collect::<Vec<_>>().join("\n"));
-}
-
-fn update(shop: &Shop, coordinator: &Coordinator) {
+fn update(shop: &Shop, coordinator: &Coordinator, pods: &mut dyn Pods) {
     step("A manifest update");
     explain(
         "The owner gives `web` one more name and sets the manifest again, on top of the history that they know.",
     );
     let mesh_ca = shop.read("mesh-ca.pem");
     let root_ca = shop.read("coordinator-root-ca.pem");
-    shop.add_name("web", "shop.example");
+    shop.add_name("web", NEW_NAME);
     let set = shop.deployment.contrast(coordinator, "set", &["--atomic"]).success();
     quote("contrast set --atomic", set.stdout.trim());
     assert_ne!(mesh_ca, shop.read("mesh-ca.pem"), "an update starts a new CA generation");
     assert_eq!(root_ca, shop.read("coordinator-root-ca.pem"), "the root CA stays for life");
-    explain(
-        "There is a new mesh CA now; the root CA is still the same, byte for byte. Pods get new certificates when they restart:",
-    );
-    shop.deployment.pod(coordinator, "web").finish();
-    let old_and_new = mutual_tls(&shop.tls_dir("web"), &shop.tls_dir("orders"), "mesh-ca.pem");
-    assert!(!old_and_new.verified, "certificates of two generations must not meet on the mesh CA");
-    let through_root = mutual_tls(&shop.tls_dir("web"), &shop.tls_dir("orders"), "coordinator-root-ca.pem");
-    assert!(through_root.verified, "server:\n{}\nclient:\n{}", through_root.server, through_root.client);
-    explain(
-        "`orders`, not restarted, is refused by those who trust the current mesh CA, and accepted by those who trust the root CA.",
-    );
+    explain("There is a new mesh CA now; the root CA is still the same, byte for byte.");
+    pods.follow_update(shop, coordinator);
 }
 
 fn outsider(shop: &Shop, coordinator: &Coordinator) {
@@ -184,20 +188,20 @@ fn account(shop: &Shop, coordinator: &Coordinator) -> Account {
     }
 }
 
-fn restart(shop: &Shop, coordinator: Coordinator) -> Coordinator {
+fn restart(shop: &Shop, coordinator: Coordinator, pods: &mut dyn Pods) -> Coordinator {
     step("A restart");
     explain(
         "The Coordinator is killed (SIGKILL) and started again. Its log is sealed under a seed that it no longer has.",
     );
-    coordinator.kill();
-    let coordinator = shop.deployment.start();
+    let coordinator = shop.deployment.start_in_place_of(coordinator);
     let refused = shop.deployment.contrast(&coordinator, "verify", &[]).failure();
     assert!(refused.contains("contrast recover"), "a locked Coordinator says what to do: {refused}");
     quote("contrast verify", refused.trim());
+    pods.go_on_alone(shop);
     coordinator
 }
 
-fn recover(shop: &Shop, coordinator: &Coordinator, before: &Account) {
+fn recover(shop: &Shop, coordinator: &Coordinator, before: &Account, pods: &mut dyn Pods) {
     step("`recover`");
     let recover = shop.deployment.contrast(coordinator, "recover", &[]).success();
     quote("contrast recover", recover.stdout.trim());
@@ -215,6 +219,7 @@ fn recover(shop: &Shop, coordinator: &Coordinator, before: &Account) {
     let table = shop.deployment.contrast(coordinator, "history", &[]).success().stdout;
     let lines: Vec<&str> = table.lines().collect();
     quote("contrast history", &lines.split_at(lines.len() - new.len()).1.join("\n"));
+    pods.follow_recovery(shop, coordinator);
 }
 
 fn audit(shop: &Shop, coordinator: Coordinator) {

@@ -1,18 +1,25 @@
-//! The example deployment of `deploy/demo`, set up in a folder.
+//! The example application, set up in a folder.
 
 use std::{
     fs,
+    net::Ipv4Addr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use contrast_tests::{
-    Answer, Coordinator, Deployment, Generated, Pod, demo_images, policy_digest, program, workspace_root,
-    write_layout,
+    Answer, Coordinator, Deployment, Generated, Pod, image_replacements, policy_digest, program,
+    project_images, workspace_root, write_layout,
 };
 
-/// The workloads, and the Coordinator.
-const WORKLOADS: [&str; 4] = ["coordinator", "web", "orders", "db"];
+/// The services, each a pod. Whoever asks another one comes after it.
+pub(crate) const SERVICES: [&str; 4] = ["stock", "orders", "web", "visitors"];
+
+/// Resources of the Coordinator.
+const COORDINATOR: &str = "resources/coordinator.yml";
+/// Resources of the application.
+pub(crate) const APPLICATION: &str = "resources/shop.yml";
 
 /// From plain resources to policies and a manifest.
 pub(crate) const GENERATE: [&str; 10] = [
@@ -44,21 +51,20 @@ impl Shop {
     /// Copies the plain resources, makes their images, and has everything else generated.
     pub(crate) fn set_up(directory: &Path) -> Self {
         let deployment = Deployment::empty_in(directory);
-        let source = workspace_root().join("deploy/demo");
-        let resources = deployment.workspace.join("resources");
-        for name in WORKLOADS {
-            let file = format!("{name}.yml");
-            let of_all = ["resources", ".."].map(|folder| source.join(folder).join(&file));
-            let from = of_all.iter().find(|path| path.exists()).expect("deploy has all of them");
-            fs::copy(from, resources.join(&file)).expect("resources can be copied");
+        let workspace = &deployment.workspace;
+        for file in [COORDINATOR, APPLICATION] {
+            let from = workspace_root().join(file.replace("resources", "deploy"));
+            fs::copy(from, workspace.join(file)).expect("resources can be copied");
         }
-        let pinned = "image-replacements.txt";
-        fs::copy(source.join(pinned), deployment.workspace.join(pinned)).expect("it can be copied");
-        write_layout(&directory.join("images"), &demo_images());
-        let generated = Answer::of(Answer::command(&deployment.workspace, GENERATE)).success();
-        for name in WORKLOADS {
-            let document = Generated::read(&resources.join(format!("{name}.yml"))).initdata();
-            fs::write(deployment.policy_file(name), document).expect("policies can be written");
+        let images = project_images();
+        write_layout(&directory.join("images"), &images);
+        fs::write(workspace.join("image-replacements.txt"), image_replacements(&images))
+            .expect("it can be written");
+        let generated = Answer::of(Answer::command(workspace, GENERATE)).success();
+        let services = SERVICES.map(|name| (name, Generated::named(&workspace.join(APPLICATION), name)));
+        let coordinator = ("coordinator", Generated::read(&workspace.join(COORDINATOR)));
+        for (name, pod) in services.into_iter().chain([coordinator]) {
+            fs::write(deployment.policy_file(name), pod.initdata()).expect("policies can be written");
         }
         let programs = program("contrast").get_program().to_owned();
         Self {
@@ -71,8 +77,15 @@ impl Shop {
 
     /// Who may set the first manifest, as the Coordinator's pod is told.
     pub(crate) fn initial_owners(&self) -> String {
-        let file = self.deployment.workspace.join("resources/coordinator.yml");
-        Generated::read(&file).variable("CONTRAST_INITIAL_OWNERS").expect("generate has written it")
+        Generated::read(&self.deployment.workspace.join(COORDINATOR))
+            .variable("CONTRAST_INITIAL_OWNERS")
+            .expect("generate has written it")
+    }
+
+    /// The command that starts the Coordinator at an address of this machine.
+    pub(crate) fn coordinator_command(&self, address: Ipv4Addr) -> Command {
+        let Deployment { state_dir, simulator, .. } = &self.deployment;
+        Coordinator::command_at(address, state_dir, simulator, &self.deployment.policy_file("coordinator"))
     }
 
     /// Where the initializer of a pod put its files.
@@ -84,11 +97,13 @@ impl Shop {
     pub(crate) fn files_of(&self, name: &str) -> String {
         let entries = fs::read_dir(self.tls_dir(name)).expect("the initializer made it");
         let mut lines: Vec<String> = entries
-            .map(|entry| {
-                let entry = entry.expect("it can be listed");
-                let about = entry.metadata().expect("it is there");
+            .filter_map(|entry| {
+                let path = entry.expect("it can be listed").path();
+                let about = fs::metadata(&path).expect("it is there");
                 let mode = about.permissions().mode() & 0o777;
-                format!("{mode:04o} {:>6} bytes  {}", about.len(), entry.file_name().display())
+                let name = path.file_name()?.display();
+                // Names are links into a folder.
+                about.is_file().then(|| format!("{mode:04o} {:>6} bytes  {name}", about.len()))
             })
             .collect();
         lines.sort_by_key(|line| line.rsplit(' ').next().map(str::to_owned));
