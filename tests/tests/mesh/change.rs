@@ -55,10 +55,35 @@ fn no_request_is_lost_while_certificates_are_replaced() {
         assert!(replaced >= 3, "certificates were replaced only {replaced} times");
         println!("{REQUESTS} requests, certificates of both pods replaced {replaced} times");
         // It is the last one that is shown.
-        let last = fs::read_to_string(web.tls_dir.join("certChain.pem")).unwrap();
-        let shown = until(|| Some(shown_by(front)).filter(|shown| last.starts_with(shown.trim())));
-        assert!(shown.contains("BEGIN CERTIFICATE"));
+        until(|| shows_the_last(&web, front).then_some(()));
     });
+}
+
+#[test]
+fn certificates_that_somebody_deletes_stay_in_use_and_come_back_with_the_next_ones() {
+    in_own_namespaces(
+        "change::certificates_that_somebody_deletes_stay_in_use_and_come_back_with_the_next_ones",
+        || {
+            let mut world = World::new(&["web", "front"]);
+            let (web, initializer) = world.renewing_pod("web");
+            let front = world.pod("front");
+            let _web = web.sidecar("", "");
+            let _front = front.sidecar("", "web#127.20.0.1:9000#web:8080");
+            for entry in fs::read_dir(&web.tls_dir).unwrap().flatten() {
+                let path = entry.path();
+                if path.is_symlink() {
+                    fs::remove_file(path).unwrap()
+                } else {
+                    fs::remove_dir_all(path).unwrap()
+                }
+            }
+            assert!(front.curl(&["http://127.20.0.1:9000/x"]).is_ok());
+            initializer.renew();
+            initializer.wait_for_log("replaced the certificate");
+            until(|| shows_the_last(&web, &front).then_some(()));
+            assert!(front.curl(&["http://127.20.0.1:9000/x"]).is_ok());
+        },
+    );
 }
 
 /// What a manifest refuses is refused from the moment when a pod has a certificate of the new mesh CA; what talks already is not interrupted.
@@ -98,15 +123,16 @@ fn after_an_update_and_a_recovery_pods_with_renewal_find_each_other_again_and_ot
     );
 }
 
-/// The certificate that the pod `web` shows to another pod.
-fn shown_by(pod: &MeshPod) -> String {
+/// Whether the pod `web` shows to another pod the certificate that was written last.
+fn shows_the_last(web: &MeshPod, to: &MeshPod) -> bool {
+    const END: &str = "-----END CERTIFICATE-----";
     let mut command = Command::new("openssl");
     command.args(["s_client", "-connect", "web:8080", "-showcerts", "-cert"]);
-    command.arg(text(&pod.tls_dir.join("certChain.pem"))).arg("-key").arg(text(&pod.tls_dir.join("key.pem")));
-    let said = pod.run(command.stdin(Stdio::null())).unwrap_or_default();
-    let begin = said.find("-----BEGIN").unwrap_or_default();
-    let end = said.find("-----END CERTIFICATE-----").map_or(0, |end| end + "-----END CERTIFICATE-----".len());
-    said.get(begin..end).unwrap_or_default().to_owned()
+    command.arg(text(&to.tls_dir.join("certChain.pem"))).arg("-key").arg(text(&to.tls_dir.join("key.pem")));
+    let said = to.run(command.stdin(Stdio::null())).unwrap_or_default();
+    let written = fs::read_to_string(web.tls_dir.join("certChain.pem")).unwrap();
+    let first = written.split_inclusive(END).next().unwrap();
+    first.contains(END) && said.contains(first)
 }
 
 /// Asks again and again.

@@ -9,4 +9,5 @@ mod guide;
 mod peers;
 mod ports;
 mod rules;
+mod validate;
 mod world;
