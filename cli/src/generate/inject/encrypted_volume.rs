@@ -24,7 +24,7 @@ pub(super) fn put(
     claims: &[String],
 ) -> Result<(), Fault> {
     check_device(template, &volume.device, claims)?;
-    staying::stay(initializer);
+    staying::keep_open(initializer);
     volumes::add(template, &volume.mount)?;
     let Some(initializer) = initializer.as_object_mut() else { return Ok(()) };
     let mut add = |list: &str, item: Value| {

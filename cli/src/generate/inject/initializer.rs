@@ -43,12 +43,12 @@ pub(super) fn put(
         default_variable(&mut container, NO_MESH, "true");
         set(&mut container, "securityContext", json!({ "capabilities": { "add": ["NET_ADMIN"] } }));
     }
-    if let Some(renewal) = &annotations.renewal {
-        staying::renew(&mut container, renewal);
-    }
     volumes::add(template, volumes::VOLUME)?;
     if let Some(volume) = &annotations.encrypted_volume {
         encrypted_volume::put(template, &mut container, volume, &annotations.claims)?;
+    }
+    if let Some(renewal) = &annotations.renewal {
+        staying::renew(&mut container, renewal);
     }
     let own = Own {
         container,

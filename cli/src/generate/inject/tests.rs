@@ -311,6 +311,8 @@ fn an_initializer_that_replaces_certificates_is_a_sidecar_that_tells_how_old_the
         assert_eq!(initializer[probe]["exec"]["command"], json!(["/usr/bin/initializer", "ready"]));
     }
 
+    assert_eq!(initializer["startupProbe"]["failureThreshold"], 17_280, "it may wait for a manifest");
+
     // Whoever does not want it any more has an ordinary one again.
     let spec = format!("initContainers: [{initializer}], {PLAIN}");
     let (template, _) = put(&deployment("", &spec), Platform::MetalQemuSnp).unwrap();

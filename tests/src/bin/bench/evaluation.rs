@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::{
     append::timed,
     honest,
-    table::{Bound, Row, median},
+    table::{Bound, Row},
 };
 
-/// Evaluations of which the median counts.
-const RUNS: usize = 25;
+/// Evaluations of which the shortest counts: each does exactly the same, and whatever makes one longer is another program's.
+const RUNS: usize = 100;
 
 /// The creation of a container in a pod of ten, and in one of a hundred.
 pub(crate) fn rows() -> [Row; 2] {
@@ -52,7 +52,7 @@ fn creation(containers: usize) -> f64 {
         let mut engine = engine.clone();
         timed(|| assert_eq!(engine.evaluate(&request).verdict, Verdict::Allowed))
     };
-    median((0..RUNS).map(once).collect())
+    (0..RUNS).map(once).fold(f64::INFINITY, f64::min)
 }
 
 /// Of a pod with so many containers, which differ in their names.
