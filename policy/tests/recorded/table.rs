@@ -17,7 +17,7 @@ use crate::{
 const HEAD: &str = "\
 # What is said about a request with a fault
 
-What a real kubelet and a real containerd sent for the pods of the demo, as requests for the agent, with one thing wrong in each: every
+What a real kubelet and a real containerd sent for a Coordinator and a shop of three services, as requests for the agent, with one thing wrong in each: every
 member changed and dropped, every item dropped and repeated, something added to each map, and everything swapped that another
 container of the same pod has otherwise. Each kind of fault was tried once; where items of a list are told apart (variables, mounts,
 hidden paths), once for each item. The example is one of the comparisons that fail for the first fault of its kind, as `contrast policy check` prints them.

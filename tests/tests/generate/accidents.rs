@@ -2,9 +2,7 @@
 
 use std::{fs, net::TcpListener, process::Command};
 
-use contrast_tests::project_images;
-
-use crate::{Room, pod};
+use crate::{Room, application, pod};
 
 #[test]
 fn an_interrupted_run_leaves_nothing_behind() {
@@ -12,8 +10,7 @@ fn an_interrupted_run_leaves_nothing_behind() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let name = format!("{address}/shop/web:1@sha256:{}", "ab".repeat(32));
-    let room =
-        Room::with(&[("resources/web.yaml", &pod("web").replace(&project_images()[0].pinned(), &name))]);
+    let room = Room::with(&[("resources/web.yaml", &pod("web").replace(&application().pinned(), &name))]);
     let before = room.files();
     let mut child = room.command(&[&format!("--insecure-registry={address}"), "resources"]).spawn().unwrap();
     // Once it has connected, it waits.

@@ -2,10 +2,10 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use contrast_policy::initdata;
-use contrast_tests::{Generated, policy_digest, project_images};
+use contrast_tests::{Generated, policy_digest};
 use serde_json::{Value, json};
 
-use crate::{Room, pod};
+use crate::{Room, application, pod};
 
 fn digests(room: &Room) -> Vec<String> {
     room.manifest()["Policies"].as_object().unwrap().keys().cloned().collect()
@@ -13,7 +13,7 @@ fn digests(room: &Room) -> Vec<String> {
 
 #[test]
 fn every_kind_of_workload_gets_a_policy_that_the_manifest_names() {
-    let image = project_images()[0].pinned();
+    let image = application().pinned();
     let template = json!({
         "metadata": { "labels": { "app": "x" } },
         "spec": { "runtimeClassName": "contrast-cc", "containers": [{ "name": "main", "image": image }] },
@@ -238,7 +238,7 @@ fn users_that_only_the_image_names_are_looked_up_where_the_node_has_the_layers()
     let process = json!({ "Cmd": ["/bin/app"], "User": "app" });
     let image =
         contrast_tests::ContainerImage::with_file("registry.example/app:1", process, "etc/passwd", passwd);
-    let text = pod("web").replace(&project_images()[0].pinned(), &image.pinned());
+    let text = pod("web").replace(&application().pinned(), &image.pinned());
     let room = Room::with(&[("resources/web.yaml", &text)]);
     contrast_tests::write_layout(&room.path("more"), std::slice::from_ref(&image));
     let run = |platform: &str| {
@@ -255,7 +255,7 @@ fn users_that_only_the_image_names_are_looked_up_where_the_node_has_the_layers()
     assert!(refused.contains("runs as user `app`") && refused.contains("runAsUser"), "{refused}");
     let refused = run("aks-clh-snp").failure();
     assert!(refused.contains("pause_image"), "{refused}");
-    room.write("settings.json", &json!({ "pause_image": project_images()[0].pinned() }).to_string());
+    room.write("settings.json", &json!({ "pause_image": application().pinned() }).to_string());
     run("aks-clh-snp").success();
     let explained = ["policy", "explain", "resources/web.yaml"];
     let explained = contrast_tests::Answer::of(room.bare_command(&explained)).success().stdout;

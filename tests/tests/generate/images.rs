@@ -10,14 +10,14 @@ use std::{
 use contrast_tests::{Answer, ContainerImage, Registry, project_images, write_layout};
 use serde_json::json;
 
-use crate::{Room, pod};
+use crate::{Room, application, pod};
 
 /// A room whose pods run images of a registry: nothing is in a layout but the Coordinator and the Initializer.
 fn room(names: &[(&str, &str)]) -> Room {
     let files: Vec<_> = names
         .iter()
         .map(|(name, image)| {
-            (format!("resources/{name}.yaml"), pod(name).replace(&project_images()[0].pinned(), image))
+            (format!("resources/{name}.yaml"), pod(name).replace(&application().pinned(), image))
         })
         .collect();
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();

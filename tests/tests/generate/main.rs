@@ -20,8 +20,10 @@ use std::{
     sync::OnceLock,
 };
 
-use contrast_tests::{Answer, Deployment, image_replacements, project_images, workspace_root, write_layout};
-use serde_json::Value;
+use contrast_tests::{
+    Answer, ContainerImage, Deployment, image_replacements, project_images, workspace_root, write_layout,
+};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A folder to work in: resources, images on disk, owners' keys.
@@ -74,7 +76,7 @@ impl Room {
         }
         let images = project_images();
         room.write("image-replacements.txt", &image_replacements(&images));
-        write_layout(&room.path("images"), &images);
+        write_layout(&room.path("images"), &[&images[..], &[application()]].concat());
         room
     }
 
@@ -167,9 +169,15 @@ fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     }
 }
 
-/// An object that makes confidential pods of the image `shop`.
+/// Somebody's image, which nothing replaces.
+fn application() -> ContainerImage {
+    let process = json!({ "Entrypoint": ["/bin/web"], "Env": ["PATH=/bin"] });
+    ContainerImage::new("registry.example/shop/web:1.4.2", process)
+}
+
+/// An object that makes confidential pods of it.
 fn pod(name: &str) -> String {
-    let image = &project_images()[0].pinned();
+    let image = &application().pinned();
     format!(
         "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\nspec:\n  runtimeClassName: contrast-cc\n  containers:\n  - name: main\n    image: {image}\n"
     )

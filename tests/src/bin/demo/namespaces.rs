@@ -20,8 +20,6 @@ use crate::{
 const NOT_RENEWING: &str = "orders";
 /// The pod that visitors call, and its name.
 const WEB: &str = "web";
-/// Options of `curl`: to say nothing but what is asked for, or what is wrong.
-const CURL: &str = "-sS --fail-with-body --max-time 10";
 /// Longest wait for the shop to be as it should.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at it.
@@ -68,7 +66,7 @@ impl Pods for Namespaces {
         for pod in &mut self.pods {
             pod.start_initializer(shop, coordinator);
         }
-        quote("initializer of web", &self.initializer("web").wait_for_log("contrast set"));
+        quote("initializer of web", &self.initializer(WEB).wait_for_log("contrast set"));
     }
 
     fn open(&mut self, shop: &Shop, coordinator: &Coordinator) {
@@ -106,19 +104,22 @@ impl Pods for Namespaces {
         );
         let address = self.address("stock");
         for scheme in ["http", "--insecure https"] {
-            let curl = format!("curl {CURL} {scheme}://{address}:8080/items");
+            let curl = format!("curl {scheme}://{address}:8080/items");
             let refused = outside(shop, &curl).expect_err("stock must not answer");
             quote(&curl, refused.trim());
         }
         let before = self.orders_after(shop, 0);
         let after = self.orders_after(shop, before);
-        explain(&format!("Meanwhile `visitors` buy, through four sidecars: {before} orders, then {after}."));
+        explain(&format!(
+            "Meanwhile `visitors` buy, through the sidecars of three pods: {before} orders, then {after}."
+        ));
     }
 
     fn follow_update(&mut self, shop: &Shop, coordinator: &Coordinator) {
         explain(
             "The shop runs on. Pods that were started with `--renew` get new certificates by themselves:",
         );
+        quote("initializer of web", &self.initializer(WEB).wait_for_log("replaced the certificate"));
         shop.deployment.contrast(coordinator, "verify", &[]).success();
         self.renew(shop, coordinator, 1, NEW_NAME);
     }
@@ -132,7 +133,9 @@ impl Pods for Namespaces {
     }
 
     fn follow_recovery(&mut self, shop: &Shop, coordinator: &Coordinator) {
-        explain("There is a new mesh CA again, and the shop still runs:");
+        explain(
+            "There is a new mesh CA again, and the shop still runs. Pods with `--renew` have followed by themselves:",
+        );
         self.renew(shop, coordinator, 2, WEB);
     }
 }
@@ -153,14 +156,13 @@ impl Namespaces {
         for initializer in self.pods.iter().filter_map(|pod| pod.initializer.as_ref()) {
             initializer.wait_for_logs("replaced the certificate", time);
         }
-        quote("initializer of web", &self.initializer("web").wait_for_log("replaced the certificate"));
         let is_closed = |page: &Result<String, String>| {
             page.as_ref().is_err_and(|trouble| trouble.starts_with("orders cannot be reached"))
         };
         let trouble = self.page(shop, name, is_closed);
         quote(&self.visit(name), trouble.trim());
         explain(
-            "`web` is known by the new mesh CA, and so is `stock`. `orders` was started without `--renew`: its peers refuse its old \
+            "`web` and `stock` have certificates of the new mesh CA. `orders` was started without `--renew`: its peers refuse its old \
              certificate until it is restarted.",
         );
         self.pod(NOT_RENEWING).restart(shop, coordinator);
@@ -190,7 +192,7 @@ impl Namespaces {
     /// How a visitor asks for the page who calls `web` by this name.
     fn visit(&self, name: &str) -> String {
         let address = self.address(WEB);
-        format!("curl {CURL} --cacert verify/mesh-ca.pem --resolve {name}:443:{address} https://{name}/")
+        format!("curl --cacert verify/mesh-ca.pem --resolve {name}:443:{address} https://{name}/")
     }
 
     fn address(&self, name: &str) -> Ipv4Addr {
@@ -260,6 +262,10 @@ impl Drop for Program {
 fn outside(shop: &Shop, line: &str) -> Result<String, String> {
     let mut words = line.split(' ');
     let mut command = Command::new(words.next().unwrap_or_default());
+    if line.starts_with("curl ") {
+        // It says nothing but the answer, or what is wrong.
+        command.args(["--silent", "--show-error", "--fail-with-body", "--max-time", "10"]);
+    }
     command.args(words).current_dir(&shop.deployment.workspace).stdin(Stdio::null());
     let output = command.output().expect("it is installed");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

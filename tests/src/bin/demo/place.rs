@@ -36,9 +36,14 @@ pub(crate) fn go() -> io::Result<ExitCode> {
     let temporary = tempfile::tempdir()?;
     let me = env::current_exe()?;
     let obstacle = network_obstacle();
-    let mut run = if obstacle.is_none() { own_namespaces() } else { Command::new("env") };
-    run.arg(me)
-        .args(env::args_os().skip(1))
+    let mut run = if obstacle.is_none() {
+        let mut unshare = own_namespaces();
+        unshare.arg(me);
+        unshare
+    } else {
+        Command::new(me)
+    };
+    run.args(env::args_os().skip(1))
         .env(INSIDE, obstacle.unwrap_or_default())
         .env("TMPDIR", temporary.path())
         .stdin(Stdio::null())
