@@ -75,7 +75,7 @@ pub fn own_namespaces() -> Command {
 pub fn network_obstacle() -> Option<String> {
     // All that pods need of the kernel.
     let script = format!(
-        "ip link add {BRIDGE} type bridge; ip link add name one type veth peer name two; iptables-legacy {DEFAULT_DENY}; nft '{}'; \
+        "ip link add {BRIDGE} type bridge; ip -6 addr add fd77::1/64 dev {BRIDGE}; ip link add name one type veth peer name two; iptables-legacy {DEFAULT_DENY}; nft '{}'; \
          mount --bind /etc/hosts /etc/hosts",
         redirect(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, 443, 8080)
     );

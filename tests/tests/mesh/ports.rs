@@ -105,6 +105,6 @@ fn the_admin_interface_is_where_the_annotation_says_and_behind_the_mesh_unless_i
 /// The application does not answer, and the client does not wait for it either.
 fn refused(client: &MeshPod, arguments: &[&str], why: &str) {
     let refusal = client.curl(arguments).unwrap_err();
-    let is_cut = ["Empty reply", "reset", "alert", "SSL_ERROR", "wrong version", "EOF"];
+    let is_cut = ["Empty reply", "reset", "alert", "SSL_ERROR", "wrong version", "EOF", "not connected"];
     assert!(is_cut.iter().any(|sign| refusal.contains(sign)), "{why}, {arguments:?}: {refusal}");
 }
