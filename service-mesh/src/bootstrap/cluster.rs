@@ -23,8 +23,8 @@ pub(super) fn peer(peer: &Egress, secrets: &Secrets) -> Value {
     json!({
         "name": peer.name,
         "type": kind,
-        // All addresses of a name, of both families, one after the other.
-        "dns_lookup_family": "ALL",
+        // Where a name has both, by IPv4: the peer's proxy takes IPv6 in any case, and its application often does not.
+        "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": PATIENCE,
         "load_assignment": {
             "cluster_name": peer.name,
