@@ -206,12 +206,8 @@ fn workspace_file(deployment: &Deployment, name: &str) -> Vec<u8> {
     fs::read(deployment.workspace.join(name)).unwrap()
 }
 
+/// The files that pods look for: names that lead to files, and not where those lie.
 fn files(directory: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
-    fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| {
-            let entry = entry.unwrap();
-            (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
-        })
-        .collect()
+    let entries = fs::read_dir(directory).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
 }
