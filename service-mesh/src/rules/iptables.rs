@@ -86,7 +86,9 @@ fn document(ingress: &[Ingress], with_jump: bool) -> String {
         // Inside the pod, connections go straight.
         format!("-A {INBOUND} -p tcp -i lo -j RETURN"),
         // The table sees every packet, not only the first one of a connection.
-        format!("-A {INBOUND} -p tcp -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN"),
+        format!(
+            "-A {INBOUND} -p tcp ! --tcp-flags SYN,ACK SYN -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN"
+        ),
         format!("-A {INBOUND} -p tcp -j {REDIRECT}"),
     ];
     for Ingress { port, access, .. } in ingress {
