@@ -40,6 +40,7 @@ pub(super) fn remove() -> Result<(), ToolError> {
     for family in families() {
         let listed = match tool::run(family.list, &["--wait", "--table", TABLE, "--list-rules"], "") {
             Ok(listed) => listed,
+            Err(error) if error.is_denied() => return Err(error),
             // Where they cannot be, they are not.
             Err(ToolError::Failed { code: Some(NO_TABLE), .. }) => continue,
             Err(ToolError::Start { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => continue,

@@ -30,6 +30,7 @@ pub(super) fn remove() -> Result<(), ToolError> {
         Err(ToolError::Start { cause, .. }) if cause.kind() != io::ErrorKind::NotFound => {
             Err(ToolError::Start { program: PROGRAM, cause })
         }
+        Err(error) if error.is_denied() => Err(error),
         _ => Ok(()),
     }
 }

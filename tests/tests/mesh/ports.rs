@@ -117,7 +117,9 @@ fn a_connection_that_is_begun_again_does_not_get_past_the_proxy() {
         let (web, front) = (world.pod("web"), world.pod("front"));
         // With the kernel's own five it takes a minute.
         web.network.enter(|| fs::write("/proc/sys/net/ipv4/tcp_synack_retries", "1").unwrap());
-        for missing in [&[][..], &["nft"]] {
+        // A port of its own each time, which nobody remembers.
+        let mut ports = 40_000_u16..;
+        for missing in [&["nft"][..], &[]] {
             let _web = Sidecar::start_without(missing, &web.network, &web.tls_dir, "", "").wait();
             for address in [IpAddr::from(web.network.v4), web.network.v6.into()] {
                 let url = if address.is_ipv4() {
@@ -125,7 +127,8 @@ fn a_connection_that_is_begun_again_does_not_get_past_the_proxy() {
                 } else {
                     format!("http://[{address}]:8080/again")
                 };
-                let begin = |seconds| front.curl(&["--local-port", "40000", "--max-time", seconds, &url]);
+                let port = ports.next().unwrap().to_string();
+                let begin = |seconds| front.curl(&["--local-port", &port, "--max-time", seconds, &url]);
                 front.loses_answers("-I", address);
                 begin("0.5").unwrap_err();
                 web.wait_until_nothing_is_half_open();
