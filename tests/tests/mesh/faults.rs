@@ -29,6 +29,14 @@ fn a_sidecar_that_cannot_work_says_why_and_ends_and_the_pod_stays_closed() {
                 (half.path(), "", "", "", "key.pem; the Initializer"),
                 (&web.tls_dir, "", "web#127.0.0.1:9000#web:8080", "", "cannot be listened at"),
                 (&web.tls_dir, "", "", "9000", "0.0.0.0:9000 cannot be listened at"),
+                (&web.tls_dir, "", "", "15006", "0.0.0.0:15006 cannot be listened at"),
+                (
+                    &web.tls_dir,
+                    "",
+                    "web#127.0.0.1:9901#web:8080",
+                    "9901",
+                    "127.0.0.1:9901 cannot be listened at",
+                ),
             ] {
                 let (status, said) = Sidecar::start(&web.network, tls_dir, ingress, egress, admin).end();
                 assert_eq!(status.code(), Some(1), "{said}");
@@ -71,7 +79,7 @@ fn who_has_not_the_right_to_change_rules_does_not_take_them_for_absent() {
             let mut command = Command::new("setpriv");
             command.args(["--bounding-set", "-net_admin"]).arg(program.get_program());
             command.args(program.get_args());
-            program.get_envs().for_each(|(name, value)| drop(command.env(name, value.unwrap_or_default())));
+            command.envs(program.get_envs().map(|(name, value)| (name, value.unwrap_or_default())));
             web.run(&command).unwrap_err()
         };
         let mut initializer = world.initializer(&web, "web");
