@@ -31,7 +31,7 @@ const HIDDEN: &str = "..";
 /// A link on its way to its place.
 const NEW_LINK: &str = "..new";
 
-/// What could not be written.
+/// What could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FilesError {
     /// The directory cannot be made.
@@ -45,6 +45,14 @@ pub(crate) enum FilesError {
     /// A file cannot be replaced.
     #[error("cannot write {}: {cause}; mount a writable volume with free space there", path.display())]
     File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// A file does not say what it said when it was written.
+    #[error("cannot read {}: {cause}; somebody changed the pod's certificates: restart the pod", path.display())]
+    Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system says.
@@ -104,8 +112,22 @@ fn validity_json(Validity { from, until }: Validity) -> String {
 }
 
 /// How long the certificate among the files in `directory` is good for; `None` if nobody wrote one.
-pub(crate) fn validity(directory: &Path) -> Option<Validity> {
-    let json: serde_json::Value = serde_json::from_slice(&fs::read(directory.join(VALIDITY)).ok()?).ok()?;
+///
+/// # Errors
+/// If what was written cannot be read any more.
+pub(crate) fn validity(directory: &Path) -> Result<Option<Validity>, FilesError> {
+    let path = directory.join(VALIDITY);
+    // A link that leads nowhere was written, too.
+    if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(None);
+    }
+    let read = fs::read(&path).and_then(|json| said_in(&json).ok_or(io::ErrorKind::InvalidData.into()));
+    read.map(Some).map_err(|cause| FilesError::Unreadable { path, cause })
+}
+
+/// What [`validity_json`] has written.
+fn said_in(json: &[u8]) -> Option<Validity> {
+    let json: serde_json::Value = serde_json::from_slice(json).ok()?;
     let time = |name: &str| Some(OffsetDateTime::parse(json.get(name)?.as_str()?, &Rfc3339).ok()?.into());
     Some(Validity { from: time("notBefore")?, until: time("notAfter")? })
 }
@@ -274,6 +296,25 @@ mod tests {
         }
         write(directory.path(), &credentials("1", &[1]), "key 1").unwrap();
         assert_eq!(contents(directory.path()), ["chain 1", "root 1", "key 1", "mesh 1", "01"]);
+    }
+
+    #[test]
+    fn a_certificate_whose_age_cannot_be_told_any_more_is_not_taken_for_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let told = || validity(directory.path());
+        assert_eq!(told().unwrap(), None);
+        let written = credentials("1", &[]);
+        write(directory.path(), &written, "key").unwrap();
+        assert_eq!(told().unwrap(), Some(written.validity));
+
+        let lost = fs::canonicalize(directory.path().join(DATA)).unwrap();
+        fs::remove_dir_all(&lost).unwrap();
+        assert!(told().unwrap_err().to_string().contains(VALIDITY));
+        fs::create_dir(&lost).unwrap();
+        for damaged in ["", "{}", "{\"notBefore\":\"1970-01-01T00:00:00Z\",\"notAfter\":\"never\"}"] {
+            fs::write(lost.join(VALIDITY), damaged).unwrap();
+            assert!(told().is_err(), "{damaged}");
+        }
     }
 
     /// However often it looks, a reader never sees a key beside another one's certificate.

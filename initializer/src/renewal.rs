@@ -84,7 +84,10 @@ impl Held {
             return Some(Reason::OtherMeshCa);
         }
         let may_again = self.since.elapsed() >= LEAST_BETWEEN.min(self.validity.length() / 4);
-        (self.validity.is_half_over(now) && may_again).then_some(Reason::HalfOver)
+        // The host sets the pod's clock, and may have set it back.
+        let is_half_over =
+            self.validity.is_half_over(now) || self.since.elapsed() >= self.validity.length() / 2;
+        (is_half_over && may_again).then_some(Reason::HalfOver)
     }
 }
 
@@ -182,6 +185,12 @@ mod tests {
     fn a_clock_that_jumps_does_not_make_a_pod_ask_all_the_time() {
         assert_eq!(held(LEAST_BETWEEN - Duration::from_secs(60)).due(None, day(109)), None);
         assert_eq!(held(LEAST_BETWEEN).due(None, day(50)), None, "before it was issued");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_keep_a_certificate_for_ever() {
+        assert_eq!(held(4 * DAY).due(None, day(50)), None);
+        assert_eq!(held(5 * DAY).due(None, day(50)), Some(Reason::HalfOver));
     }
 
     #[test]

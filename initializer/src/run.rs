@@ -136,7 +136,7 @@ pub(crate) fn ready(options: &Options) -> Result<(), Failure> {
     fs::metadata(&options.done_file)
         .map_err(|cause| Failure::Done { path: options.done_file.clone(), cause })?;
     // A pod may have a volume, and its certificate from another container.
-    let Some(validity) = files::validity(&options.tls_dir) else { return Ok(()) };
+    let Some(validity) = files::validity(&options.tls_dir)? else { return Ok(()) };
     let now = SystemTime::now();
     if validity.is_over(now) {
         return Err(Failure::Expired);

@@ -14,6 +14,13 @@ use serde_json::{Value, json};
 
 use crate::{Egress, INGRESS_PORT, INGRESS_PORT_WITHOUT_CLIENT};
 
+/// Listeners for what comes in: from pods, and from everybody.
+const INGRESS: &str = "ingress";
+const INGRESS_WITHOUT_CLIENT: &str = "ingressWithoutClientAuth";
+/// Names of listeners and clusters that no peer can have: Envoy takes each only once.
+pub(crate) const OWN_NAMES: [&str; 4] =
+    [INGRESS, INGRESS_WITHOUT_CLIENT, cluster::APPLICATION, cluster::NOWHERE];
+
 /// What the configuration is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Mesh<'a> {
@@ -33,14 +40,8 @@ pub fn bootstrap(mesh: &Mesh<'_>) -> Value {
     let secrets = tls::Secrets::in_folder(mesh.secrets);
     let outbound = mesh.egress.iter().map(listener::egress);
     let inbound = [
-        listener::ingress("ingress", INGRESS_PORT, true, mesh.ipv6, &secrets),
-        listener::ingress(
-            "ingressWithoutClientAuth",
-            INGRESS_PORT_WITHOUT_CLIENT,
-            false,
-            mesh.ipv6,
-            &secrets,
-        ),
+        listener::ingress(INGRESS, INGRESS_PORT, true, mesh.ipv6, &secrets),
+        listener::ingress(INGRESS_WITHOUT_CLIENT, INGRESS_PORT_WITHOUT_CLIENT, false, mesh.ipv6, &secrets),
     ];
     let peers = mesh.egress.iter().map(|peer| cluster::peer(peer, &secrets));
     let mut bootstrap = json!({

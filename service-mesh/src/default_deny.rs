@@ -21,6 +21,7 @@ pub fn remove() -> Result<usize, ToolError> {
     for removed in 0..MOST {
         let listed = match tool::run(PROGRAM, &["--wait", "--list-rules", CHAIN], "") {
             Ok(listed) => listed,
+            Err(error) if error.is_denied() => return Err(error),
             // Nobody can have added a rule to it.
             Err(ToolError::Failed { code: Some(NO_TABLE), .. }) => return Ok(removed),
             Err(error) => return Err(error),

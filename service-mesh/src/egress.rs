@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     INGRESS_PORT, INGRESS_PORT_WITHOUT_CLIENT,
+    bootstrap::OWN_NAMES,
     entry::{self, Entry, EntryError},
 };
 
@@ -90,6 +91,14 @@ pub enum EgressError {
         /// What stands there.
         found: String,
     },
+    /// A name of the proxy itself.
+    #[error("entry {number}: {name:?} is a name of the service mesh itself; give the entry another one")]
+    ReservedName {
+        /// Which entry, from 1.
+        number: usize,
+        /// The name.
+        name: &'static str,
+    },
     /// A name of another entry.
     #[error("entry {number}: {name:?} is the name of entry {other}, too; give one of the two another name")]
     SameName {
@@ -133,6 +142,9 @@ pub fn egress(text: &str) -> Result<Vec<Egress>, EgressError> {
         let names = names.ok_or_else(|| bad(more.unwrap_or_default()))?;
         let (remote_host, remote_port) = host_and_port(remote)
             .ok_or_else(|| EgressError::Remote { number, found: entry::shortened(remote) })?;
+        if let Some(name) = OWN_NAMES.into_iter().find(|own| *own == name) {
+            return Err(EgressError::ReservedName { number, name });
+        }
         if let Some(index) = all.iter().position(|other| other.name == name) {
             return Err(EgressError::SameName { number, name: entry::shortened(name), other: index + 1 });
         }
@@ -289,6 +301,10 @@ mod tests {
         ] {
             let error = egress(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
+        }
+        for name in OWN_NAMES {
+            let error = egress(&format!("{name}#127.0.0.1:1#b:2")).unwrap_err().to_string();
+            assert!(error.contains("is a name of the service mesh itself"), "{error}");
         }
     }
 

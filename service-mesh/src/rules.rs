@@ -1,7 +1,8 @@
 //! Rules of the packet filter that lead incoming connections to the proxy.
 //!
 //! Packets are addressed to the pod already, so that transparent proxying (TPROXY) only has to choose another socket: no mark, no further
-//! route. Outgoing connections are not led anywhere; an application reaches its peers by the addresses that listeners of the proxy have.
+//! route. The first packet of a connection goes there whatever connection tracking says of it: that remembers a connection longer than the
+//! proxy's socket lives, so that whoever begins one again from the same port would get past the proxy. Outgoing connections are not led anywhere; an application reaches its peers by the addresses that listeners of the proxy have.
 
 mod iptables;
 mod nftables;

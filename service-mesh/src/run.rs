@@ -121,10 +121,10 @@ fn check_ports(peers: &[Egress], admin_port: Option<u16>) -> Result<(), Failure>
     let any = |port: u16| SocketAddr::from(([0, 0, 0, 0], port));
     let own = [INGRESS_PORT, INGRESS_PORT_WITHOUT_CLIENT].into_iter().chain(admin_port).map(any);
     let listen = |peer: &Egress| SocketAddr::from(SocketAddrV4::new(*peer.listen.ip(), peer.listen.port()));
-    for address in own.chain(peers.iter().map(listen)) {
-        TcpListener::bind(address).map_err(|cause| Failure::Port { address, cause })?;
-    }
-    Ok(())
+    // All at the same time: two of them may want the same one.
+    let bind = |address| TcpListener::bind(address).map_err(|cause| Failure::Port { address, cause });
+    let all: Result<Vec<_>, _> = own.chain(peers.iter().map(listen)).map(bind).collect();
+    all.map(drop)
 }
 
 /// Whether sockets can have IPv6 addresses.

@@ -32,6 +32,15 @@ pub enum ToolError {
     },
 }
 
+impl ToolError {
+    /// Whether the program has not the right to do it. The exit code does not tell: `iptables` has the same one where the kernel has no
+    /// such table.
+    pub(crate) fn is_denied(&self) -> bool {
+        const SIGNS: [&str; 2] = ["Permission denied", "Operation not permitted"];
+        matches!(self, Self::Failed { said, .. } if SIGNS.iter().any(|sign| said.contains(sign)))
+    }
+}
+
 /// Longest part of what a program says that is repeated, in characters.
 const SAID: usize = 300;
 

@@ -40,6 +40,7 @@ pub(super) fn remove() -> Result<(), ToolError> {
     for family in families() {
         let listed = match tool::run(family.list, &["--wait", "--table", TABLE, "--list-rules"], "") {
             Ok(listed) => listed,
+            Err(error) if error.is_denied() => return Err(error),
             // Where they cannot be, they are not.
             Err(ToolError::Failed { code: Some(NO_TABLE), .. }) => continue,
             Err(ToolError::Start { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => continue,
@@ -86,7 +87,9 @@ fn document(ingress: &[Ingress], with_jump: bool) -> String {
         // Inside the pod, connections go straight.
         format!("-A {INBOUND} -p tcp -i lo -j RETURN"),
         // The table sees every packet, not only the first one of a connection.
-        format!("-A {INBOUND} -p tcp -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN"),
+        format!(
+            "-A {INBOUND} -p tcp ! --tcp-flags SYN,ACK SYN -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN"
+        ),
         format!("-A {INBOUND} -p tcp -j {REDIRECT}"),
     ];
     for Ingress { port, access, .. } in ingress {

@@ -30,6 +30,7 @@ pub(super) fn remove() -> Result<(), ToolError> {
         Err(ToolError::Start { cause, .. }) if cause.kind() != io::ErrorKind::NotFound => {
             Err(ToolError::Start { program: PROGRAM, cause })
         }
+        Err(error) if error.is_denied() => Err(error),
         _ => Ok(()),
     }
 }
@@ -49,12 +50,15 @@ fn document(ingress: &[Ingress]) -> Value {
 
     let tcp = || equal(meta("l4proto"), json!("tcp"));
     let known = json!({ "match": { "op": "in", "left": { "ct": { "key": "state" } }, "right": ["established", "related"] } });
+    let flags =
+        json!({ "&": [{ "payload": { "protocol": "tcp", "field": "flags" } }, { "|": ["syn", "ack"] }] });
+    let no_beginning = json!({ "match": { "op": "!=", "left": flags, "right": "syn" } });
 
     let mut rules = vec![
         // Inside the pod, connections go straight.
         rule(equal(meta("iif"), json!("lo")), pass()),
         // Answers to outgoing connections, and what follows the first packet of an incoming one.
-        rule(known, pass()),
+        rule(known, [vec![no_beginning], pass()].concat()),
     ];
     for Ingress { port, access, .. } in ingress {
         let then = match access {

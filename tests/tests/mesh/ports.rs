@@ -1,5 +1,12 @@
 //! Which ports of a pod take connections of whom.
 
+use std::{
+    fs,
+    net::IpAddr,
+    process::Command,
+    time::{Duration, Instant},
+};
+
 use contrast_tests::{Sidecar, in_own_namespaces};
 
 use crate::world::{APPLICATION, MeshPod, World, text};
@@ -100,6 +107,63 @@ fn the_admin_interface_is_where_the_annotation_says_and_behind_the_mesh_unless_i
             }
         },
     );
+}
+
+/// The kernel remembers a connection longer than the proxy's socket lives, and takes what comes in its name for a part of it.
+#[test]
+fn a_connection_that_is_begun_again_does_not_get_past_the_proxy() {
+    in_own_namespaces("ports::a_connection_that_is_begun_again_does_not_get_past_the_proxy", || {
+        let mut world = World::new(&["web", "front"]);
+        let (web, front) = (world.pod("web"), world.pod("front"));
+        // With the kernel's own five it takes a minute.
+        web.network.enter(|| fs::write("/proc/sys/net/ipv4/tcp_synack_retries", "1").unwrap());
+        // A port of its own each time, which nobody remembers.
+        let mut ports = 40_000_u16..;
+        for missing in [&["nft"][..], &[]] {
+            let _web = Sidecar::start_without(missing, &web.network, &web.tls_dir, "", "").wait();
+            for address in [IpAddr::from(web.network.v4), web.network.v6.into()] {
+                let url = if address.is_ipv4() {
+                    format!("http://{address}:8080/again")
+                } else {
+                    format!("http://[{address}]:8080/again")
+                };
+                let port = ports.next().unwrap().to_string();
+                let begin = |seconds| front.curl(&["--local-port", &port, "--max-time", seconds, &url]);
+                front.loses_answers("-I", address);
+                begin("0.5").unwrap_err();
+                web.wait_until_nothing_is_half_open();
+                front.loses_answers("-D", address);
+                let answer = begin("5");
+                assert!(answer.is_err(), "{missing:?}: the application itself answers: {answer:?}");
+            }
+        }
+    });
+}
+
+impl MeshPod {
+    /// Begins or ends to lose what an application answers from this address' family.
+    fn loses_answers(&self, change: &str, from: IpAddr) {
+        let program = if from.is_ipv4() { "iptables-legacy" } else { "ip6tables-legacy" };
+        let mut rule = Command::new(program);
+        rule.args([change, "INPUT", "-p", "tcp", "--sport", "8080", "-j", "DROP"]);
+        self.run(&rule).unwrap();
+    }
+
+    fn wait_until_nothing_is_half_open(&self) {
+        const SYN_RECV: &str = "03";
+        let is_half_open = || {
+            self.network.enter(|| {
+                let tables = ["tcp", "tcp6"].map(|name| format!("/proc/thread-self/net/{name}"));
+                let text = tables.map(|path| fs::read_to_string(path).unwrap()).concat();
+                text.lines().any(|line| line.split_whitespace().nth(3) == Some(SYN_RECV))
+            })
+        };
+        let patience = Instant::now() + Duration::from_secs(60);
+        while is_half_open() {
+            assert!(Instant::now() < patience, "it stays half open");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 /// The application does not answer, and the client does not wait for it either.

@@ -1,5 +1,6 @@
 //! What a workload's annotations ask for.
 
+use contrast_service_mesh::{INGRESS_PORT, INGRESS_PORT_WITHOUT_CLIENT};
 use serde_json::Value;
 
 use crate::generate::{
@@ -112,6 +113,12 @@ impl Annotations {
             fault(RENEWAL_METRICS, message);
             None
         });
+        if let Some(port) = metrics_port
+            && let Some(mesh) = &mesh
+            && ([INGRESS_PORT, INGRESS_PORT_WITHOUT_CLIENT].contains(&port) || mesh.admin_port == Some(port))
+        {
+            fault(RENEWAL_METRICS, format!("the service mesh has port {port}; choose another one"));
+        }
         if metrics_port.is_some() && !renew {
             fault(RENEWAL_METRICS, format!("there is nothing to tell without {PREFIX}{RENEW}: \"true\""));
         }
@@ -171,6 +178,9 @@ fn mesh([ingress, egress, admin]: [Option<&str>; 3], fault: &mut impl FnMut(&str
         fault(ADMIN, error.to_string());
         None
     });
+    if let Some(port) = admin_port.filter(|port| [INGRESS_PORT, INGRESS_PORT_WITHOUT_CLIENT].contains(port)) {
+        fault(ADMIN, format!("the service mesh has port {port}; choose another one"));
+    }
     Some(Mesh { ingress: text(ingress), egress: text(egress), admin_port })
 }
 

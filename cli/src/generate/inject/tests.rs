@@ -372,6 +372,17 @@ fn what_cannot_be_followed_is_told_with_its_place() {
             "servicemesh-egress: entry 1: 10.0.0.1:1 is not in 127.0.0.0/8",
         ),
         (key("renewal-metrics-port", "ssh"), plain(), "ssh\" is no port"),
+        (key("servicemesh-admin-interface-port", "15007"), plain(), "the service mesh has port 15007"),
+        (
+            [
+                key("renew-certificates", "true"),
+                key("renewal-metrics-port", "9103"),
+                key("servicemesh-admin-interface-port", "9103"),
+            ]
+            .join(", "),
+            plain(),
+            "renewal-metrics-port: the service mesh has port 9103",
+        ),
         (key("renew-certificates", "yes"), plain(), "write `true` or `false`"),
         (
             key("renewal-metrics-port", "9103"),
