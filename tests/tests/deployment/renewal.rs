@@ -160,6 +160,9 @@ fn a_volume_that_is_full_keeps_the_certificate_of_before() {
         pod.renew();
         pod.wait_for_log("replaced the certificate");
         assert_ne!(renewing.all(), before);
+        pod.end();
+        // The folder of the test can only be removed without it.
+        assert!(Command::new("umount").arg(&renewing.tls_dir).status().unwrap().success());
     });
 }
 

@@ -12,10 +12,11 @@ use tempfile::TempDir;
 /// The port of every application.
 pub(crate) const APPLICATION: u16 = 8080;
 
+/// It ends in this order: what writes into the folder of the deployment ends before that is removed.
 pub(crate) struct World {
+    coordinator: Option<Coordinator>,
     pub(crate) network: Network,
     pub(crate) deployment: Deployment,
-    coordinator: Option<Coordinator>,
 }
 
 /// A pod with certificates, whose network is closed as yet.
