@@ -13,6 +13,8 @@ use sha2::{Digest as _, Sha256};
 const PATH: &str = "/mesh-ca.pem";
 /// The most that is read, in bytes.
 const LONGEST: usize = 16 * 1024;
+/// Longest part of a reason that is repeated, in characters: it may be a stranger's.
+const SAID: usize = 200;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -82,7 +84,9 @@ impl Source {
             StatusCode::OK if CertificateDer::from_pem_slice(&body).is_ok() => {
                 News::MeshCa(MeshCa::of(&body))
             }
-            StatusCode::SERVICE_UNAVAILABLE => News::None(String::from_utf8_lossy(&body).trim().to_owned()),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                News::None(String::from_utf8_lossy(&body).trim().chars().take(SAID).collect())
+            }
             status => News::Untold(status),
         })
     }
