@@ -12,8 +12,12 @@ use super::Record;
 
 /// How many may ask at the same time. Further ones wait.
 const AT_ONCE: usize = 4;
+/// Room for what a connection asks, in bytes: anybody may, and the container is small.
+const LONGEST: usize = 8 * 1024;
 /// How long a connection may last.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long nobody is let in after that failed.
+const RESPITE: Duration = Duration::from_millis(100);
 
 /// Answers every request with the record, as long as the program runs.
 ///
@@ -24,8 +28,11 @@ pub(crate) async fn serve(address: SocketAddr, record: Arc<Record>) -> io::Resul
     tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-            // Whoever hangs up at once is nobody.
-            let Ok((stream, _)) = listener.accept().await else { continue };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Whoever hangs up at once is nobody; files that are used up come back with time.
+                tokio::time::sleep(RESPITE).await;
+                continue;
+            };
             let record = Arc::clone(&record);
             tokio::spawn(async move {
                 let _place = place;
@@ -35,8 +42,10 @@ pub(crate) async fn serve(address: SocketAddr, record: Arc<Record>) -> io::Resul
                         .body(record.text());
                     async move { Ok::<_, Infallible>(answer.unwrap_or_default()) }
                 });
-                let connection =
-                    http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), answer);
+                let connection = http1::Builder::new()
+                    .keep_alive(false)
+                    .max_buf_size(LONGEST)
+                    .serve_connection(TokioIo::new(stream), answer);
                 let _ = tokio::time::timeout(PATIENCE, connection).await;
             });
         }
