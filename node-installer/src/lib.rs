@@ -1,0 +1,1 @@
+//! Puts the runtime of confidential pods on a node.

@@ -1,0 +1,1 @@
+//! The OCI runtime of the simulated platform.

@@ -1,0 +1,3 @@
+//! The program `contrast-simulated-runtime`.
+
+fn main() {}
