@@ -13,6 +13,7 @@ pub mod application;
 pub mod attack;
 mod cli;
 mod client;
+mod cluster;
 mod coordinator;
 mod deployment;
 mod images;
@@ -34,6 +35,7 @@ mod tree;
 
 pub use cli::Answer;
 pub use client::Client;
+pub use cluster::{Cluster, Containerd};
 pub use coordinator::{Coordinator, Ops};
 pub use deployment::Deployment;
 pub use images::{ContainerImage, image_replacements, project_images, write_layout};
