@@ -10,7 +10,12 @@ use tracing_subscriber::filter::LevelFilter;
 ///
 /// Runs in a privileged container that has the node's root folder. Every step can be repeated.
 #[derive(Parser, Debug)]
-#[command(name = "node-installer", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    name = "node-installer",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

@@ -51,7 +51,9 @@ impl Unit {
 #[derive(thiserror::Error, Debug)]
 pub enum SystemdError {
     /// There is none.
-    #[error("the node's systemd cannot be reached: neither {BUS} nor {PRIVATE} is a socket that answers ({cause}). Nodes without systemd cannot be set up by this program")]
+    #[error(
+        "the node's systemd cannot be reached: neither {BUS} nor {PRIVATE} is a socket that answers ({cause}). Nodes without systemd cannot be set up by this program"
+    )]
     Connect {
         /// What went wrong.
         cause: Box<zbus::Error>,

@@ -17,7 +17,10 @@ const CALLS: [(&str, &str); 4] = [
 /// What a real containerd wrote.
 const RECORDED: [(&str, &str); 2] = [
     ("sandbox", include_str!("../../../policy/tests/recordings/containerd-2.4/exec/exec/sandbox.json")),
-    ("container", include_str!("../../../policy/tests/recordings/containerd-1.6/exec/exec/container.probed.json")),
+    (
+        "container",
+        include_str!("../../../policy/tests/recordings/containerd-1.6/exec/exec/container.probed.json"),
+    ),
 ];
 
 /// Calls as containerd makes them, and configurations that it wrote.

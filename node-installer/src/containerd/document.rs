@@ -28,7 +28,9 @@ pub enum DocumentError {
     #[error("it is no TOML: {0}")]
     Syntax(String),
     /// A form of configuration before the first that Kubernetes' present versions work with.
-    #[error("it has no `version`, and so the form of containerd 1.2; `containerd config migrate` prints it in the present form")]
+    #[error(
+        "it has no `version`, and so the form of containerd 1.2; `containerd config migrate` prints it in the present form"
+    )]
     Old,
     /// A form that this program does not know.
     #[error("it has version {0}, and this program knows 2, 3 and 4; take a newer release")]
@@ -37,10 +39,14 @@ pub enum DocumentError {
     #[error("`{0}` is not a table")]
     Shape(String),
     /// Kubernetes cannot use this containerd.
-    #[error("it disables containerd's part for Kubernetes (`disabled_plugins`), so kubelet does not use this containerd")]
+    #[error(
+        "it disables containerd's part for Kubernetes (`disabled_plugins`), so kubelet does not use this containerd"
+    )]
     Disabled,
     /// The change would change something else, too.
-    #[error("it has a form that cannot be changed without changing something else; add the runtime by hand, as docs/nodes.md shows")]
+    #[error(
+        "it has a form that cannot be changed without changing something else; add the runtime by hand, as docs/nodes.md shows"
+    )]
     Unchangeable,
 }
 
@@ -114,16 +120,18 @@ impl Document {
     /// The names of all runtimes.
     #[must_use]
     pub fn runtimes(&self) -> Vec<&str> {
-        let tables = [CRI_3, CRI_2].into_iter().filter_map(|key| {
-            self.cri(key)?.get("containerd")?.get("runtimes")?.as_table()
-        });
+        let tables = [CRI_3, CRI_2]
+            .into_iter()
+            .filter_map(|key| self.cri(key)?.get("containerd")?.get("runtimes")?.as_table());
         tables.flat_map(|table| table.keys().map(String::as_str)).collect()
     }
 
     /// What it says of a runtime.
     #[must_use]
     pub fn runtime(&self, name: &str) -> Option<&Value> {
-        [CRI_3, CRI_2].into_iter().find_map(|key| self.cri(key)?.get("containerd")?.get("runtimes")?.get(name))
+        [CRI_3, CRI_2]
+            .into_iter()
+            .find_map(|key| self.cri(key)?.get("containerd")?.get("runtimes")?.get(name))
     }
 
     /// The text with a runtime. `default` is the version of a file that does not say it: the one that imports it, or containerd's own.
@@ -158,7 +166,9 @@ impl Document {
         let lines = block::lines(&path, &runtime.table, version);
         let added = block::append(&bare.text, name, &lines);
         Self::expecting(&added, &expected)
-            .or_else(|| Self::expecting(&bare.edited(|document| put(document, &path, &runtime.table))?, &expected))
+            .or_else(|| {
+                Self::expecting(&bare.edited(|document| put(document, &path, &runtime.table))?, &expected)
+            })
             .ok_or(DocumentError::Unchangeable)
     }
 

@@ -27,7 +27,8 @@ pub(super) struct Edits {
 }
 
 /// What a file begins with that was not there before.
-const MADE: &str = "# Contrast's node-installer made this file, since there was none, and removes it again.\n";
+const MADE: &str =
+    "# Contrast's node-installer made this file, since there was none, and removes it again.\n";
 /// The version that every containerd of the last years reads.
 const COMMON_VERSION: Value = Value::Integer(2);
 
@@ -99,7 +100,8 @@ impl Containerd {
                 Some(handler) => bare.without(handler.name()).map_err(failed)?,
                 None => bare,
             };
-            let after = Some(after.text()).filter(|text| *text != MADE && !(before.is_none() && text.is_empty()));
+            let after =
+                Some(after.text()).filter(|text| *text != MADE && !(before.is_none() && text.is_empty()));
             let after = after.map(|text| text.as_bytes().to_vec());
             let edit = Edit { path: path.clone(), before, after };
             if Some(path) == decisive { edits = edits.and(edit) } else { others.push(edit) }

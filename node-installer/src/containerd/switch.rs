@@ -46,7 +46,9 @@ impl Containerd {
     /// Asks containerd what it makes of the present configuration, and of the next one.
     async fn check(&self, edits: &Edits, change: &Change) -> Result<(), ContainerdError> {
         let Some(program) = &self.program else {
-            warn!("containerd's program is not seen from here: it is not asked beforehand what it makes of the change");
+            warn!(
+                "containerd's program is not seen from here: it is not asked beforehand what it makes of the change"
+            );
             return Ok(());
         };
         let main = self.source.main();

@@ -135,7 +135,10 @@ async fn what_a_server_does_wrong_is_told() {
         (&["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"], "answers 404"),
         (&["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nprogram"], "cannot get"),
         (&["HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nPROGRAM"], "not installed"),
-        (&["HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"], "sends elsewhere"),
+        (
+            &["HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"],
+            "sends elsewhere",
+        ),
         (&[AGAIN, AGAIN, AGAIN, AGAIN, AGAIN, AGAIN], "sends elsewhere"),
     ];
     for (answers, expected) in CASES {

@@ -75,9 +75,9 @@ fn versions_live_side_by_side_and_go_in_any_order() {
     for (what, text) in SAMPLES {
         let before = parse(text);
         let [one, two, three] = ["11111111", "22222222", "33333333"].map(|version| runtime(version, &before));
-        let all = [&one, &two, &three].iter().fold(before.clone(), |document, runtime| {
-            document.with(runtime, None).unwrap()
-        });
+        let all = [&one, &two, &three]
+            .iter()
+            .fold(before.clone(), |document, runtime| document.with(runtime, None).unwrap());
         for order in [[&one, &two, &three], [&three, &one, &two], [&two, &three, &one]] {
             let mut left = all.clone();
             for (gone, runtime) in order.into_iter().enumerate() {
