@@ -99,3 +99,22 @@ fn a_text_that_the_agent_would_refuse_is_not_loaded() {
     assert!(Engine::load(&lines(100_000)).is_ok());
     assert!(matches!(Engine::load(&lines(MAX_POLICY_LINES + 1)), Err(LoadError::Refused { .. })));
 }
+
+#[test]
+fn a_policy_goes_on_from_what_it_remembered() {
+    let rules = r#"StartContainerRequest := {"allowed": true, "ops": [{"op": "add", "path": "/pstate/last", "value": input.container_id}]} if {
+        data.pstate.last != input.container_id
+    }
+    StartContainerRequest := {"allowed": true, "ops": [{"op": "add", "path": "/pstate/last", "value": input.container_id}]} if {
+        not data.pstate.last
+    }"#;
+    let mut first = engine(rules);
+    assert_eq!(first.evaluate(&start("a")).verdict, Verdict::Allowed);
+    let text = format!("package agent_policy\n{rules}");
+    let mut next = Engine::resume(&text, first.memory().clone()).unwrap();
+    assert_eq!(next.memory(), &json!({ "last": "a" }));
+    assert!(!next.clone().evaluate(&start("a")).verdict.is_allowed());
+    assert_eq!(next.evaluate(&start("b")).verdict, Verdict::Allowed);
+    assert_eq!(next.memory(), &json!({ "last": "b" }));
+    assert!(Engine::resume("package other\n", json!({})).is_err());
+}

@@ -105,8 +105,8 @@ fn make_container(
         return Err(PodError::Unknown { id: id.to_owned(), folder: node.state.clone() }.into());
     }
     let mut pod = Pod::open(&node.state, sandbox)?;
-    mounts::check(&configuration, node)?;
     let streams = ask_for_container(&mut pod, id, bundle, &configuration)?;
+    mounts::check(&configuration, node)?;
     keep(node, &mut pod, id)?;
     configuration.show(&pod.folder().join(SOCKET_FOLDER), SHOWN);
     configuration.write(bundle)?;
