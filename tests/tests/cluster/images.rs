@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use contrast_release::{Builder, PackageError, Programs, Recipes, Release, Store, debian, options, Origin};
+use contrast_release::{Builder, Origin, PackageError, Programs, Recipes, Release, Store, debian, options};
 use contrast_tests::{Cluster, program, workspace_root};
 
 /// What the images are called in resources, before they are pinned.
