@@ -179,12 +179,11 @@ fn impersonation(user: &AuthInfo) -> Result<HeaderMap, AccessError> {
     Ok(headers)
 }
 
+/// PEM, and where it is from.
+type Pem = (Zeroizing<Vec<u8>>, Source);
+
 /// PEM that stands in the kubeconfig in base64, or in a file that it names.
-fn pem(
-    inline: Option<&str>,
-    member: &'static str,
-    file: Option<&str>,
-) -> Result<Option<(Zeroizing<Vec<u8>>, Source)>, AccessError> {
+fn pem(inline: Option<&str>, member: &'static str, file: Option<&str>) -> Result<Option<Pem>, AccessError> {
     if let Some(text) = inline.filter(|text| !text.is_empty()) {
         let from = Source::Inline(member);
         let text: Zeroizing<String> = Zeroizing::new(text.split_whitespace().collect());

@@ -17,6 +17,8 @@ mod settings;
 mod tls;
 mod transport;
 
+use std::path::Path;
+
 pub use answer::MAX_ANSWER_LEN;
 pub use error::{AccessError, Plugin, PluginFailure};
 pub use forward::Forward;
@@ -55,6 +57,14 @@ impl Access {
             }
             outcome => Self::of(context::settings(&outcome?, context)?),
         }
+    }
+
+    /// The same as [`Self::from_kubeconfig`], with a file that the user names.
+    ///
+    /// # Errors
+    /// If it is no kubeconfig, or has no such context, or if what that names cannot be used.
+    pub fn from_file(file: &Path, context: Option<&str>) -> Result<Self, AccessError> {
+        Self::of(context::settings(&kubeconfig::read_files(&[file.to_owned()])?, context)?)
     }
 
     /// The cluster of the pod that the program runs in, with the pod's service account.

@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf, process::ExitStatus};
 
+use crate::cluster;
+
 /// Every way in which a step can fail.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -31,6 +33,8 @@ pub(crate) enum Failure {
     NotInstrumented { target: String, output: String },
     /// Tests failed. Their output has been shown already.
     Tests { failed: Vec<String>, command: String },
+    /// There is no cluster.
+    Cluster(cluster::Problem),
 }
 
 /// What keeps packages from being installed.
@@ -131,6 +135,7 @@ impl fmt::Display for Failure {
                 }
                 write!(f, "Error: `{command}` failed.\n  next: each failure is explained above.")
             }
+            Self::Cluster(problem) => problem.fmt(f),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod bare;
 mod bench;
 mod ci;
+mod cluster;
 mod demo;
 mod failure;
 mod fuzz;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Request::Images(arguments) => release::run("images", &arguments),
         Request::Release(arguments) => release::run("release", &arguments),
         Request::Fuzz(options) => fuzz::run(&options),
+        Request::Cluster(order) => cluster::run(order),
         Request::Lint => return lint::run(),
         Request::Test => return test::run(),
         Request::Ci => return ci::run(),

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, time::Duration};
 
-use crate::fuzz;
+use crate::{cluster, fuzz};
 
 /// What `cargo xtask help` prints.
 pub(crate) const USAGE: &str = "\
@@ -18,6 +18,14 @@ Usage: cargo xtask COMMAND
   images [NAME...] [ARGS...]
                             container images of the programs, as OCI layouts in target/images
   release [ARGS...]         everything that a release consists of, in dist
+  cluster up|down|restart [--containerd 2|1.6] [--dir DIR]
+                            a real Kubernetes with one node on this machine, as root
+  cluster run [--containerd 2|1.6] [--dir DIR] -- COMMAND...
+                            a command with this machine's files, in the node's network, with KUBECONFIG set
+  cluster node [--containerd 2|1.6] [--dir DIR] -- COMMAND...
+                            a command on the node itself
+  cluster push [--containerd 2|1.6] [--dir DIR] LAYOUT NAME
+                            an image, from the folder of an OCI layout to the node's registry
   setup                     install the Debian packages, Rust components and Python programs that the tests need";
 
 /// One parsed command line.
@@ -30,6 +38,7 @@ pub(crate) enum Request {
     Images(Vec<OsString>),
     Release(Vec<OsString>),
     Fuzz(fuzz::Options),
+    Cluster(cluster::Order),
     Lint,
     Test,
     Ci,
@@ -42,6 +51,7 @@ pub(crate) enum Problem {
     UnexpectedArgument(OsString),
     NotSeconds(OsString),
     NoSeconds,
+    Cluster(cluster::OrderProblem),
 }
 
 /// Reads the arguments after the program's name; none at all asks for help.
@@ -66,6 +76,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         Some("bench") => Ok(Request::Bench(rest)),
         Some("images") => Ok(Request::Images(rest)),
         Some("release") => Ok(Request::Release(rest)),
+        Some("cluster") => cluster::Order::parse(rest).map(Request::Cluster).map_err(Problem::Cluster),
         Some("fuzz") => parse_fuzz(rest).map(Request::Fuzz),
         _ => Err(Problem::UnknownCommand(command)),
     }
@@ -99,6 +110,7 @@ impl fmt::Display for Problem {
                 write!(f, "`--seconds {}` is not a positive whole number.", text.display())
             }
             Self::NoSeconds => f.write_str("`--seconds` needs a number."),
+            Self::Cluster(problem) => problem.fmt(f),
         }
     }
 }

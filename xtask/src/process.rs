@@ -30,6 +30,19 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     if status.success() { Ok(()) } else { Err(Failure::Exit { command: describe(command), status }) }
 }
 
+/// Runs to the end, and shows the output only if it fails.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_quietly(command: &mut Command) -> Result<(), Failure> {
+    let output = command.output().map_err(|cause| Failure::Start { program: name(command), cause })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    eprint!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(Failure::Exit { command: describe(command), status: output.status })
+}
+
 /// Runs to the end and returns what was printed on standard output; errors are shown as they come.
 ///
 /// # Errors

@@ -1,14 +1,18 @@
 //! Installs what the tests and the demo need beyond a Rust toolchain and a C compiler.
 
+mod debian;
 mod go;
-mod kernel;
 mod python;
 
 use std::{
     env, fs,
     os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+pub(crate) use debian::unpacked;
+pub(crate) use go::{GO, go, toolchain as go_toolchain};
 
 use crate::{
     failure::{Failure, Obstacle},
@@ -26,6 +30,10 @@ pub(crate) enum Need {
     GoProgram { name: &'static str, module: &'static str, version: &'static str },
     /// A kernel of Debian with its modules, unpacked below `target/kernel`. It is not installed: no machine starts with it.
     Kernel { package: &'static str },
+    /// A file of a Debian package that is not a program in the path.
+    File { path: &'static str, package: &'static str },
+    /// A Debian package that is unpacked below `target/debian`. Installed, it would be in the way of a machine's own.
+    Unpacked { package: &'static str },
     /// A cargo command of a component of the Rust toolchain.
     CargoCommand { name: &'static str, component: &'static str },
 }
@@ -39,6 +47,34 @@ pub(crate) const BENCH: &[Need] =
 
 /// For the checks without tests.
 pub(crate) const LINT: &[Need] = &[RUSTFMT, CLIPPY];
+
+/// For a cluster.
+pub(crate) const CLUSTER: &[Need] = &[
+    OPENSSL,
+    SH,
+    UNSHARE,
+    MOUNT,
+    IP,
+    IPTABLES,
+    NFT,
+    REGISTRY,
+    SKOPEO,
+    LOSETUP,
+    BUSYBOX,
+    HELM,
+    KUSTOMIZE,
+    ETCD,
+    RUNC,
+    CNI,
+    CONNTRACK,
+    DBUS,
+    SYSTEMD,
+    CONTAINERD,
+    program("nsenter", "util-linux"),
+    program("setsid", "util-linux"),
+    program("mkfs.ext4", "e2fsprogs"),
+    program("cc", "gcc"),
+];
 
 /// For fuzzing.
 pub(crate) const FUZZ: &[Need] = &[CPLUSPLUS];
@@ -65,7 +101,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("sha256sum", "coreutils"),
     MOUNT,
     program("umount", "mount"),
-    program("losetup", "mount"),             // block devices that are files
+    LOSETUP,
     program("mkfs.ext4", "e2fsprogs"),       // formats the Coordinator's disk
     program("e2fsck", "e2fsprogs"),          // second opinion on that
     program("blkid", "util-linux"),          // second opinion on what is on a disk
@@ -75,18 +111,18 @@ pub(crate) const EVERYTHING: &[Need] = &[
     UNSHARE,
     program("setpriv", "util-linux"), // processes that end with their test
     SH,
-    program("tar", "tar"),                            // a second writer of archives
-    program("veritysetup", "cryptsetup-bin"),         // second opinion on dm-verity root hashes
-    program("dmsetup", "dmsetup"),                    // what a killed program leaves of encrypted volumes
-    program("dbus-daemon", "dbus-daemon"),            // a node's bus
-    program("ldd", "libc-bin"),                       // which libraries go with programs into a guest
-    program("busybox", "busybox-static"),             // the guest's shell
+    program("tar", "tar"),                    // a second writer of archives
+    program("veritysetup", "cryptsetup-bin"), // second opinion on dm-verity root hashes
+    program("dmsetup", "dmsetup"),            // what a killed program leaves of encrypted volumes
+    program("dbus-daemon", "dbus-daemon"),    // a node's bus
+    program("ldd", "libc-bin"),               // which libraries go with programs into a guest
+    BUSYBOX,
     program("qemu-system-x86_64", "qemu-system-x86"), // a guest whose kernel has a device mapper
     Need::Kernel { package: "linux-image-cloud-amd64" },
     REGISTRY,
-    program("skopeo", "skopeo"),         // brings images to registries
-    program("strace", "strace"),         // records writes and syncs for the crash-state test
-    program("promtool", "prometheus"),   // asks it
+    SKOPEO,
+    program("strace", "strace"), // records writes and syncs for the crash-state test
+    program("promtool", "prometheus"), // asks it
     program("prometheus", "prometheus"), // scrapes metrics, answers the dashboard's queries
     IP,
     IPTABLES,
@@ -96,12 +132,45 @@ pub(crate) const EVERYTHING: &[Need] = &[
     ENVOY,
     python_program("kubernetes-validate", "kubernetes-validate", "1.37.0"), // Kubernetes' schemas of what is in `deploy`
     HELM,
+    KUSTOMIZE,
+    ETCD,
+    RUNC,
+    CNI,
+    CONNTRACK,
+    DBUS,
+    SYSTEMD,
+    CONTAINERD,
+    program("nsenter", "util-linux"), // commands on the node of a cluster, or in its network
+    program("setsid", "util-linux"),  // a node that outlives the command that started it
 ];
 
 const RUSTFMT: Need = cargo_command("fmt", "rustfmt");
 const CLIPPY: Need = cargo_command("clippy", "clippy");
 /// Renders the chart.
 const HELM: Need = Need::GoProgram { name: "helm", module: "helm.sh/helm/v3/cmd/helm", version: "3.22.0" };
+/// Builds YAML out of bases and overlays, as users do.
+const KUSTOMIZE: Need =
+    Need::GoProgram { name: "kustomize", module: "sigs.k8s.io/kustomize/kustomize/v5", version: "5.8.1" };
+/// Where a cluster keeps its objects.
+const ETCD: Need = program("etcd", "etcd-server");
+/// Runs the containers of a cluster.
+const RUNC: Need = program("runc", "runc");
+/// Networks of pods.
+const CNI: Need = Need::File { path: "/usr/lib/cni/bridge", package: "containernetworking-plugins" };
+/// kube-proxy forgets connections with it.
+const CONNTRACK: Need = program("conntrack", "conntrack");
+/// How a node is asked about its services.
+const DBUS: Need = Need::File { path: "/usr/share/dbus-1/system.conf", package: "dbus" };
+/// The node's first process.
+const SYSTEMD: Need = Need::File { path: "/lib/systemd/systemd", package: "systemd" };
+/// What many clusters still have.
+const CONTAINERD: Need = Need::Unpacked { package: "containerd" };
+/// Brings images to registries.
+const SKOPEO: Need = program("skopeo", "skopeo");
+/// Block devices that are files.
+const LOSETUP: Need = program("losetup", "mount");
+/// A guest's shell, and that of pods.
+const BUSYBOX: Need = program("busybox", "busybox-static");
 /// A second opinion on certificates, handshakes and signatures.
 const OPENSSL: Need = program("openssl", "openssl");
 /// Small, full and read-only disks; names of pods.
@@ -142,7 +211,7 @@ pub(crate) const TOOLS: &str = "contrast-tools";
 /// When something is missing and cannot be installed; the message names it.
 pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
     let (mut packages, mut components) = (Vec::new(), Vec::new());
-    let (mut python, mut go, mut kernels) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut python, mut go, mut kernels, mut unpacked) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for need in needs {
         match *need {
             Need::Program { name, package } if !in_path(name) => packages.push(package),
@@ -155,7 +224,9 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
             Need::GoProgram { name, module, version } if !go::folder(name, version).join(name).is_file() => {
                 go.push((name, module, version));
             }
-            Need::Kernel { package } if !kernel::folder(package)?.is_dir() => kernels.push(package),
+            Need::Kernel { package } if !debian::kernel(package)?.is_dir() => kernels.push(package),
+            Need::File { path, package } if !Path::new(path).is_file() => packages.push(package),
+            Need::Unpacked { package } if !debian::unpacked(package)?.is_dir() => unpacked.push(package),
             _ => {}
         }
     }
@@ -172,7 +243,10 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), Failure> {
         python::install(package, version)?;
     }
     for package in kernels {
-        kernel::unpack(package)?;
+        debian::unpack_kernel(package)?;
+    }
+    for package in unpacked {
+        debian::unpack(package)?;
     }
     for (name, module, version) in go {
         go::install(name, module, version)?;
@@ -186,8 +260,17 @@ pub(crate) fn provides(program: &str) -> bool {
         Need::Program { name, .. } | Need::PythonProgram { name, .. } | Need::GoProgram { name, .. } => {
             *name == program
         }
-        Need::CargoCommand { .. } | Need::Kernel { .. } => false,
+        Need::CargoCommand { .. } | Need::Kernel { .. } | Need::File { .. } | Need::Unpacked { .. } => false,
     })
+}
+
+/// Where the programs of Go modules are, for those who look for them in `PATH`.
+pub(crate) fn folders_of_go_programs() -> Vec<PathBuf> {
+    let folder = |need: &Need| match need {
+        Need::GoProgram { name, version, .. } => Some(go::folder(name, version)),
+        _ => None,
+    };
+    EVERYTHING.iter().filter_map(folder).collect()
 }
 
 const fn program(name: &'static str, package: &'static str) -> Need {

