@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
@@ -115,7 +115,7 @@ pub(crate) const TEMPLATE: &str = "/var/lib/rancher/k3s/agent/etc/containerd/con
 pub(crate) struct World {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) folder: TempDir,
-    bus: Child,
+    _bus: Bus,
     _connection: zbus::Connection,
     _runtime: Runtime,
 }
@@ -166,7 +166,7 @@ impl World {
         let _guard = runtime.enter();
         containerd::serve(&root.join(socket), Arc::clone(&state));
         drop(_guard);
-        let world = Self { state, folder, bus, _connection: connection, _runtime: runtime };
+        let world = Self { state, folder, _bus: bus, _connection: connection, _runtime: runtime };
         world.image(HANDLER);
         // Made once: it takes seconds, and only its own test is about how.
         let processor = contrast_processor();
@@ -254,10 +254,13 @@ impl World {
     }
 }
 
-impl Drop for World {
+/// A bus, which ends with its test.
+struct Bus(Child);
+
+impl Drop for Bus {
     fn drop(&mut self) {
-        let _ = self.bus.kill();
-        let _ = self.bus.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -272,7 +275,7 @@ pub(crate) fn write(path: &Path, text: &str) {
 }
 
 /// A bus of our own, as a system has it.
-fn bus(folder: &Path, socket: &Path) -> Child {
+fn bus(folder: &Path, socket: &Path) -> Bus {
     let configuration = format!(
         r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -287,9 +290,11 @@ fn bus(folder: &Path, socket: &Path) -> Child {
     fs::File::create(&path).unwrap().write_all(configuration.as_bytes()).unwrap();
     let mut command = Command::new("dbus-daemon");
     command.arg(format!("--config-file={}", path.display())).args(["--nofork", "--nopidfile"]);
-    let bus = command.stdout(Stdio::null()).spawn().expect("dbus-daemon can be started");
+    // It says that it would like to have more files open.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let bus = Bus(command.spawn().expect("dbus-daemon can be started"));
     let end = Instant::now() + Duration::from_secs(20);
-    while !socket.exists() {
+    while UnixStream::connect(socket).is_err() {
         assert!(Instant::now() < end, "the bus does not listen");
         std::thread::sleep(Duration::from_millis(10));
     }
