@@ -37,6 +37,36 @@ pub enum AttestError {
         /// What it must hold.
         meaning: &'static str,
     },
+    /// The simulated attester was chosen, and neither of the two places where it finds a processor is there.
+    #[error(
+        "there is no socket at {}, through which pods of the simulated platform get their evidence, and the environment variable \
+         {variable} is not set; run the pod with a runtime class `contrast-cc-simulated-...`, or, outside of a cluster, set {variable}",
+        path.display()
+    )]
+    NoSimulator {
+        /// Where the socket would be.
+        path: PathBuf,
+        /// Name of the variable that names a processor's folder.
+        variable: &'static str,
+    },
+    /// The node's side of the simulated platform does not answer.
+    #[error(
+        "the simulated platform gives no evidence through {}: {source}; its node starts the signer again with the pod's next \
+         container or exec probe, so try again, and delete the pod if it stays away",
+        path.display()
+    )]
+    SimulatorAway {
+        /// The socket.
+        path: PathBuf,
+        /// What happened to the connection.
+        source: io::Error,
+    },
+    /// The node's side of the simulated platform answers that it cannot make evidence.
+    #[error("the simulated platform refuses to make evidence: {reason}")]
+    SimulatorRefused {
+        /// Its words.
+        reason: String,
+    },
     /// The simulated processor cannot be used.
     #[error(transparent)]
     Simulator(#[from] SimulatorError),

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     AttestError, Attester, CollateralSource, NoCollateral,
     configfs_tsm::{ConfigfsTsm, Provider},
-    simulated::Processor,
+    simulated::{Processor, socket::SocketAttester},
     snp::{CpuId, Reports, SnpIssuer},
     tdx::TdxIssuer,
 };
@@ -23,6 +23,8 @@ use crate::{
 const SIMULATOR_DIR: &str = "CONTRAST_SIMULATOR_DIR";
 /// File whose SHA-256 is the host data of simulated evidence.
 const SIMULATOR_POLICY: &str = "CONTRAST_SIMULATOR_POLICY";
+/// Socket of the simulated platform on a cluster, where it is not at its usual place.
+const SIMULATOR_SOCKET: &str = "CONTRAST_SIMULATOR_SOCKET";
 
 /// Where evidence comes from, as an option of a program names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,7 +36,7 @@ pub enum AttesterKind {
     Snp,
     /// Intel TDX.
     Tdx,
-    /// The software processor in the directory that `CONTRAST_SIMULATOR_DIR` names.
+    /// The software processor in the directory that `CONTRAST_SIMULATOR_DIR` names, or behind the socket of the simulated platform.
     Simulated,
 }
 
@@ -77,7 +79,8 @@ impl FromStr for AttesterKind {
 /// Finds the attester of this machine. Reads files: call it once, at the start.
 ///
 /// The simulated attester takes its processor from the directory in `CONTRAST_SIMULATOR_DIR`, and as host
-/// data the SHA-256 of the file that `CONTRAST_SIMULATOR_POLICY` names.
+/// data the SHA-256 of the file that `CONTRAST_SIMULATOR_POLICY` names. Where neither is set, it asks the socket that
+/// `CONTRAST_SIMULATOR_SOCKET` names, or [`SocketAttester::DEFAULT_PATH`].
 ///
 /// # Errors
 /// If there is no such hardware, or the simulator is not set up; see [`AttestError`].
@@ -151,6 +154,9 @@ impl Machine<'_> {
     }
 
     fn simulated(&self) -> Result<Arc<dyn Attester>, AttestError> {
+        if [SIMULATOR_DIR, SIMULATOR_POLICY].iter().all(|variable| (self.variable)(variable).is_none()) {
+            return self.behind_socket();
+        }
         let required = |variable, meaning| {
             (self.variable)(variable)
                 .map(PathBuf::from)
@@ -161,6 +167,16 @@ impl Machine<'_> {
         let policy = fs::read(&path).map_err(|source| AttestError::Io { path, source })?;
         let processor = Processor::open(&dir)?;
         Ok(Arc::new(processor.attester(Sha256::digest(&policy).into())))
+    }
+
+    fn behind_socket(&self) -> Result<Arc<dyn Attester>, AttestError> {
+        let named = (self.variable)(SIMULATOR_SOCKET).map(PathBuf::from);
+        let path =
+            named.unwrap_or_else(|| self.root.join(SocketAttester::DEFAULT_PATH.trim_start_matches('/')));
+        if !path.exists() {
+            return Err(AttestError::NoSimulator { path, variable: SIMULATOR_DIR });
+        }
+        Ok(Arc::new(SocketAttester::new(&path)))
     }
 }
 
@@ -250,6 +266,25 @@ mod tests {
         let set = [(SIMULATOR_DIR, machine.path())];
         let error = detect_in(machine.path(), AttesterKind::Simulated, &set).err().unwrap().to_string();
         assert!(error.contains(SIMULATOR_POLICY), "{error}");
+    }
+
+    #[test]
+    fn simulation_without_variables_asks_the_socket_that_is_there() {
+        let machine = tempfile::tempdir().unwrap();
+        let usual = machine.path().join("run/contrast-simulator/attestation.sock");
+        fs::create_dir_all(usual.parent().unwrap()).unwrap();
+        fs::write(&usual, []).unwrap();
+        assert!(detect_in(machine.path(), AttesterKind::Simulated, &[]).is_ok());
+        assert!(matches!(
+            detect_in(machine.path(), AttesterKind::Auto, &[]),
+            Err(AttestError::NoHardware { .. })
+        ));
+        let other = machine.path().join("other.sock");
+        let set = [(SIMULATOR_SOCKET, other.as_path())];
+        let error = detect_in(machine.path(), AttesterKind::Simulated, &set).err().unwrap();
+        assert!(matches!(&error, AttestError::NoSimulator { path, .. } if *path == other), "{error}");
+        fs::write(&other, []).unwrap();
+        assert!(detect_in(machine.path(), AttesterKind::Simulated, &set).is_ok());
     }
 
     #[test]

@@ -7,13 +7,11 @@ use clap_complete::Shell;
 use contrast_attestation::collateral::{Address, Proxy};
 
 use crate::{
+    cluster::Place,
     commands::{GenerateOptions, ManifestOptions, MeasureOptions, PolicyOptions},
     generate::inject::Replacements,
     logging::LogLevel,
 };
-
-/// The port of the Coordinator's user API.
-const USER_API_PORT: u16 = 1313;
 
 /// What `-V` prints behind the program's name.
 const VERSION: &str = concat!("version ", env!("CARGO_PKG_VERSION"));
@@ -42,6 +40,8 @@ pub(crate) enum Command {
     Verify(VerifyOptions),
     /// Unlock a restarted Coordinator.
     Recover(RecoverOptions),
+    /// Show on one screen how a deployment is: what its Coordinator attests to, and what the cluster says of its pods.
+    Status(StatusOptions),
     /// Show the history of a deployment, after checking all of it.
     History(HistoryOptions),
     /// Approve a manifest with a workload owner's key, for `set --signature`.
@@ -76,14 +76,28 @@ pub(crate) enum Command {
 /// The Coordinator, and what it must be.
 #[derive(Args, Debug)]
 pub(crate) struct Target {
-    /// Address of the Coordinator's user API. The port is 1313 if left out.
-    #[arg(long, short, value_name = "HOST:PORT", value_parser = address)]
-    pub(crate) coordinator: String,
+    /// Address of the Coordinator's user API (the port is 1313 if left out), or `kubernetes[:NAMESPACE[/SERVICE]]` to
+    /// find it through the kubeconfig.
+    #[arg(long, short, value_name = "HOST:PORT", value_parser = Place::parse, env = "CONTRAST_COORDINATOR")]
+    pub(crate) coordinator: Place,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
     /// The manifest [default: manifest.json in the workspace].
     #[arg(long, short, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) sources: SourceOptions,
+}
+
+/// The cluster of `-c kubernetes`.
+#[derive(Args, Clone, Default, Debug)]
+pub(crate) struct ClusterOptions {
+    /// Context of the kubeconfig, for `-c kubernetes` [default: the current one].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// The kubeconfig, for `-c kubernetes` [default: the files that KUBECONFIG names, or ~/.kube/config].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
 }
 
 /// Where revocation lists, certificates and TCB data come from.
@@ -162,10 +176,37 @@ pub(crate) struct RecoverOptions {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct StatusOptions {
+    /// Address of the Coordinator's user API (the port is 1313 if left out), or `kubernetes[:NAMESPACE[/SERVICE]]` to find
+    /// it through the kubeconfig.
+    #[arg(long, short, value_name = "HOST:PORT", value_parser = Place::parse, env = "CONTRAST_COORDINATOR",
+        default_value = "kubernetes")]
+    pub(crate) coordinator: Place,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
+    /// Namespace of the pods [default: the Coordinator's, or that of the context].
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// The manifest [default: manifest.json in the workspace].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sources: SourceOptions,
+    /// How to print.
+    #[arg(long, short, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// Go on, and print again whenever something changes.
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct HistoryOptions {
-    /// Address of the Coordinator's user API. The port is 1313 if left out.
-    #[arg(long, short, value_name = "HOST:PORT", value_parser = address, required_unless_present = "offline")]
-    pub(crate) coordinator: Option<String>,
+    /// Address of the Coordinator's user API (the port is 1313 if left out), or `kubernetes[:NAMESPACE[/SERVICE]]`.
+    #[arg(long, short, value_name = "HOST:PORT", value_parser = Place::parse, required_unless_present = "offline")]
+    pub(crate) coordinator: Option<Place>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
     /// The manifest that the Coordinator is attested with [default: manifest.json in the workspace].
     #[arg(long, short, value_name = "FILE", conflicts_with = "offline")]
     pub(crate) manifest: Option<PathBuf>,
@@ -204,9 +245,12 @@ pub(crate) struct SignOptions {
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("to").required(true).args(["coordinator", "out"]))]
 pub(crate) struct ConsentOptions {
-    /// Address of the Coordinator's user API, whose current manifest is consented to. The port is 1313 if left out.
-    #[arg(long, short, value_name = "HOST:PORT", value_parser = address)]
-    pub(crate) coordinator: Option<String>,
+    /// Address of the Coordinator's user API, whose current manifest is consented to (the port is 1313 if left out), or
+    /// `kubernetes[:NAMESPACE[/SERVICE]]`.
+    #[arg(long, short, value_name = "HOST:PORT", value_parser = Place::parse)]
+    pub(crate) coordinator: Option<Place>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
     /// Where to write the consent to a manifest that is still to be set, for `set --seed-consent`.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
@@ -248,9 +292,12 @@ pub(crate) enum AttestationCommand {
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("source").required(true))]
 pub(crate) struct AttestationShowOptions {
-    /// Address of a Coordinator's user API, to show what it presents. The port is 1313 if left out.
-    #[arg(long, short, value_name = "HOST:PORT", value_parser = address, group = "source")]
-    pub(crate) coordinator: Option<String>,
+    /// Address of a Coordinator's user API, to show what it presents (the port is 1313 if left out), or
+    /// `kubernetes[:NAMESPACE[/SERVICE]]`.
+    #[arg(long, short, value_name = "HOST:PORT", value_parser = Place::parse, group = "source")]
+    pub(crate) coordinator: Option<Place>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterOptions,
     /// Write the Coordinator's evidence to this file, for `check` and `show`.
     #[arg(long, value_name = "FILE", requires = "coordinator", conflicts_with = "file")]
     pub(crate) save: Option<PathBuf>,
@@ -328,6 +375,15 @@ pub(crate) enum SimulatorCommand {
         #[arg(long, value_name = "NAME", default_value = "Genoa", value_parser = ["Milan", "Genoa", "Turin"])]
         product: String,
     },
+    /// Print the reference values of the simulated processors that the nodes of a cluster say that they have, for
+    /// `generate --reference-values-file`.
+    ReferenceValues {
+        /// The cluster: `kubernetes`.
+        #[arg(long, short, value_name = "kubernetes", value_parser = Place::parse, default_value = "kubernetes")]
+        coordinator: Place,
+        #[command(flatten)]
+        cluster: ClusterOptions,
+    },
 }
 
 /// What `--version` prints behind the program's name: the version, and the images that the release pins.
@@ -359,20 +415,6 @@ fn fmspc(text: &str) -> Result<[u8; 6], String> {
     }
 }
 
-/// A host with a port, which is added where it was left out.
-fn address(text: &str) -> Result<String, String> {
-    let bad = || format!("`{text}` is not HOST:PORT; an example is coordinator.example:1313");
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
-            (format!("[{text}]"), USER_API_PORT)
-        }
-        Some((host, port)) if !text.ends_with(']') => (host.to_owned(), port.parse().map_err(|_| bad())?),
-        _ => (text.to_owned(), USER_API_PORT),
-    };
-    let plain = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._:[]%".contains(c));
-    if plain { Ok(format!("{host}:{port}")) } else { Err(bad()) }
-}
-
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse().map(Duration::from_secs).map_err(|_| format!("`{text}` is not a whole number of seconds"))
 }
@@ -386,17 +428,5 @@ mod tests {
     #[test]
     fn the_command_line_has_no_contradictions() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn an_address_without_a_port_gets_that_of_the_user_api() {
-        assert_eq!(address("coordinator").as_deref(), Ok("coordinator:1313"));
-        assert_eq!(address("10.0.0.1:99").as_deref(), Ok("10.0.0.1:99"));
-        assert_eq!(address("[::1]").as_deref(), Ok("[::1]:1313"));
-        assert_eq!(address("[::1]:99").as_deref(), Ok("[::1]:99"));
-        assert_eq!(address("::1").as_deref(), Ok("[::1]:1313"));
-        for bad in ["", ":99", "host:", "host:port", "https://host:1", "host:70000"] {
-            assert!(address(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -14,6 +14,7 @@ mod recover;
 mod set;
 mod sign;
 mod simulator;
+mod status;
 mod verify;
 
 use std::time::SystemTime;
@@ -35,10 +36,12 @@ pub(crate) use recover::recover;
 pub(crate) use set::set;
 pub(crate) use sign::sign;
 pub(crate) use simulator::simulator;
+pub(crate) use status::status;
 pub(crate) use verify::verify;
 
 use crate::{
     arguments::SourceOptions,
+    cluster::Way,
     collateral::{Collateral, CollateralError},
     coordinator::Address,
     failure::Failure,
@@ -46,18 +49,18 @@ use crate::{
     output::with_progress,
 };
 
-/// The Coordinator at `host_port`, which must be one that the manifest describes. What its appraisal needs of AMD
+/// The Coordinator at the end of a way, which must be one that the manifest describes. What its appraisal needs of AMD
 /// and Intel is fetched.
 async fn coordinator_of(
     document: &ManifestDocument,
-    host_port: String,
+    way: Way,
     identity: Identity,
     sources: SourceOptions,
 ) -> Result<Address, CollateralError> {
     let manifest = document.manifest();
     let collateral = Collateral::prepare(sources, manifest).await?;
     let verifiers = manifest.verifiers_with(Audience::Coordinator, &collateral.source());
-    Ok(Address { host_port, verifiers, identity, collateral })
+    Ok(Address { way, verifiers, identity, collateral })
 }
 
 /// Checks a history. It may be long.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use contrast_attestation::{
-    Verifier,
+    Claims, Verifier,
     atls::{
         Connector, HandshakeError, Identity,
         grpc::{self, Channel, ConnectError, MAX_MESSAGE_BYTES},
@@ -30,10 +30,11 @@ use tonic::Response;
 
 use deadline::{ANSWER, within};
 pub(crate) use error::CoordinatorError;
-pub(crate) use history_stream::Extent;
+pub(crate) use history_stream::{Extent, FetchError};
 pub(crate) use presented::{Presented, presented};
 
 use crate::{
+    cluster::Way,
     collateral::Collateral,
     output::{self, Progress, with_progress},
 };
@@ -44,8 +45,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How to reach a Coordinator, and what it must prove.
 #[derive(Clone)]
 pub(crate) struct Address {
-    /// `host:port` of the user API.
-    pub(crate) host_port: String,
+    /// Where its user API is, and how one gets there.
+    pub(crate) way: Way,
     /// Judges of its evidence. Never empty.
     pub(crate) verifiers: Arc<[Box<dyn Verifier>]>,
     /// Who asks.
@@ -59,12 +60,13 @@ pub(crate) struct Coordinator {
     address: String,
     api: UserApiClient<Channel>,
     channel: Channel,
+    claims: Option<Claims>,
 }
 
 impl Coordinator {
     /// Connects and appraises the Coordinator before anything is sent. Says so if it is simulated.
     pub(crate) async fn connect(address: &Address) -> Result<Self, CoordinatorError> {
-        let message = format!("Attesting the Coordinator at {}", address.host_port);
+        let message = format!("Attesting the Coordinator at {}", address.way.host_port);
         with_progress(&message, async |_| Self::attempt(address).await).await
     }
 
@@ -75,14 +77,14 @@ impl Coordinator {
         patience: Duration,
         call: impl AsyncFn(&mut Self) -> Result<T, CoordinatorError>,
     ) -> Result<T, CoordinatorError> {
-        let message = format!("Waiting for the Coordinator at {}", address.host_port);
+        let message = format!("Waiting for the Coordinator at {}", address.way.host_port);
         with_progress(&message, async |progress| {
             let deadline = Instant::now() + patience;
             let mut reported = false;
             loop {
                 let attempt = async { call(&mut Self::attempt(address).await?).await };
                 let outcome = tokio::time::timeout_at(deadline.into(), attempt).await.unwrap_or_else(|_| {
-                    let address = address.host_port.clone();
+                    let address = address.way.host_port.clone();
                     Err(CoordinatorError::TooSlow { address, seconds: patience.as_secs() })
                 });
                 match outcome {
@@ -95,6 +97,11 @@ impl Coordinator {
             }
         })
         .await
+    }
+
+    /// What its evidence said, and was accepted by.
+    pub(crate) fn claims(&self) -> Option<&Claims> {
+        self.claims.as_ref()
     }
 
     /// `UserAPI.SetManifest`. How long it may take is for [`Self::connect_patiently`] to say.
@@ -131,14 +138,14 @@ impl Coordinator {
 
     async fn attempt(address: &Address) -> Result<Self, CoordinatorError> {
         let connector = Connector::new(address.identity.clone(), None, Arc::clone(&address.verifiers));
-        let link = match grpc::link(&address.host_port, &connector).await {
+        let link = match grpc::link(&address.way.host_port, &connector).await {
             // Only evidence tells which chip's certificate, or which platform's TCB info, is needed.
             Err(error @ ConnectError::Handshake { cause: HandshakeError::Refused(_), .. }) => {
                 if !address.collateral.fetch_what_was_missing().await {
                     return Err(error.into());
                 }
                 tracing::info!("trying again with more collateral");
-                grpc::link(&address.host_port, &connector).await?
+                grpc::link(&address.way.host_port, &connector).await?
             }
             outcome => outcome?,
         };
@@ -146,7 +153,8 @@ impl Coordinator {
         let api = UserApiClient::new(link.channel.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        Ok(Self { address: address.host_port.clone(), api, channel: link.channel })
+        let address = address.way.host_port.clone();
+        Ok(Self { address, api, channel: link.channel, claims: link.claims })
     }
 }
 

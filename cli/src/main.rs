@@ -2,6 +2,7 @@
 //! Coordinator, reads a deployment's history and computes reference values.
 
 mod arguments;
+mod cluster;
 mod collateral;
 mod commands;
 mod coordinator;
@@ -16,6 +17,7 @@ mod policies;
 mod process;
 mod resource_files;
 mod settings_file;
+mod status;
 mod workspace;
 
 use std::{alloc::System, process::ExitCode};
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
     // A handshake may still be busy on a thread of its own; nobody waits for it any more.
     runtime.shutdown_background();
     match outcome {
-        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Ok(code)) => code,
         Some(Err(failure)) => {
             output::failure(&failure);
             ExitCode::FAILURE
@@ -83,9 +85,11 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Failure> {
+async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let workspace = Workspace::new(arguments.workspace_dir);
     match arguments.command {
+        // How it is, it says to scripts by its exit code.
+        Command::Status(options) => return commands::status(&workspace, options).await,
         Command::Generate(options) => commands::generate(&workspace, options).await,
         Command::Set(options) => commands::set(&workspace, options).await,
         Command::Verify(options) => commands::verify(&workspace, options).await,
@@ -102,4 +106,5 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Completion { shell } => commands::completion(shell),
         Command::Man { folder } => commands::man(&folder),
     }
+    .map(|()| ExitCode::SUCCESS)
 }

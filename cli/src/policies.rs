@@ -5,7 +5,7 @@ mod resources;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::BTreeSet, fmt, path::PathBuf, rc::Rc};
+use std::{borrow::Cow, collections::{BTreeMap, BTreeSet}, fmt, path::PathBuf, rc::Rc};
 
 use contrast_manifest::Manifest;
 use contrast_resources::{Address, File, WorkloadKind};
@@ -61,6 +61,16 @@ impl Advice for PoliciesError {
             }
         })
     }
+}
+
+/// SHA-256 of the policy document in the annotations of a pod; nothing if it has none.
+pub(crate) fn digest(annotations: &BTreeMap<String, String>) -> Option<Result<[u8; 32], AnnotationError>> {
+    let document = match (annotations.get(annotation::INITDATA), annotations.get(annotation::REGO)) {
+        (Some(value), _) => annotation::initdata(value),
+        (None, Some(value)) => annotation::rego(value),
+        (None, None) => return None,
+    };
+    Some(document.map(|document| Sha256::digest(document).into()))
 }
 
 /// Policies that are on one side only.

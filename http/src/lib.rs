@@ -18,6 +18,7 @@ use std::{
 
 pub use answer::Answer;
 use authorities::client_config;
+pub use authorities::machine_authorities;
 pub use error::{HttpError, NoAuthorities};
 use http_body_util::Full;
 pub use hyper::{Method, StatusCode, body::Bytes, header};

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{HttpError, Target, percent::percent_decoded};
+use super::{Addresses, HttpError, Target, dial, percent::percent_decoded};
 
 /// Which server is asked through which proxy.
 #[derive(Clone, Default)]
@@ -20,6 +20,8 @@ pub struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
     direct: Vec<Direct>,
+    /// Goes before all others, whatever the server is.
+    only: Option<Proxy>,
 }
 
 /// One proxy. Shows its password nowhere.
@@ -36,7 +38,7 @@ pub(crate) struct Proxy {
     "{variable} names no proxy that can be used; write http://HOST:PORT, with user and password before the host if need be"
 )]
 pub struct ProxyError {
-    /// The environment variable.
+    /// The environment variable, or what else named it.
     pub variable: &'static str,
 }
 
@@ -77,11 +79,42 @@ impl Proxies {
             http: Proxy::parse(http, "HTTP_PROXY")?,
             https: Proxy::parse(https, "HTTPS_PROXY")?,
             direct: no.unwrap_or_default().split([',', ' ']).filter_map(Direct::parse).collect(),
+            only: None,
         })
+    }
+
+    /// One proxy for every server, this machine included, whatever the environment says. `named_by` says in an error who
+    /// named it.
+    ///
+    /// # Errors
+    /// If it is something else than the URL of a proxy.
+    pub fn only(url: &str, named_by: &'static str) -> Result<Self, ProxyError> {
+        let only = Proxy::parse(Some(url), named_by)?;
+        if only.is_some() {
+            Ok(Self { only, ..Self::default() })
+        } else {
+            Err(ProxyError { variable: named_by })
+        }
+    }
+
+    /// A connection to a server, through its proxy if it has one. Nothing is said on it yet: TLS is for the caller.
+    ///
+    /// Sets no limit of time.
+    ///
+    /// # Errors
+    /// If there is no connection to the server or to the proxy, or if the proxy does not connect.
+    pub async fn connect(&self, target: &Target) -> Result<TcpStream, HttpError> {
+        let Some(proxy) = self.to(target) else { return dial(target, Addresses::Any).await };
+        let mut tcp = dial(&proxy.target, Addresses::Any).await?;
+        proxy.connect(&mut tcp, target).await?;
+        Ok(tcp)
     }
 
     /// The proxy for a server, if there is one.
     pub(crate) fn to(&self, target: &Target) -> Option<&Proxy> {
+        if self.only.is_some() {
+            return self.only.as_ref();
+        }
         let proxy = if target.is_tls() { &self.https } else { &self.http };
         let host = target.host().trim_end_matches('.').to_ascii_lowercase();
         let address: Option<IpAddr> = host.parse().ok();
@@ -242,6 +275,17 @@ mod tests {
             ("fd00::1", "[fd00::1]:5", true),
         ] {
             assert_eq!(direct(no, host), expected, "{host} with {no:?}");
+        }
+    }
+
+    #[test]
+    fn one_proxy_for_everything_leaves_nothing_out() {
+        let proxies = Proxies::only("http://p:1", "proxy-url").unwrap();
+        for url in ["http://localhost/", "https://127.0.0.1/", "https://a.example/"] {
+            assert_eq!(proxies.to(&url.parse().unwrap()).unwrap().target.name(), "p:1");
+        }
+        for text in ["", "socks5://p:1"] {
+            assert_eq!(Proxies::only(text, "proxy-url").err().unwrap().variable, "proxy-url");
         }
     }
 

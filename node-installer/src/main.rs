@@ -1,3 +1,52 @@
-//! The program `node-installer`.
+//! The program `node-installer`: puts the runtime of confidential pods on a node, and takes it away again.
 
-fn main() {}
+mod options;
+
+use std::{
+    io::{IsTerminal as _, stderr},
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+use contrast_node_installer::{
+    containerd::become_in_root,
+    install::{InstallError, install},
+    node::Node,
+    uninstall::uninstall,
+};
+use options::{Command, NodeOptions, Options};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let done = match (options.command, options.node) {
+        (Some(Command::InRoot { root, program, arguments }), _) => {
+            Err(become_in_root(&root, &program, &arguments).to_string())
+        }
+        (Some(Command::Uninstall(node)), _) => run(&node, true),
+        (None, Some(node)) => run(&node, false),
+        (None, None) => Err("no platform is named; `node-installer --help` lists what there is".to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("Error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &NodeOptions, remove: bool) -> Result<(), String> {
+    let colours = stderr().is_terminal();
+    tracing_subscriber::fmt().with_max_level(options.log_level).with_ansi(colours).with_writer(stderr).init();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let settings = options.settings();
+    let done = runtime.block_on(async {
+        let node = Node::new(options.node_name.as_deref(), None);
+        if remove { uninstall(&settings, &node).await } else { install(&settings, &node).await }
+    });
+    let done = done.map_err(|error: InstallError| error.to_string())?;
+    let what = if remove { "removed" } else { "installed" };
+    tracing::info!("{done} is {what} on this node. Nothing that it runs is confidential: it is a simulation");
+    Ok(())
+}

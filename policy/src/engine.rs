@@ -133,6 +133,19 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Loads a policy that remembers something already: the [`Engine::memory`] of one that was loaded from the same text.
+    ///
+    /// # Errors
+    /// If the agent would refuse the policy.
+    pub fn resume(policy: &str, memory: Value) -> Result<Self, LoadError> {
+        let mut engine = Self::load(policy)?;
+        engine.data = json!({ "pstate": memory });
+        engine.interpreter.clear_data();
+        let data = engine.data.clone().into();
+        engine.interpreter.add_data(data).map_err(|error| LoadError::Refused { reason: error.to_string() })?;
+        Ok(engine)
+    }
+
     /// Whether the policy has the switch on by which everything passes.
     #[must_use]
     pub fn lets_all_pass(&self) -> bool {

@@ -16,7 +16,7 @@ use crate::{
 /// A node that pulls no images itself does not know them, so they do not count there.
 #[must_use]
 pub fn needs_users(settings: &Settings) -> bool {
-    !settings.guest_pull
+    !settings.guest_pull || settings.users_of_images
 }
 
 /// Of the sandbox's container: what the pod says, or else what its image does. Groups count only for the others (containerd).
@@ -83,7 +83,7 @@ pub(crate) fn user(
     let from_image = accounts.identity(&ImageUser::parse(&image.config.user), GroupPart::Ignored);
     if own_uid.or(pod_uid).is_none() {
         let named = from_image.unresolved.is_some() || from_image.uid != 0;
-        if settings.guest_pull && named {
+        if !needs_users(settings) && named {
             // Groups of that user are in the image, which such a node does not have.
             problems.add(&place.member("image"), Trouble::UserOfImage(image.config.user.clone()));
         } else if let Some(unresolved) = from_image.unresolved {

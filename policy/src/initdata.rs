@@ -3,10 +3,16 @@
 //! The digest of the document stands in the hardware's evidence (`HOST_DATA` of SEV-SNP, `MRCONFIGID` of TDX), so that every byte
 //! of it counts. Entries are sorted.
 
+mod read;
+
 use std::{collections::BTreeMap, io::Write};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, GzBuilder};
+pub use read::{
+    AnnotationError, DocumentError, MAX_DOCUMENT_LEN, document_of_annotation, policy_of_annotation,
+    policy_of_document,
+};
 use sha2::{Digest, Sha256};
 
 /// The annotation of a pod that the runtime reads it from.

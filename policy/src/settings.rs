@@ -20,6 +20,9 @@ pub struct Settings {
     /// Images are pulled in the guest, so that the node never sees their users and groups. Otherwise the node shows their layers to
     /// the guest as devices, which are checked by dm-verity.
     pub guest_pull: bool,
+    /// The node looks up in images who their users are and what groups they have, though the guest pulls them. So does the simulated
+    /// platform, whose guest is the node.
+    pub users_of_images: bool,
     /// A container's root in the guest: a pattern whose first group is the container's identifier.
     pub root: String,
     /// Versions of the OCI runtime specification that the node's container runtime may say.
@@ -53,6 +56,7 @@ impl Default for Settings {
             logs: false,
             secrets_in_policy: false,
             guest_pull: true,
+            users_of_images: false,
             root: "^/run/kata-containers/([0-9a-f]{64})/rootfs$".to_owned(),
             runtime_versions: ["1.0.2-dev", "1.1.0", "1.2.0", "1.2.1", "1.3.0"].map(str::to_owned).into(),
             capabilities: list_of(CAPABILITIES),
@@ -118,6 +122,12 @@ impl Settings {
             Some(other) => Err(SettingsFault::Capability(other.clone())),
             None => Ok(()),
         }
+    }
+
+    /// For a node of the simulated platform, which sends what a guest that pulls images would be asked for, and has the images itself.
+    #[must_use]
+    pub fn of_simulation() -> Self {
+        Self { users_of_images: true, ..Self::default() }
     }
 
     /// For a node that shows the layers of images to the guest (`aks-clh-snp`), and volumes of kind emptyDir as its own folders.

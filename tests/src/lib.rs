@@ -23,6 +23,7 @@ mod manifest;
 mod memory;
 mod mesh;
 mod network;
+pub mod page;
 mod pod;
 mod processor;
 mod programs;

@@ -15,6 +15,7 @@ mod processor;
 mod reference;
 mod report_builder;
 mod revocation;
+pub mod socket;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use contrast_manifest::{KeyFileError, ManifestDocument, SeedConsent, transition_
 use super::{check, coordinator_of, set::given_or_remembered, verify::refuse_other_manifest};
 use crate::{
     arguments::ConsentOptions,
+    cluster,
     coordinator::{Coordinator, Extent},
     deployment::Known,
     failure::{Advice, Failure},
@@ -55,7 +56,8 @@ pub(crate) async fn consent(workspace: &Workspace, options: ConsentOptions) -> R
     match (options.coordinator, options.out) {
         (Some(coordinator), _) => {
             let known = Known::read(workspace)?;
-            let address = coordinator_of(&document, coordinator, Identity::Fresh, options.sources).await?;
+            let way = cluster::reach(coordinator, &options.cluster).await?;
+            let address = coordinator_of(&document, way, Identity::Fresh, options.sources).await?;
             let mut coordinator = Coordinator::connect(&address).await?;
             let history = coordinator.history(Extent::Everything).await?;
             let (history, checked) = check(history, Contents::Required).await?;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{check, coordinator_of};
 use crate::{
     arguments::{Format, HistoryOptions, SourceOptions},
+    cluster::{self, Way},
     coordinator::{Coordinator, Extent},
     deployment::Known,
     failure::{Advice, Failure},
@@ -46,7 +47,9 @@ pub(crate) async fn history(workspace: &Workspace, options: HistoryOptions) -> R
     let history = match (options.offline, options.coordinator) {
         (Some(folder), _) => read_folder(&folder)?,
         (None, coordinator) => {
-            fetch(workspace, options.manifest, coordinator.unwrap_or_default(), options.sources).await?
+            // The command line has one of the two.
+            let way = cluster::reach(coordinator.unwrap_or_default(), &options.cluster).await?;
+            fetch(workspace, options.manifest, way, options.sources).await?
         }
     };
     let (history, checked) = check(history, Contents::Required).await?;
@@ -75,11 +78,11 @@ pub(crate) async fn history(workspace: &Workspace, options: HistoryOptions) -> R
 async fn fetch(
     workspace: &Workspace,
     manifest: Option<PathBuf>,
-    coordinator: String,
+    way: Way,
     sources: SourceOptions,
 ) -> Result<History, Failure> {
     let document = inputs::manifest(workspace, manifest.as_deref())?;
-    let address = coordinator_of(&document, coordinator, Identity::Fresh, sources).await?;
+    let address = coordinator_of(&document, way, Identity::Fresh, sources).await?;
     let mut coordinator = Coordinator::connect(&address).await?;
     Ok(coordinator.history(Extent::Everything).await?)
 }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{check, coordinator_of, set::seed_shares};
 use crate::{
     arguments::RecoverOptions,
+    cluster,
     coordinator::{Coordinator, Extent},
     deployment::Known,
     failure::{Advice, Failure},
@@ -58,8 +59,8 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
     let local = local.map(|shares| Seed::decrypt(&shares, &key)).transpose()?;
 
     let identity = inputs::seedshare_identity(&key)?;
-    let address =
-        coordinator_of(&document, options.target.coordinator, identity, options.target.sources).await?;
+    let way = cluster::reach(options.target.coordinator, &options.target.cluster).await?;
+    let address = coordinator_of(&document, way, identity, options.target.sources).await?;
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
     let own_shares = local.is_some();

@@ -3,7 +3,7 @@
 mod error;
 mod transition;
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use contrast_manifest::{ManifestDocument, SeedShares, WorkloadOwnerKey};
 use contrast_proto::userapi::{SeedShareDocument, SetManifestRequest, SetManifestResponse};
@@ -17,6 +17,7 @@ use self::{
 use super::{consent, coordinator_of};
 use crate::{
     arguments::SetOptions,
+    cluster,
     coordinator::{Coordinator, wire_consent},
     deployment::Known,
     failure::Failure,
@@ -39,8 +40,10 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
     let authority = Authority::of(!signature.is_empty(), key.is_some());
 
     let identity = inputs::owner_identity(key.as_ref())?;
-    let address =
-        coordinator_of(&document, options.target.coordinator, identity, options.target.sources).await?;
+    let begun = Instant::now();
+    let way = cluster::reach_patiently(options.target.coordinator, &options.target.cluster, options.timeout).await?;
+    let address = coordinator_of(&document, way, identity, options.target.sources).await?;
+    let patience = options.timeout.saturating_sub(begun.elapsed());
     let request = SetManifestRequest {
         manifest: document.bytes().to_vec(),
         policies,
@@ -54,7 +57,7 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
         // What follows one transition only cannot be set twice. Anything else could undo what another owner set since.
         outcome.map_err(|error| if place.previous().is_some() { error } else { error.with_unknown_outcome() })
     };
-    let response = match Coordinator::connect_patiently(&address, options.timeout, call).await {
+    let response = match Coordinator::connect_patiently(&address, patience, call).await {
         Err(error) if error.refusal_code() == Some(Code::PermissionDenied) => {
             let first = place == Place::First;
             return Err(SetError::NotPermitted { source: error, authority, first }.into());

@@ -1,5 +1,7 @@
 //! `contrast simulator`: hardware for machines that have none.
 
+mod reference_values;
+
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
@@ -47,7 +49,12 @@ impl Advice for InitError {
 
 /// Makes a simulated processor and prints its reference values.
 pub(crate) async fn simulator(options: SimulatorOptions) -> Result<(), Failure> {
-    let SimulatorCommand::Init { dir, product } = options.command;
+    let (dir, product) = match options.command {
+        SimulatorCommand::Init { dir, product } => (dir, product),
+        SimulatorCommand::ReferenceValues { coordinator, cluster } => {
+            return reference_values::print(&coordinator, &cluster).await;
+        }
+    };
     refuse_full_folder(&dir)?;
     let product = Product::from_name(&product).ok_or(InitError::UnknownProduct { name: product })?;
     let processor = with_progress("Making the keys of a simulated processor", async |_| {

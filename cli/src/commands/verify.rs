@@ -12,6 +12,7 @@ use contrast_manifest::ManifestDocument;
 use super::{aside, check, coordinator_of, short};
 use crate::{
     arguments::VerifyOptions,
+    cluster,
     coordinator::{Coordinator, Extent},
     deployment::Known,
     failure::{Advice, Failure},
@@ -89,7 +90,8 @@ pub(crate) async fn verify(workspace: &Workspace, options: VerifyOptions) -> Res
     let document = inputs::manifest(workspace, options.target.manifest.as_deref())?;
     let known = Known::read(workspace)?;
     let target = options.target;
-    let address = coordinator_of(&document, target.coordinator, Identity::Fresh, target.sources).await?;
+    let way = cluster::reach(target.coordinator, &target.cluster).await?;
+    let address = coordinator_of(&document, way, Identity::Fresh, target.sources).await?;
     let mut coordinator = Coordinator::connect(&address).await?;
     output::success("The Coordinator's evidence fits the manifest.");
     let history = match (coordinator.history(Extent::Everything).await, known.transition()) {

@@ -126,6 +126,11 @@ impl CoordinatorError {
         matches!(self, Self::Refused { code: Code::FailedPrecondition, reason, .. } if reason.contains("no manifest configured"))
     }
 
+    /// Whether the Coordinator says that it was restarted and is locked. These words are part of the protocol.
+    pub(crate) fn says_that_it_is_locked(&self) -> bool {
+        matches!(self, Self::Refused { code: Code::FailedPrecondition, reason, .. } if reason.contains("recovery mode"))
+    }
+
     /// Why the Coordinator's evidence is not accepted, if that is the reason.
     fn attestation_refusal(&self) -> Option<&Refusal> {
         match self {

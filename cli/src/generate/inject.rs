@@ -73,7 +73,7 @@ impl Injection<'_> {
         let Some(template) = resources.template_mut(workload) else { return Ok(notes) };
         let before = template.clone();
         let put = match annotations.role {
-            Role::Coordinator => coordinator::put(template, self, platform.blocks_incoming(), &mut notes),
+            Role::Coordinator => coordinator::put(template, self, platform, &mut notes),
             Role::Workload => self.put_into_workload(template, &annotations, platform, &mut notes),
         };
         if let Err(fault) = put {
@@ -98,7 +98,7 @@ impl Injection<'_> {
         let with_mesh = annotations.mesh.is_some() && !self.skip_service_mesh;
         if !self.skip_initializer && !annotations.skip_initializer {
             let opens_network = platform.blocks_incoming() && !with_mesh;
-            initializer::put(template, self, annotations, opens_network, notes)?;
+            initializer::put(template, self, annotations, (platform, opens_network), notes)?;
         } else if initializer::is_in(template) {
             notes.push(format!(
                 "it is to have no Initializer, and has `{}`, which stays; take it out of `initContainers` if an earlier run put it there",

@@ -87,6 +87,7 @@ impl Platform {
     pub(crate) fn settings(self) -> Settings {
         match self {
             Self::AksClhSnp => Settings::of_layers(),
+            Self::Simulated => Settings::of_simulation(),
             _ => Settings::default(),
         }
     }

@@ -187,8 +187,8 @@ fn initialisation_data_that_is_hashed_otherwise_or_never_ends_is_refused() {
     let sha384 = annotation::initdata(&value(b"algorithm = \"sha384\"\n"));
     assert!(matches!(sha384, Err(AnnotationError::Algorithm)));
     let bomb = annotation::initdata(&value(&vec![0; 10 << 20]));
-    assert!(matches!(bomb, Err(AnnotationError::TooLong)));
-    assert!(matches!(annotation::initdata("AAAA"), Err(AnnotationError::NotGzip(_))));
+    assert!(matches!(bomb, Err(AnnotationError::Form(contrast_policy::initdata::AnnotationError::TooLong))));
+    assert!(matches!(annotation::initdata("AAAA"), Err(AnnotationError::Form(contrast_policy::initdata::AnnotationError::NotGzip(_)))));
 }
 
 fn manifest(policies: &[&str]) -> ManifestDocument {

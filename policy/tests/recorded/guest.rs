@@ -1,5 +1,6 @@
 //! What else the runtime asks the agent for: files that it copies into the guest, and the network.
 
+use contrast_simulated_runtime::requests::{self, Address, Interface, Network, Route};
 use serde_json::{Value, json};
 
 use crate::case::Record;
@@ -31,41 +32,43 @@ fn copy(place: &str, file: &Value) -> Value {
 
 /// One request for each interface that leads out of the pod.
 pub(crate) fn interfaces(sandbox: &Record) -> Vec<Value> {
-    let all = sandbox.value["network"]["addresses"].as_array().into_iter().flatten();
-    let outward = all.filter(|interface| interface["link_type"] != "loopback");
-    outward
-        .map(|interface| {
-            let addresses = interface["addr_info"].as_array().into_iter().flatten().map(|address| {
-                json!({
-                    "family": family(address["family"] == "inet6"), "address": address["local"],
-                    "mask": address["prefixlen"].to_string(),
-                })
-            });
-            json!({ "interface": {
-                "device": interface["ifname"], "name": interface["ifname"], "mtu": interface["mtu"],
-                "hwAddr": interface["address"], "IPAddresses": addresses.collect::<Vec<_>>(),
-                "devicePath": "01", "type_": "", "raw_flags": 0,
-            } })
-        })
-        .collect()
+    requests::interfaces(&network(sandbox)).unwrap().iter().map(|request| request.input()).collect()
 }
 
 /// The routes, all in one request.
 pub(crate) fn routes(sandbox: &Record) -> Value {
-    let of = |key: &str, is_six: bool| {
-        let routes = sandbox.value["network"][key].as_array().cloned().unwrap_or_default();
-        routes.into_iter().map(move |route| {
-            let text = |key: &str| route[key].as_str().unwrap_or_default().to_owned();
-            let dest = text("dst").replace("default", "");
-            json!({
-                "dest": dest, "gateway": text("gateway"), "device": text("dev"), "source": text("prefsrc"),
-                "scope": if route["scope"] == "link" { 253 } else { 0 }, "family": family(is_six),
-            })
-        })
-    };
-    json!({ "routes": { "Routes": of("routes", false).chain(of("routes6", true)).collect::<Vec<_>>() } })
+    requests::routes(&network(sandbox)).unwrap().input()
 }
 
-fn family(is_six: bool) -> u8 {
-    u8::from(is_six)
+/// What `ip` said of the network namespace.
+fn network(sandbox: &Record) -> Network {
+    let network = &sandbox.value["network"];
+    let list = |key: &str| network[key].as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let outward = list("addresses").into_iter().filter(|interface| interface["link_type"] != "loopback");
+    let interfaces = outward.map(|interface| Interface {
+        name: text(&interface["ifname"]),
+        hardware: text(&interface["address"]),
+        mtu: interface["mtu"].as_u64().unwrap().try_into().unwrap(),
+        addresses: interface["addr_info"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|address| Address {
+                address: text(&address["local"]),
+                prefix: address["prefixlen"].as_u64().unwrap().try_into().unwrap(),
+            })
+            .collect(),
+    });
+    let routes = [("routes", false), ("routes6", true)].into_iter().flat_map(|(key, is_six)| {
+        list(key).into_iter().map(move |route| Route {
+            is_six,
+            destination: text(&route["dst"]).replace("default", ""),
+            gateway: text(&route["gateway"]),
+            interface: text(&route["dev"]),
+            source: text(&route["prefsrc"]),
+            scope: if route["scope"] == "link" { 253 } else { 0 },
+        })
+    });
+    Network { interfaces: interfaces.collect(), routes: routes.collect(), neighbours: Vec::new() }
 }

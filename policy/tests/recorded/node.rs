@@ -1,4 +1,4 @@
-//! Two nodes: one that lets the guest pull images, and one that shows their layers to it as devices.
+//! Three nodes: one that lets the guest pull images, one that shows their layers to it as devices, and one of the simulated platform.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,15 +21,18 @@ pub(crate) enum Node {
     Pull,
     /// The node has the images, as the recording one did.
     Layers,
+    /// The node asks as if the guest pulled, and has the images all the same.
+    Simulated,
 }
 
 impl Node {
-    pub(crate) const ALL: [Self; 2] = [Self::Pull, Self::Layers];
+    pub(crate) const ALL: [Self; 3] = [Self::Pull, Self::Layers, Self::Simulated];
 
     pub(crate) fn settings(self) -> Settings {
         let mut settings = match self {
             Self::Pull => Settings::default(),
             Self::Layers => Settings::of_layers(),
+            Self::Simulated => Settings::of_simulation(),
         };
         // The recording node's root does not have it.
         settings.privileged_capabilities.remove("SYS_RESOURCE");
@@ -50,8 +53,8 @@ impl Node {
                 config: read.config.clone(),
                 ..Image::default()
             };
-            if self == Self::Layers {
-                let wanted = Wanted { accounts: true, root_hash: true };
+            if self != Self::Pull {
+                let wanted = Wanted { accounts: true, root_hash: self == Self::Layers };
                 let facts: Vec<_> = read.examine(&layout, wanted).unwrap();
                 image.accounts = Some(Read::accounts_of(&facts).unwrap());
                 let roots = facts.iter().filter_map(|facts| facts.root_hash);
@@ -75,6 +78,7 @@ impl Node {
         let mut pod = pod.clone();
         match self {
             Self::Pull => forget_users(&mut config, &pod, &record.container),
+            Self::Simulated => {}
             // Folders of the node, like other volumes.
             Self::Layers => {
                 for volume in pod["spec"]["volumes"].as_array_mut().into_iter().flatten() {

@@ -19,6 +19,7 @@ use contrast_attestation::{
 use super::evidence::{Document, Readable, UnknownDocument};
 use crate::{
     arguments::{AttestationShowOptions, Format},
+    cluster::Way,
     collateral::Collateral,
     coordinator::{Presented, presented},
     failure::{Advice, Failure},
@@ -72,9 +73,12 @@ struct Subject {
 
 /// Prints evidence.
 pub(super) async fn show(options: AttestationShowOptions) -> Result<(), Failure> {
-    let AttestationShowOptions { coordinator, save, sources, output: format, file } = options;
+    let AttestationShowOptions { coordinator, cluster, save, sources, output: format, file } = options;
     let subject = match (coordinator, file) {
-        (Some(address), _) => Subject::of_coordinator(address, save).await?,
+        (Some(place), _) => {
+            let way = crate::cluster::reach(place, &cluster).await?;
+            Subject::of_coordinator(&way, save).await?
+        }
         // The command line has one of the two.
         (None, file) => Subject::in_file(file.unwrap_or_default())?,
     };
@@ -106,7 +110,8 @@ impl Subject {
     }
 
     /// Takes the evidence of a Coordinator, and writes it down if that is asked for.
-    async fn of_coordinator(address: String, save: Option<PathBuf>) -> Result<Self, Failure> {
+    async fn of_coordinator(way: &Way, save: Option<PathBuf>) -> Result<Self, Failure> {
+        let address = way.host_port.clone();
         let Presented { evidence, report_data } = presented(&address).await?;
         let evidence = evidence.ok_or_else(|| ShowError::NoEvidence { address: address.clone() })?;
         output::warn_of_simulation(Some(evidence.evidence_type));

@@ -15,6 +15,11 @@ pub(super) struct Own {
     pub(super) variables: &'static [&'static str],
 }
 
+/// Where a program's evidence comes from: set on platforms where it does not find out by itself.
+pub(super) const ATTESTER: &str = "CONTRAST_ATTESTER";
+/// Its value on the simulated platform, which is never found, only chosen.
+pub(super) const SIMULATED: &str = "simulated";
+
 /// Memory of such a container, request and limit.
 pub(super) fn memory(amount: &str) -> Value {
     json!({ "requests": { "memory": amount }, "limits": { "memory": amount } })
@@ -172,6 +177,17 @@ pub(super) fn default_variable(container: &mut Value, name: &str, value: &str) {
     let is_there = variables(container).any(|variable| name_of(variable) == Some(name));
     if let Some(members) = container.as_object_mut().filter(|_| !is_there) {
         set_variable(members, &json!({ "name": name, "value": value }));
+    }
+}
+
+/// Takes a variable away.
+pub(super) fn remove_variable(container: &mut Value, name: &str) {
+    let Some(members) = container.as_object_mut() else { return };
+    if let Some(env) = members.get_mut("env").and_then(Value::as_array_mut) {
+        env.retain(|variable| name_of(variable) != Some(name));
+        if env.is_empty() {
+            members.remove("env");
+        }
     }
 }
 

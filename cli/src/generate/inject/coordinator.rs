@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::{
     Fault, Injection,
-    container::{add_capability, default_variable, list, variable},
+    container::{ATTESTER, SIMULATED, add_capability, default_variable, list, remove_variable, variable},
 };
+use crate::generate::platform::Platform;
 
 /// The container's name.
 pub(super) const NAME: &str = "coordinator";
@@ -20,7 +21,7 @@ pub(super) const COLLATERAL_PROXY: &str = "CONTRAST_COLLATERAL_PROXY";
 pub(super) fn put(
     template: &mut Value,
     injection: &Injection<'_>,
-    opens_network: bool,
+    platform: Platform,
     notes: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let containers = list(template, "containers")?;
@@ -39,9 +40,20 @@ pub(super) fn put(
     if let Some(proxy) = injection.collateral_proxy {
         default_variable(container, COLLATERAL_PROXY, proxy);
     }
-    if opens_network {
+    attester(container, platform);
+    if platform.blocks_incoming() {
         default_variable(container, OPEN_NETWORK, "true");
         add_capability(container, "NET_ADMIN");
     }
     Ok(())
+}
+
+/// Says where evidence comes from, on platforms where a program does not find out by itself. What an earlier run for such a platform
+/// said goes away.
+fn attester(container: &mut Value, platform: Platform) {
+    if platform == Platform::Simulated {
+        default_variable(container, ATTESTER, SIMULATED);
+    } else if variable(container, ATTESTER) == Some(SIMULATED) {
+        remove_variable(container, ATTESTER);
+    }
 }

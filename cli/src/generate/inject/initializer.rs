@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::{
     Fault, Injection,
     annotations::Annotations,
-    container::{Own, default_variable, list, memory, set, variable},
+    container::{ATTESTER, Own, SIMULATED, default_variable, list, memory, set, variable},
     coordinator::COLLATERAL_PROXY,
     encrypted_volume, staying, volumes,
 };
-use crate::generate::COORDINATOR;
+use crate::generate::{COORDINATOR, platform::Platform};
 
 /// The container's name.
 pub(super) const NAME: &str = "contrast-initializer";
@@ -25,7 +25,7 @@ pub(super) fn put(
     template: &mut Value,
     injection: &Injection<'_>,
     annotations: &Annotations,
-    opens_network: bool,
+    (platform, opens_network): (Platform, bool),
     notes: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let host = injection.coordinator_host;
@@ -38,6 +38,9 @@ pub(super) fn put(
     });
     if let Some(proxy) = injection.collateral_proxy {
         default_variable(&mut container, COLLATERAL_PROXY, proxy);
+    }
+    if platform == Platform::Simulated {
+        default_variable(&mut container, ATTESTER, SIMULATED);
     }
     if opens_network {
         default_variable(&mut container, NO_MESH, "true");
@@ -53,7 +56,7 @@ pub(super) fn put(
     let own = Own {
         container,
         pinned: injection.replacements.of(IMAGE).to_owned(),
-        variables: &[NO_MESH, encrypted_volume::DEVICE, staying::RENEW, staying::METRICS],
+        variables: &[NO_MESH, ATTESTER, encrypted_volume::DEVICE, staying::RENEW, staying::METRICS],
     };
     let containers = list(template, "initContainers")?;
     match containers.iter_mut().find(|found| is_initializer(found, &own)) {

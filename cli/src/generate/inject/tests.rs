@@ -405,3 +405,21 @@ fn what_cannot_be_followed_is_told_with_its_place() {
         assert!(text.contains(expected), "{text}");
     }
 }
+
+#[test]
+fn on_the_simulated_platform_initializer_and_coordinator_are_told_so_and_elsewhere_not_any_more() {
+    let pod = deployment("", PLAIN);
+    let (simulated, _) = put(&pod, Platform::Simulated).unwrap();
+    let said = |template: &Value| variable(container(template, "contrast-initializer"), "CONTRAST_ATTESTER");
+    assert_eq!(said(&simulated).as_deref(), Some("simulated"));
+    assert_eq!(said(&put(&pod, Platform::MetalQemuSnp).unwrap().0), None);
+    let mine = deployment(
+        "contrast.edgeless.systems/pod-role: coordinator",
+        "containers: [{ name: coordinator, image: x, env: [{ name: CONTRAST_ATTESTER, value: simulated }] }]",
+    );
+    let said = |template: &Value| variable(container(template, "coordinator"), "CONTRAST_ATTESTER");
+    assert_eq!(said(&put(&mine, Platform::Simulated).unwrap().0).as_deref(), Some("simulated"));
+    assert_eq!(said(&put(&mine, Platform::MetalQemuSnp).unwrap().0), None);
+    let bare = mine.replace(", env: [{ name: CONTRAST_ATTESTER, value: simulated }]", "");
+    assert_eq!(said(&put(&bare, Platform::Simulated).unwrap().0).as_deref(), Some("simulated"));
+}
