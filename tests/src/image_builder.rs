@@ -22,6 +22,7 @@ pub fn image_builder() -> Builder {
         store,
         programs: Programs { root: workspace_root().to_owned(), origin: Origin::Folder(programs) },
         release: Release::of_repository(workspace_root(), options::REGISTRY).expect("its state is known"),
+        named_runtimes: false,
     }
 }
 

@@ -79,6 +79,7 @@ const PROGRAMS: &[(&str, &[&str], &str)] = &[
     ("initializer", &["mkfs.ext4", "-V"], "mke2fs 1."),
     ("initializer", &["cryptsetup", "--version"], "cryptsetup 2."),
     ("initializer", &["iptables-legacy", "--version"], "iptables v1."),
+    ("node-installer-simulated", &["node-installer", "--help"], "Usage: node-installer"),
     ("port-forwarder", &["socat", "-V"], "socat version 1."),
     ("service-mesh-proxy", &["service-mesh", "--help"], "Usage: service-mesh"),
     ("service-mesh-proxy", &["iptables-legacy-restore", "--version"], "iptables-restore v1."),
