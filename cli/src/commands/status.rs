@@ -38,8 +38,8 @@ const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
 struct Watcher<'a> {
     workspace: &'a Workspace,
     options: StatusOptions,
-    /// The way to the Coordinator, as long as it holds, and the cluster's part in it.
-    address: Option<Address>,
+    /// How to reach the Coordinator, as long as that holds, and the manifest that it has to fit.
+    address: Option<([u8; 32], Address)>,
     /// What it attested to, when, and what the cluster said of pods then.
     last: Option<(Instant, Attested)>,
 }
@@ -57,12 +57,16 @@ pub(crate) async fn status(workspace: &Workspace, options: StatusOptions) -> Res
             Format::Json => serde_json::to_string(&status).unwrap_or_default() + "\n",
         };
         if text != shown {
-            if watch && format == Format::Table && io::stdout().is_terminal() {
-                let _ = output::document(CLEAR);
-            } else if watch && format == Format::Table && !shown.is_empty() {
-                output::result("---\n");
+            let again = watch && format == Format::Table;
+            let before = match (again && io::stdout().is_terminal(), shown.is_empty()) {
+                (true, _) => CLEAR,
+                (false, false) if again => "---\n",
+                (false, _) => "",
+            };
+            // A reader that went away (`| head`) has seen enough.
+            if output::document(&format!("{before}{}", output::printable(&text))).is_err() {
+                return Ok(ExitCode::from(status.verdict.exit_code()));
             }
-            output::result(&text);
             shown = text;
         }
         if !watch {
@@ -75,7 +79,8 @@ pub(crate) async fn status(workspace: &Workspace, options: StatusOptions) -> Res
 impl Watcher<'_> {
     async fn look(&mut self) -> Result<Status, Failure> {
         let known = Known::read(self.workspace)?;
-        let document = inputs::manifest(self.workspace, self.options.manifest.as_deref()).map_err(Failure::from);
+        let document =
+            inputs::manifest(self.workspace, self.options.manifest.as_deref()).map_err(Failure::from);
         let access = match cluster::access(&self.options.cluster) {
             Ok(access) => access,
             // Without a cluster there may still be a Coordinator.
@@ -101,7 +106,7 @@ impl Watcher<'_> {
         };
         let attested = self.attest(Some(&access), document.as_ref(), &known).await;
         let mut cluster = judge::cluster(&observed, document.as_ref().ok(), attested.state);
-        let way = self.address.as_ref().map(|address| address.way.to_string());
+        let way = self.address.as_ref().map(|(_, address)| address.way.to_string());
         introduce(&mut cluster, &access, &namespace, way);
         Ok(Status::new(attested, cluster))
     }
@@ -152,7 +157,8 @@ impl Watcher<'_> {
         document: &ManifestDocument,
     ) -> Result<Address, Failure> {
         let way = match (&self.address, &self.options.coordinator, access) {
-            (Some(address), ..) => address.way.clone(),
+            (Some((digest, address)), ..) if *digest == document.digest() => return Ok(address.clone()),
+            (Some((_, address)), ..) => address.way.clone(),
             (None, Place::Address(address), _) => Way::straight(address.clone()),
             (None, Place::Cluster(sought), Some(access)) => cluster::find(access, sought).await?,
             // Without a cluster it is not looked for there.
@@ -161,9 +167,8 @@ impl Watcher<'_> {
             }
         };
         // The manifest may have changed since.
-        let address =
-            coordinator_of(document, way, Identity::Fresh, self.options.sources.clone()).await?;
-        self.address = Some(address.clone());
+        let address = coordinator_of(document, way, Identity::Fresh, self.options.sources.clone()).await?;
+        self.address = Some((document.digest(), address.clone()));
         Ok(address)
     }
 }
