@@ -61,5 +61,6 @@ fn builder() -> Builder {
         store,
         programs: Programs { root: workspace_root().to_owned(), origin: Origin::Folder(programs) },
         release: Release::of_repository(workspace_root(), options::REGISTRY).expect("its state is known"),
+        named_runtimes: false,
     }
 }
