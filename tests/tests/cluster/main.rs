@@ -9,4 +9,7 @@
 
 mod faults;
 mod images;
+mod services;
 mod shop;
+mod storage;
+mod world;
