@@ -3,11 +3,7 @@
 use std::{fs, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contrast_tests::{
-    cli::Answer,
-    cluster::{Cluster, Containerd},
-    manifest::policy_digest,
-};
+use contrast_tests::{Answer, Cluster, Containerd, policy_digest};
 use serde_json::{Value, json};
 
 /// The policy of the pod.
