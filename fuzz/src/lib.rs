@@ -8,6 +8,7 @@ mod certificate_table;
 mod image;
 mod policy;
 mod resources;
+mod runtime;
 #[cfg(any(feature = "engine", test))]
 mod sealed_record;
 mod service_mesh;
@@ -28,6 +29,7 @@ use contrast_manifest::{Audience, ManifestDocument};
 pub use image::{image_layer, image_manifest, image_reference};
 pub use policy::agent_request;
 pub use resources::resource_edit;
+pub use runtime::{runtime_call, runtime_configuration};
 #[cfg(any(feature = "engine", test))]
 pub use sealed_record::sealed_record;
 pub use service_mesh::mesh_annotation;
@@ -195,6 +197,8 @@ mod tests {
         ("peer_certificate", peer_certificate),
         ("resource_edit", resource_edit),
         ("revocation_list", revocation_list),
+        ("runtime_call", runtime_call),
+        ("runtime_configuration", runtime_configuration),
         ("sealed_record", sealed_record),
         ("snp_document", snp_document),
         ("snp_report", snp_report),
@@ -272,6 +276,14 @@ mod tests {
         assert!(requests.iter().all(|seed| {
             contrast_policy::request::read_batch(std::str::from_utf8(seed).unwrap()).is_ok()
         }));
+        for seed in seeds("runtime_call") {
+            let words = std::str::from_utf8(&seed).unwrap().split('\n').map(Into::into).collect::<Vec<_>>();
+            assert!(contrast_simulated_runtime::command_line::CommandLine::read(&words).is_ok());
+        }
+        for seed in seeds("runtime_configuration") {
+            let read = contrast_simulated_runtime::configuration::Configuration::parse(&seed).unwrap();
+            assert!(read.role().is_ok());
+        }
         let manifests = seeds("manifest");
         let valid = manifests.iter().filter(|seed| ManifestDocument::parse(seed.as_slice()).is_ok());
         assert_eq!(valid.count(), 2);

@@ -153,8 +153,8 @@ fn in_parts(path: &Path, mut each: impl FnMut(&[u8]) -> bool) -> io::Result<()> 
 }
 
 fn is_right(place: &Place, wanted: &Integrity, mode: u32) -> bool {
-    let is_file = fs::symlink_metadata(&place.here)
-        .is_ok_and(|found| found.is_file() && found.mode() & 0o7777 == mode);
+    let is_file =
+        fs::symlink_metadata(&place.here).is_ok_and(|found| found.is_file() && found.mode() & 0o7777 == mode);
     is_file && digest(&place.here, Some(wanted)).is_ok_and(|found| found == *wanted)
 }
 

@@ -5,9 +5,7 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{
-        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
-    },
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown},
     path::{Component, Path, PathBuf},
     time::SystemTime,
 };
@@ -118,7 +116,9 @@ impl Host {
                     rest = target;
                 }
                 // Not there, or no link.
-                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => {
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) =>
+                {
                     found.push(part);
                 }
                 Err(error) => return Err(error),
@@ -170,6 +170,20 @@ impl Host {
         moved.map_err(|cause| {
             remove_quietly(&new.here);
             HostError { action: "replace", path: path.to_owned(), cause }
+        })
+    }
+
+    /// Writes a copy of a file, with this content and all else as the file has it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn copy(&self, path: &Path, to: &Path, content: &[u8]) -> Result<(), HostError> {
+        let new = self.prepare(path, content)?;
+        let to_place = self.place(to)?;
+        let moved = fs::rename(&new.here, &to_place.here).and_then(|()| sync_folder_of(&to_place.here));
+        moved.map_err(|cause| {
+            remove_quietly(&new.here);
+            HostError { action: "write", path: to.to_owned(), cause }
         })
     }
 

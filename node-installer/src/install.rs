@@ -64,7 +64,10 @@ pub enum InstallError {
     #[error("the configuration names no file {}, which containerd is to start; the image is not whole", .0.display())]
     NoProgram(PathBuf),
     /// Somebody uses it.
-    #[error("{handler} is in use on this node by {}: remove these pods first. Nothing was removed; Kubernetes tries again", few(pods))]
+    #[error(
+        "{handler} is in use on this node by {}: remove these pods first. Nothing was removed; Kubernetes tries again",
+        few(pods)
+    )]
     InUse {
         /// The runtime.
         handler: Handler,
@@ -72,7 +75,9 @@ pub enum InstallError {
         pods: Vec<String>,
     },
     /// Somebody wants it.
-    #[error("{pod} keeps {handler} on this node: delete the DaemonSet that installs it first (`kubectl delete -f runtime-simulated.yml`). Nothing was removed; Kubernetes tries again")]
+    #[error(
+        "{pod} keeps {handler} on this node: delete the DaemonSet that installs it first (`kubectl delete -f runtime-simulated.yml`). Nothing was removed; Kubernetes tries again"
+    )]
     Wanted {
         /// The runtime.
         handler: Handler,

@@ -116,7 +116,16 @@ mod tests {
 
     #[test]
     fn what_is_too_short_or_of_another_kind_is_an_error() {
-        for wrong in ["", "sha", "sha256", "sha256-", "md5-AAAA", "sha256-????", &EMPTY.replace("256", "384"), &EMPTY[..EMPTY.len() - 4]] {
+        for wrong in [
+            "",
+            "sha",
+            "sha256",
+            "sha256-",
+            "md5-AAAA",
+            "sha256-????",
+            &EMPTY.replace("256", "384"),
+            &EMPTY[..EMPTY.len() - 4],
+        ] {
             assert!(wrong.parse::<Integrity>().is_err(), "{wrong}");
         }
     }

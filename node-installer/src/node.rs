@@ -113,8 +113,10 @@ impl Node {
         };
         // Events of what is in no namespace are in this one.
         let events: Api<Event> = Api::namespaced(client.clone(), "default");
-        self.try_often("write an Event", || async { events.create(&PostParams::default(), &event).await.map(drop) })
-            .await;
+        self.try_often("write an Event", || async {
+            events.create(&PostParams::default(), &event).await.map(drop)
+        })
+        .await;
     }
 
     async fn label(&self, handler: &Handler, value: Value) {
@@ -133,7 +135,11 @@ impl Node {
     }
 
     /// Until it works, the API server refuses, or it has been away for too long.
-    async fn try_often<F: Future<Output = Result<(), kube::Error>>>(&self, what: &str, attempt: impl Fn() -> F) {
+    async fn try_often<F: Future<Output = Result<(), kube::Error>>>(
+        &self,
+        what: &str,
+        attempt: impl Fn() -> F,
+    ) {
         let mut last = String::new();
         for number in 0..ATTEMPTS {
             if number > 0 {
@@ -142,7 +148,9 @@ impl Node {
             match timeout(PATIENCE, attempt()).await {
                 Ok(Ok(())) => return,
                 // It has answered: asking again does not change the answer.
-                Ok(Err(kube::Error::Api(status))) if (400..500).contains(&status.code) && status.code != 429 => {
+                Ok(Err(kube::Error::Api(status)))
+                    if (400..500).contains(&status.code) && status.code != 429 =>
+                {
                     last = status.message.clone();
                     break;
                 }

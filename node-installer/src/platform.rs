@@ -112,7 +112,9 @@ impl fmt::Display for Handler {
 
 /// A name that no runtime of ours has.
 #[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
-#[error("`{0}` is no name of a runtime; it has the form contrast-cc-PLATFORM-XXXXXXXX, with 8 hexadecimal digits")]
+#[error(
+    "`{0}` is no name of a runtime; it has the form contrast-cc-PLATFORM-XXXXXXXX, with 8 hexadecimal digits"
+)]
 pub struct HandlerError(String);
 
 impl FromStr for Handler {

@@ -18,7 +18,9 @@ pub enum ProcessorError {
     #[error(transparent)]
     Host(#[from] HostError),
     /// Its keys cannot be made or read.
-    #[error("the node's simulated processor: {0}. If its files are damaged, remove {FOLDER} on the node: pods then need new reference values")]
+    #[error(
+        "the node's simulated processor: {0}. If its files are damaged, remove {FOLDER} on the node: pods then need new reference values"
+    )]
     Keys(#[from] SimulatorError),
 }
 

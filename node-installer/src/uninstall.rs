@@ -10,7 +10,8 @@ use crate::{
     install::{self, InstallError, Settings},
     node::Node,
     platform::{Handler, Platform},
-    processor, target::TargetConfiguration,
+    processor,
+    target::TargetConfiguration,
     versions,
 };
 

@@ -142,7 +142,10 @@ impl Engine {
         engine.data = json!({ "pstate": memory });
         engine.interpreter.clear_data();
         let data = engine.data.clone().into();
-        engine.interpreter.add_data(data).map_err(|error| LoadError::Refused { reason: error.to_string() })?;
+        engine
+            .interpreter
+            .add_data(data)
+            .map_err(|error| LoadError::Refused { reason: error.to_string() })?;
         Ok(engine)
     }
 

@@ -90,6 +90,10 @@ fn most_telling(mismatches: &[Mismatch]) -> Option<&Mismatch> {
 }
 
 fn rank(mismatch: &Mismatch) -> u8 {
+    // "Something in the list is wrong", where another one says what.
+    if mismatch.expected.starts_with("the ") && mismatch.found.starts_with('[') {
+        return 9;
+    }
     let is_of_runtime = mismatch.path.starts_with("storages") && mismatch.path.contains("driver_options");
     match &mismatch.subject {
         _ if is_of_runtime => 8,
@@ -144,6 +148,21 @@ mod tests {
              more). The platform is simulated; nothing is confidential. `contrast policy check` shows all; if the change is meant, \
              run `contrast generate` and `contrast set`."
         );
+    }
+
+    #[test]
+    fn what_is_wrong_comes_before_where_something_is_wrong() {
+        let of = |expected: &str, found: &str, path: &str| Mismatch {
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+            ..mismatch(Subject::Mount("/x".to_owned()), path)
+        };
+        let mismatches = [
+            of("the mounts of the container", "[{}]", "OCI.Mounts"),
+            of("no mount at \"/x\"", "{}", "OCI.Mounts[9]"),
+        ];
+        assert_eq!(most_telling(&mismatches).unwrap().path, "OCI.Mounts[9]");
+        assert_eq!(most_telling(&mismatches[..1]).unwrap().path, "OCI.Mounts");
     }
 
     #[test]

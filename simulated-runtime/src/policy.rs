@@ -21,7 +21,7 @@ pub struct PodPolicy {
 pub enum PolicyError {
     /// There is none.
     #[error(
-        "the pod has no policy: neither annotation, {ANNOTATION} or {POLICY_ANNOTATION}, is there; run `contrast generate --platform \
+        "the pod has no policy: neither annotation, {ANNOTATION} or {POLICY_ANNOTATION}, is there; run `contrast generate --reference-values \
          simulated` on its resources and apply what comes out"
     )]
     None,
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_pod_without_a_policy_or_with_two_is_refused_with_what_to_do() {
         let none = of(&[("a", "b")]).unwrap_err().to_string();
-        assert!(none.contains("contrast generate --platform simulated"), "{none}");
+        assert!(none.contains("contrast generate --reference-values simulated"), "{none}");
         let two = of(&[(ANNOTATION, "a"), (POLICY_ANNOTATION, "b")]).unwrap_err().to_string();
         assert!(two.contains("two policies"), "{two}");
         for damaged in ["", "%", "AAAA"] {

@@ -14,10 +14,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::{
         fd::AsRawFd as _,
-        unix::{
-            net::{UnixListener, UnixStream},
-            process::CommandExt as _,
-        },
+        unix::net::{UnixListener, UnixStream},
     },
     path::Path,
     process::{self, Command, Stdio},
@@ -79,7 +76,6 @@ pub(crate) fn ensure(node: &Node, folder: &Path, host_data: &str) -> Result<(), 
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .process_group(0)
         .spawn()?;
     let mut said = String::new();
     if let Some(output) = child.stdout.take() {
@@ -122,7 +118,7 @@ fn signs(processor: &Path, host_data: &str) -> Result<(), String> {
         .ok()
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or("host data has 64 hexadecimal digits")?;
-    // It is the first of its group where it was started by the runtime.
+    // It may be the first of one already where a person starts it.
     let _ = setsid();
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(|error| text(&error))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| text(&error))?;

@@ -116,7 +116,10 @@ impl Cluster {
     /// When the API server refuses it.
     pub fn apply(&self, yaml: &str) {
         let mut command = self.command("kubectl");
-        command.args(["apply", "--server-side", "--filename", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .args(["apply", "--server-side", "--filename", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::piped()).spawn().expect("xtask can be started");
         let mut stdin = child.stdin.take().expect("it is piped");
         stdin.write_all(yaml.as_bytes()).expect("kubectl reads it");
@@ -131,7 +134,8 @@ impl Cluster {
     /// # Panics
     /// When it does not come true: with what the cluster says about its pods.
     pub fn wait(&self, what: &str, condition: &str) {
-        let (seconds, condition) = (format!("--timeout={}s", PATIENCE.as_secs()), format!("--for={condition}"));
+        let (seconds, condition) =
+            (format!("--timeout={}s", PATIENCE.as_secs()), format!("--for={condition}"));
         self.wait_with(&["wait", &condition, &seconds, what]);
     }
 

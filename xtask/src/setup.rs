@@ -114,6 +114,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("tar", "tar"),                    // a second writer of archives
     program("veritysetup", "cryptsetup-bin"), // second opinion on dm-verity root hashes
     program("dmsetup", "dmsetup"),            // what a killed program leaves of encrypted volumes
+    program("dbus-daemon", "dbus-daemon"),    // a node's bus
     program("ldd", "libc-bin"),               // which libraries go with programs into a guest
     BUSYBOX,
     program("qemu-system-x86_64", "qemu-system-x86"), // a guest whose kernel has a device mapper

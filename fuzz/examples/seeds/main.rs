@@ -8,6 +8,7 @@ mod boot_files;
 mod image;
 mod policy;
 mod resources;
+mod runtime;
 mod tdx;
 
 use std::{
@@ -32,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     image::write_seeds()?;
     policy::write_seeds()?;
     resources::write_seeds()?;
+    runtime::write_seeds()?;
     write("firmware", "both", &Firmware::example().build())?;
     write("firmware", "snp", &Firmware { tdvf: None, ..Firmware::example() }.build())?;
     write("firmware", "tdx", &Firmware { sev: None, hash_table: None, ..Firmware::example() }.build())?;

@@ -28,7 +28,9 @@ pub enum DocumentError {
     #[error("it is no TOML: {0}")]
     Syntax(String),
     /// A form of configuration before the first that Kubernetes' present versions work with.
-    #[error("it has no `version`, and so the form of containerd 1.2; `containerd config migrate` prints it in the present form")]
+    #[error(
+        "it has no `version`, and so the form of containerd 1.2; `containerd config migrate` prints it in the present form"
+    )]
     Old,
     /// A form that this program does not know.
     #[error("it has version {0}, and this program knows 2, 3 and 4; take a newer release")]
@@ -37,10 +39,14 @@ pub enum DocumentError {
     #[error("`{0}` is not a table")]
     Shape(String),
     /// Kubernetes cannot use this containerd.
-    #[error("it disables containerd's part for Kubernetes (`disabled_plugins`), so kubelet does not use this containerd")]
+    #[error(
+        "it disables containerd's part for Kubernetes (`disabled_plugins`), so kubelet does not use this containerd"
+    )]
     Disabled,
     /// The change would change something else, too.
-    #[error("it has a form that cannot be changed without changing something else; add the runtime by hand, as docs/nodes.md shows")]
+    #[error(
+        "it has a form that cannot be changed without changing something else; add the runtime by hand, as docs/nodes.md shows"
+    )]
     Unchangeable,
 }
 
@@ -57,8 +63,9 @@ impl Document {
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         let text = std::str::from_utf8(bytes).map_err(|_| DocumentError::NotText)?;
         let value = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count());
-            let line = line.map(|line| format!("line {}: ", line.max(1))).unwrap_or_default();
+            let before = error.span().map(|span| text.get(..span.start).unwrap_or_default());
+            let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+            let line = line.unwrap_or_default();
             DocumentError::Syntax(format!("{line}{}", error.message()))
         })?;
         Ok(Self { text: text.to_owned(), value })
@@ -80,6 +87,12 @@ impl Document {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.value.is_empty()
+    }
+
+    /// Does it speak of any part of containerd?
+    #[must_use]
+    pub fn has_plugins(&self) -> bool {
+        self.value.contains_key("plugins")
     }
 
     /// The names of files that it imports, as they stand there.
@@ -114,16 +127,18 @@ impl Document {
     /// The names of all runtimes.
     #[must_use]
     pub fn runtimes(&self) -> Vec<&str> {
-        let tables = [CRI_3, CRI_2].into_iter().filter_map(|key| {
-            self.cri(key)?.get("containerd")?.get("runtimes")?.as_table()
-        });
+        let tables = [CRI_3, CRI_2]
+            .into_iter()
+            .filter_map(|key| self.cri(key)?.get("containerd")?.get("runtimes")?.as_table());
         tables.flat_map(|table| table.keys().map(String::as_str)).collect()
     }
 
     /// What it says of a runtime.
     #[must_use]
     pub fn runtime(&self, name: &str) -> Option<&Value> {
-        [CRI_3, CRI_2].into_iter().find_map(|key| self.cri(key)?.get("containerd")?.get("runtimes")?.get(name))
+        [CRI_3, CRI_2]
+            .into_iter()
+            .find_map(|key| self.cri(key)?.get("containerd")?.get("runtimes")?.get(name))
     }
 
     /// The text with a runtime. `default` is the version of a file that does not say it: the one that imports it, or containerd's own.
@@ -158,7 +173,9 @@ impl Document {
         let lines = block::lines(&path, &runtime.table, version);
         let added = block::append(&bare.text, name, &lines);
         Self::expecting(&added, &expected)
-            .or_else(|| Self::expecting(&bare.edited(|document| put(document, &path, &runtime.table))?, &expected))
+            .or_else(|| {
+                Self::expecting(&bare.edited(|document| put(document, &path, &runtime.table))?, &expected)
+            })
             .ok_or(DocumentError::Unchangeable)
     }
 
@@ -186,9 +203,11 @@ impl Document {
         remove(&mut expected, name);
         let edited = bare.edited(|document| {
             for key in [CRI_2, CRI_3] {
-                let runtimes = document.get_mut("plugins").and_then(|item| item.get_mut(key));
-                let runtimes = runtimes.and_then(|item| item.get_mut("containerd")?.get_mut("runtimes"));
-                if let Some(runtimes) = runtimes.and_then(Item::as_table_like_mut) {
+                let path = ["plugins", key, "containerd", "runtimes"];
+                let parents = path
+                    .into_iter()
+                    .try_fold(document.as_item_mut(), |item, key| item.as_table_like_mut()?.get_mut(key));
+                if let Some(runtimes) = parents.and_then(Item::as_table_like_mut) {
                     runtimes.remove(name);
                 }
             }
@@ -208,8 +227,8 @@ impl Document {
     fn key(&self, default: Option<&Value>) -> Result<&'static str, DocumentError> {
         let version = match (self.version(), default) {
             (Some(version), _) => version,
-            (None, Some(default)) if self.is_empty() || self.value.get("plugins").is_none() => default,
-            (None, _) => return Err(DocumentError::Old),
+            (None, Some(default)) => default,
+            (None, None) => return Err(DocumentError::Old),
         };
         match version.as_integer() {
             Some(2) => Ok(CRI_2),

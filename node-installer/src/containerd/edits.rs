@@ -27,7 +27,8 @@ pub(super) struct Edits {
 }
 
 /// What a file begins with that was not there before.
-const MADE: &str = "# Contrast's node-installer made this file, since there was none, and removes it again.\n";
+const MADE: &str =
+    "# Contrast's node-installer made this file, since there was none, and removes it again.\n";
 /// The version that every containerd of the last years reads.
 const COMMON_VERSION: Value = Value::Integer(2);
 
@@ -86,20 +87,23 @@ impl Containerd {
                 Some(handler) if Some(path) == decisive => {
                     let runtime = Runtime::new(handler, files.systemd_cgroup());
                     let default = match files.version() {
-                        Some(version) => version.clone(),
-                        None => self.version_of_program().await,
+                        Some(version) => Some(version.clone()),
+                        // One with content has the first version.
+                        None if files.all().any(|(_, document)| document.has_plugins()) => None,
+                        None => Some(self.version_of_program().await),
                     };
                     let bare = match before {
                         None => Document::parse(MADE.as_bytes()).map_err(failed)?,
                         Some(_) => bare,
                     };
-                    bare.with(&runtime, Some(&default)).map_err(failed)?
+                    bare.with(&runtime, default.as_ref()).map_err(failed)?
                 }
                 // Where it would not be seen, or not alone.
                 Some(handler) => bare.without(handler.name()).map_err(failed)?,
                 None => bare,
             };
-            let after = Some(after.text()).filter(|text| *text != MADE && !(before.is_none() && text.is_empty()));
+            let after =
+                Some(after.text()).filter(|text| *text != MADE && !(before.is_none() && text.is_empty()));
             let after = after.map(|text| text.as_bytes().to_vec());
             let edit = Edit { path: path.clone(), before, after };
             if Some(path) == decisive { edits = edits.and(edit) } else { others.push(edit) }

@@ -60,7 +60,9 @@ pub enum ContainerdError {
         mark: PathBuf,
     },
     /// It did not come back at all.
-    #[error("containerd does not run: it did not come back with the new configuration ({reason}), nor with the one of before, which is in place again ({after}). This node needs you: `journalctl -u {unit}`, then `systemctl restart {unit}`")]
+    #[error(
+        "containerd does not run: it did not come back with the new configuration ({reason}), nor with the one of before, which is in place again ({after}). This node needs you: `journalctl -u {unit}`, then `systemctl restart {unit}`"
+    )]
     Down {
         /// What was seen last with the new configuration.
         reason: String,

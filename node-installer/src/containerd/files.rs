@@ -124,7 +124,11 @@ fn matches(host: &Host, by: &Path, import: &str) -> Result<Vec<PathBuf>, FilesEr
     }
     if !is_pattern(pattern) {
         let there = fs::metadata(host.place(&path)?.here).is_ok();
-        return if there { Ok(vec![path]) } else { Err(FilesError::Missing { by: by.to_owned(), missing: path }) };
+        return if there {
+            Ok(vec![path])
+        } else {
+            Err(FilesError::Missing { by: by.to_owned(), missing: path })
+        };
     }
     let Ok(entries) = fs::read_dir(host.place(folder)?.here) else { return Ok(Vec::new()) };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

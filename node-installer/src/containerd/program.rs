@@ -98,7 +98,11 @@ fn configuration(words: &[std::borrow::Cow<'_, str>]) -> Option<PathBuf> {
 pub fn become_in_root(root: &Path, program: &Path, arguments: &[std::ffi::OsString]) -> io::Error {
     let entered = rustix::process::chroot(root).and_then(|()| rustix::process::chdir("/"));
     match entered {
-        Ok(()) => Command::new(program).args(arguments).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").exec(),
+        Ok(()) => Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .exec(),
         Err(error) => error.into(),
     }
 }
@@ -110,7 +114,11 @@ mod tests {
     #[test]
     fn the_configuration_of_a_command_line_is_found_in_every_form() {
         let of = |line: &str| configuration(&line.split(' ').map(Into::into).collect::<Vec<_>>());
-        for line in ["containerd --config /x.toml", "containerd -c /x.toml -a /y", "containerd -l info --config=/x.toml"] {
+        for line in [
+            "containerd --config /x.toml",
+            "containerd -c /x.toml -a /y",
+            "containerd -l info --config=/x.toml",
+        ] {
             assert_eq!(of(line).as_deref(), Some(Path::new("/x.toml")), "{line}");
         }
         for line in ["containerd", "containerd --address /x", "containerd --config"] {

@@ -27,6 +27,14 @@ impl Containerd {
     /// # Errors
     /// See [`ContainerdError`]: except for `Down`, containerd runs.
     pub async fn apply(&self, change: &Change) -> Result<bool, ContainerdError> {
+        self.lift_guard().await?;
+        let done = self.carry_out(change).await;
+        // Also after going back: what is in place is the configuration of before.
+        self.lift_guard().await?;
+        done
+    }
+
+    async fn carry_out(&self, change: &Change) -> Result<bool, ContainerdError> {
         let edits = self.edits(change).await?;
         let mark = mark(&edits);
         if !edits.edits.is_empty() {
@@ -35,6 +43,7 @@ impl Containerd {
             }
             self.check(&edits, change).await?;
             self.back_up(&edits, change)?;
+            self.set_guard(&edits).await?;
             self.write(&edits, change).await?;
         }
         if !self.needs_restart(change).await? {
@@ -46,7 +55,9 @@ impl Containerd {
     /// Asks containerd what it makes of the present configuration, and of the next one.
     async fn check(&self, edits: &Edits, change: &Change) -> Result<(), ContainerdError> {
         let Some(program) = &self.program else {
-            warn!("containerd's program is not seen from here: it is not asked beforehand what it makes of the change");
+            warn!(
+                "containerd's program is not seen from here: it is not asked beforehand what it makes of the change"
+            );
             return Ok(());
         };
         let main = self.source.main();
@@ -153,7 +164,9 @@ impl Containerd {
         let unit = self.unit.clone();
         match self.restart_and_wait(None).await {
             Ok(()) => {
-                self.remember(&mark);
+                if !edits.edits.is_empty() {
+                    self.remember(&mark);
+                }
                 Err(ContainerdError::RolledBack { seconds: self.limit.as_secs(), reason, unit, mark })
             }
             Err(after) => Err(ContainerdError::Down { reason, after, unit }),
@@ -212,13 +225,19 @@ impl Containerd {
     /// # Errors
     /// If it cannot be removed.
     pub fn remove_backups(&self, handler: &Handler) -> Result<(), ContainerdError> {
+        let paths = self.paths()?;
+        paths.iter().try_for_each(|path| self.host.remove(&backup(path, handler.name())))?;
+        Ok(())
+    }
+
+    /// All files that containerd's configuration is made of.
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, ContainerdError> {
         let files = super::Files::read(&self.host, self.source.main())?;
         let mut paths: Vec<_> = files.all().map(|(path, _)| path.clone()).collect();
         if let ConfigurationSource::Template { template, .. } = &self.source {
             paths.push(template.clone());
         }
-        paths.iter().try_for_each(|path| self.host.remove(&backup(path, handler.name())))?;
-        Ok(())
+        Ok(paths)
     }
 
     fn remember(&self, mark: &Path) {

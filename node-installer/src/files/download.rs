@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use contrast_http::{Addresses, Answer, Bytes, Client, HttpError, Method, Proxies, ProxyError, StatusCode, Target, header};
+use contrast_http::{
+    Addresses, Answer, Bytes, Client, HttpError, Method, Proxies, ProxyError, StatusCode, Target, header,
+};
 use tokio::time::timeout;
 
 use super::{FilesError, Sink};
@@ -11,7 +13,9 @@ use super::{FilesError, Sink};
 #[derive(thiserror::Error, Debug)]
 pub enum DownloadError {
     /// No connection, or not HTTP.
-    #[error("cannot get {url}: {cause}; check that the node reaches it (HTTPS_PROXY and NO_PROXY are obeyed)")]
+    #[error(
+        "cannot get {url}: {cause}; check that the node reaches it (HTTPS_PROXY and NO_PROXY are obeyed)"
+    )]
     Http {
         /// What was asked for.
         url: String,
@@ -22,7 +26,9 @@ pub enum DownloadError {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// It is not there.
-    #[error("cannot get {url}: the server answers {status}; correct `url` in the configuration, or the server")]
+    #[error(
+        "cannot get {url}: the server answers {status}; correct `url` in the configuration, or the server"
+    )]
     Status {
         /// What was asked for.
         url: String,
@@ -36,7 +42,9 @@ pub enum DownloadError {
         url: String,
     },
     /// The server sends somewhere else, again and again or nowhere.
-    #[error("cannot get {url}: the server sends elsewhere more than {REDIRECTS} times, or to what is no http or https address")]
+    #[error(
+        "cannot get {url}: the server sends elsewhere more than {REDIRECTS} times, or to what is no http or https address"
+    )]
     Redirect {
         /// What was asked for.
         url: String,

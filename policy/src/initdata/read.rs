@@ -92,8 +92,7 @@ pub fn policy_of_document(document: &[u8]) -> Result<String, DocumentError> {
         data: BTreeMap<String, String>,
     }
     let text = std::str::from_utf8(document).map_err(|_| DocumentError::NotText)?;
-    let form: Form =
-        toml::from_str(text).map_err(|error| DocumentError::Form(error.message().to_owned()))?;
+    let form: Form = toml::from_str(text).map_err(|error| DocumentError::Form(error.message().to_owned()))?;
     if form.version != "0.1.0" {
         return Err(DocumentError::Version(form.version));
     }

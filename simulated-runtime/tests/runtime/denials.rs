@@ -142,7 +142,7 @@ fn a_sandbox_without_a_policy_or_with_a_damaged_one_is_refused_and_leaves_nothin
         called.error
     };
     let error = called(&|annotations| drop(annotations.remove(ANNOTATION)));
-    assert!(error.contains("contrast generate --platform simulated"), "{error}");
+    assert!(error.contains("contrast generate --reference-values simulated"), "{error}");
     let error = called(&|annotations| drop(annotations.insert(POLICY_ANNOTATION.to_owned(), json!("YQ=="))));
     assert!(error.contains("two policies"), "{error}");
     let error = called(&|annotations| drop(annotations.insert(ANNOTATION.to_owned(), json!("YQ=="))));

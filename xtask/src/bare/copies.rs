@@ -83,6 +83,30 @@ fn bring_tools(to: &Path) -> Result<(), Failure> {
     if from.exists() { copy_folder(&from, to) } else { Ok(()) }
 }
 
+/// Brings such programs back from the caches of a root, so that they are built once on a machine; the note names them.
+pub(super) fn keep_tools(from: &Path) -> Result<String, Failure> {
+    let (from, to) = (from.join(setup::TOOLS), workspace::caches().join(setup::TOOLS));
+    fs::create_dir_all(&to).map_err(Failure::writing(&to))?;
+    let mut kept = Vec::new();
+    for tool in if from.is_dir() { workspace::list(&from)? } else { Vec::new() } {
+        let Some(name) = tool.file_name().filter(|name| tool.is_dir() && !to.join(name).exists()) else {
+            continue;
+        };
+        // What a build left unfinished has an extension.
+        if tool.extension().is_some_and(|extension| extension == "new") {
+            continue;
+        }
+        let work = to.join(format!("{}.{}", name.display(), std::process::id()));
+        copy_folder(&tool.join("."), &work)?;
+        // Whole, or not at all; another run may have been first.
+        if fs::rename(&work, to.join(name)).is_err() {
+            fs::remove_dir_all(&work).map_err(Failure::writing(&work))?;
+        }
+        kept.push(name.to_string_lossy().into_owned());
+    }
+    Ok(kept.join(" "))
+}
+
 /// How names are resolved, whose certificates are trusted, and how pip reaches its registry.
 fn bring_configuration(root: &Path) -> Result<(), Failure> {
     let certificates =

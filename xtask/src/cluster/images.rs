@@ -21,11 +21,12 @@ const LIBRARIES: &str = "lib/x86_64-linux-gnu";
 pub(super) fn make(folder: &Path, programs: &Programs) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(Failure::writing(folder))?;
     let kube = programs.kube();
-    let pause = Image { name: "registry.k8s.io/pause:3.10", entrypoint: "/pause" };
+    // As the image of this name says everywhere: policies compare it.
+    let pause = Image { name: "registry.k8s.io/pause:3.10", entrypoint: "/pause", user: "65535:65535" };
     pause.write(folder, |root| copy(&kube.join("pause"), &root.join("pause")))?;
-    let coredns = Image { name: "localhost/coredns:cluster", entrypoint: "/coredns" };
+    let coredns = Image { name: "localhost/coredns:cluster", entrypoint: "/coredns", user: "" };
     coredns.write(folder, |root| copy(&kube.join("coredns"), &root.join("coredns")))?;
-    let shell = Image { name: "localhost/busybox:cluster", entrypoint: "" };
+    let shell = Image { name: "localhost/busybox:cluster", entrypoint: "", user: "" };
     shell.write(folder, busybox)
 }
 
@@ -33,7 +34,12 @@ struct Image {
     name: &'static str,
     /// The program that it runs, if any.
     entrypoint: &'static str,
+    /// As whom, if not as root.
+    user: &'static str,
 }
+
+/// Where programs are found, as in most images.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 impl Image {
     /// Packs what `fill` puts into a folder.
@@ -55,7 +61,8 @@ impl Image {
         workspace::write(
             &work.join("config.json"),
             &format!(
-                r#"{{"architecture":"amd64","os":"linux","config":{{{start},"Env":["PATH=/bin"]}},"rootfs":{{"type":"layers","diff_ids":["sha256:{digest}"]}}}}"#
+                r#"{{"architecture":"amd64","os":"linux","config":{{{start},"User":"{}","Env":["{PATH}"]}},"rootfs":{{"type":"layers","diff_ids":["sha256:{digest}"]}}}}"#,
+                self.user
             ),
         )?;
         let manifest =

@@ -138,7 +138,10 @@ impl Node {
 /// The node's first process has ended: its log says why.
 pub(super) fn ended(log: &Path) -> Problem {
     let text = fs::read_to_string(log).unwrap_or_default();
-    Problem::Ended { log: log.to_owned(), last: text.lines().rfind(|line| !line.starts_with(' ')).unwrap_or_default().to_owned() }
+    Problem::Ended {
+        log: log.to_owned(),
+        last: text.lines().rfind(|line| !line.starts_with(' ')).unwrap_or_default().to_owned(),
+    }
 }
 
 fn script(name: &str) -> PathBuf {

@@ -45,7 +45,9 @@ impl Attester for SocketAttester {
 
     fn attest(&self, report_data: &ReportData) -> Result<Evidence, AttestError> {
         match self.ask(report_data) {
-            Ok(Answer::Document(document)) => Ok(Evidence { evidence_type: EvidenceType::Simulated, document }),
+            Ok(Answer::Document(document)) => {
+                Ok(Evidence { evidence_type: EvidenceType::Simulated, document })
+            }
             Ok(Answer::Refusal(reason)) => Err(AttestError::SimulatorRefused { reason }),
             Err(source) => Err(AttestError::SimulatorAway { path: self.path.clone(), source }),
         }

@@ -1,8 +1,7 @@
 //! The side of the node.
 
 use std::{
-    fs,
-    io,
+    fs, io,
     os::unix::{
         fs::PermissionsExt as _,
         net::{UnixListener, UnixStream},

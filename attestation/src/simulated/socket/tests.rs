@@ -11,7 +11,11 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{AttestError, Attester as _, simulated::{Hierarchy, Processor}, snp::Product};
+use crate::{
+    AttestError, Attester as _,
+    simulated::{Hierarchy, Processor},
+    snp::Product,
+};
 
 fn serve(folder: &Path) -> PathBuf {
     let path = folder.join("attestation.sock");

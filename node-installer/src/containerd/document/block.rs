@@ -32,7 +32,11 @@ pub(in crate::containerd) fn item(table: &Table) -> Option<Item> {
 pub(in crate::containerd) fn append(text: &str, name: &str, lines: &str) -> String {
     let lead = if text.is_empty() { "" } else { "\n" };
     let block = format!("{lead}{}\n{}\n{}\n", begin(name), lines.trim_end(), end(name));
-    if text.contains("\r\n") { text.to_owned() + &block.replace('\n', "\r\n") } else { text.to_owned() + &block }
+    if text.contains("\r\n") {
+        text.to_owned() + &block.replace('\n', "\r\n")
+    } else {
+        text.to_owned() + &block
+    }
 }
 
 /// A text without a block; nothing if it has none.

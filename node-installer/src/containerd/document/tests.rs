@@ -75,9 +75,9 @@ fn versions_live_side_by_side_and_go_in_any_order() {
     for (what, text) in SAMPLES {
         let before = parse(text);
         let [one, two, three] = ["11111111", "22222222", "33333333"].map(|version| runtime(version, &before));
-        let all = [&one, &two, &three].iter().fold(before.clone(), |document, runtime| {
-            document.with(runtime, None).unwrap()
-        });
+        let all = [&one, &two, &three]
+            .iter()
+            .fold(before.clone(), |document, runtime| document.with(runtime, None).unwrap());
         for order in [[&one, &two, &three], [&three, &one, &two], [&two, &three, &one]] {
             let mut left = all.clone();
             for (gone, runtime) in order.into_iter().enumerate() {
@@ -139,7 +139,6 @@ fn a_file_that_says_nothing_gets_containerd_s_version() {
 #[test]
 fn what_cannot_be_changed_is_left_alone_and_told() {
     let runtime = runtime("00000000", &parse(""));
-    let default = Some(Value::Integer(2));
     for (text, expected) in [
         ("version = 1\n", "containerd config migrate"),
         ("[plugins.cri]\n", "containerd config migrate"),
@@ -150,7 +149,7 @@ fn what_cannot_be_changed_is_left_alone_and_told() {
         ("version = 2\ndisabled_plugins = [\"cri\"]\n", "disables"),
         ("version = 3\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n", "disables"),
     ] {
-        let said = parse(text).with(&runtime, default.as_ref()).unwrap_err().to_string();
+        let said = parse(text).with(&runtime, None).unwrap_err().to_string();
         assert!(said.contains(expected), "{text}: {said}");
     }
     for (bytes, expected) in [

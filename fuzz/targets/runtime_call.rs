@@ -1,0 +1,4 @@
+//! Calls of the simulated platform's runtime.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| contrast_fuzz::runtime_call(bytes));

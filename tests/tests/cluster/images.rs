@@ -1,0 +1,66 @@
+//! The project's images, of the programs that the other tests run, on a cluster.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use contrast_release::{Builder, PackageError, Programs, Recipes, Release, Store, debian, options, Origin};
+use contrast_tests::{Cluster, program, workspace_root};
+
+/// What the images are called in resources, before they are pinned.
+const REGISTRY: &str = "ghcr.io/edgelesssys/contrast";
+
+/// Images by the names of their recipes: each under its name with its digest, and where its layout is.
+pub(crate) struct Images(pub(crate) BTreeMap<String, String>);
+
+impl Images {
+    /// Builds them into a folder, and brings them to the cluster's registry.
+    pub(crate) fn on(cluster: &Cluster, folder: &Path) -> Self {
+        let builder = builder();
+        let mut pinned = BTreeMap::new();
+        for (name, recipe) in &builder.recipes.images {
+            let built = builder.build(name, recipe).expect("it can be built");
+            let layout = folder.join(name.to_string());
+            built.image.write(&layout).expect("it can be written");
+            cluster.push(&layout, &format!("{REGISTRY}/{name}:latest"));
+            let digest = built.image.digest();
+            pinned.insert(name.to_string(), format!("{REGISTRY}/{name}@{digest}"));
+        }
+        Self(pinned)
+    }
+
+    /// The table for `generate --image-replacements`, in a file.
+    pub(crate) fn write_table(&self, path: &Path) {
+        let line = |(name, pinned): (&String, &String)| format!("{REGISTRY}/{name}:latest = {pinned}\n");
+        fs::write(path, self.0.iter().map(line).collect::<String>()).unwrap();
+    }
+
+    /// A text with the images pinned.
+    pub(crate) fn pinned_in(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (name, pinned)| {
+            text.replace(&format!("{REGISTRY}/{name}:latest"), pinned)
+        })
+    }
+}
+
+/// Takes the programs that the other tests run.
+fn builder() -> Builder {
+    let coordinator = program("coordinator");
+    let programs = Path::new(coordinator.get_program()).parent().expect("it lies in a folder").to_owned();
+    let store = Store::of_user().expect("there is a home folder");
+    let mut recipes = Recipes::read(&workspace_root().join("deploy/images")).expect("they can be read");
+    let pins = recipes.packages.iter().map(|(name, pin)| (name.as_str(), pin)).collect();
+    match debian::fetch(&store, &pins) {
+        Ok(()) => {}
+        // Debian's mirror has replaced a package since the recipes were written.
+        Err(PackageError::NotServed { .. }) => {
+            recipes.packages = debian::offered(&store, recipes.package_names()).expect("they are offered");
+        }
+        Err(error) => panic!("{error}"),
+    }
+    Builder {
+        recipes,
+        store,
+        programs: Programs { root: workspace_root().to_owned(), origin: Origin::Folder(programs) },
+        release: Release::of_repository(workspace_root(), options::REGISTRY).expect("its state is known"),
+        named_runtimes: false,
+    }
+}

@@ -1,0 +1,12 @@
+//! On a real Kubernetes with one node (`cargo xtask cluster`). Takes root, as that does.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod faults;
+mod images;
+mod shop;
