@@ -40,14 +40,16 @@ struct Watcher<'a> {
     options: StatusOptions,
     /// How to reach the Coordinator, as long as that holds, and the manifest that it has to fit.
     address: Option<([u8; 32], Address)>,
-    /// What it attested to, when, and what the cluster said of pods then.
+    /// The way that was taken, in words.
+    way: Option<String>,
+    /// What it attested to, and when.
     last: Option<(Instant, Attested)>,
 }
 
 /// Shows the state once, or again and again.
 pub(crate) async fn status(workspace: &Workspace, options: StatusOptions) -> Result<ExitCode, Failure> {
     let (watch, format) = (options.watch, options.output);
-    let mut watcher = Watcher { workspace, options, address: None, last: None };
+    let mut watcher = Watcher { workspace, options, address: None, way: None, last: None };
     let mut shown = String::new();
     loop {
         let status = watcher.look().await?;
@@ -106,8 +108,7 @@ impl Watcher<'_> {
         };
         let attested = self.attest(Some(&access), document.as_ref(), &known).await;
         let mut cluster = judge::cluster(&observed, document.as_ref().ok(), attested.state);
-        let way = self.address.as_ref().map(|(_, address)| address.way.to_string());
-        introduce(&mut cluster, &access, &namespace, way);
+        introduce(&mut cluster, &access, &namespace, self.way.clone());
         Ok(Status::new(attested, cluster))
     }
 
@@ -166,7 +167,7 @@ impl Watcher<'_> {
                 return Err(ClusterError::from(AccessError::NoKubeconfig { looked_at: Vec::new() }).into());
             }
         };
-        // The manifest may have changed since.
+        self.way = Some(way.to_string());
         let address = coordinator_of(document, way, Identity::Fresh, self.options.sources.clone()).await?;
         self.address = Some((document.digest(), address.clone()));
         Ok(address)

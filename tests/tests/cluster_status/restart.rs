@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contrast_tests::cli::Answer;
+use contrast_tests::Answer;
 use serde_json::{Value, json};
 
 use super::place::Place;

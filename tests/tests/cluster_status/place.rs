@@ -1,13 +1,13 @@
 //! A namespace with everything that `contrast status` looks at, and somebody who may see it.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contrast_tests::{
-    cli::Answer,
-    cluster::{Cluster, Containerd},
-    manifest::policy_digest,
-};
+use contrast_tests::{Answer, Cluster, Containerd, policy_digest};
 use serde_json::{Value, json};
 
 /// The policy of the pod.
@@ -17,8 +17,12 @@ const HANDBOOK: &str = include_str!("../../../docs/status.md");
 /// Who asks.
 const READER: &str = "reader";
 
+/// One test at a time: one of them takes the API server away.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A namespace of a cluster, and a workspace. Goes with the test.
 pub(crate) struct Place {
+    _alone: MutexGuard<'static, ()>,
     pub(crate) cluster: Cluster,
     pub(crate) namespace: &'static str,
     pub(crate) workspace: tempfile::TempDir,
