@@ -9,4 +9,5 @@
 
 mod faults;
 mod images;
+mod nodes;
 mod shop;
