@@ -77,7 +77,11 @@ pub fn page() -> PathBuf {
 /// A shell in the network of the cluster, with a kubeconfig and a home folder of its own.
 fn shell(cluster: &Cluster, folder: &Path, home: &Path) -> Command {
     let mut shell = cluster.command("bash");
-    shell.args(["--norc", "-c", r#"cp "$KUBECONFIG" "$HOME/kubeconfig"; export KUBECONFIG=$HOME/kubeconfig; exec bash --norc"#]);
+    shell.args([
+        "--norc",
+        "-c",
+        r#"cp "$KUBECONFIG" "$HOME/kubeconfig"; export KUBECONFIG=$HOME/kubeconfig; exec bash --norc"#,
+    ]);
     shell.current_dir(folder).env("HOME", home);
     // Settings of whoever runs the tests are not the reader's.
     for name in ["CONTRAST_CACHE_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"] {

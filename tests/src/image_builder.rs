@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use contrast_release::{
-    Builder, Origin, PackageError, Programs, Recipes, Release, Store, debian, options,
-};
+use contrast_release::{Builder, Origin, PackageError, Programs, Recipes, Release, Store, debian, options};
 
 use crate::programs::{program, workspace_root};
 

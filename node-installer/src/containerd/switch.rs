@@ -38,8 +38,9 @@ impl Containerd {
         let edits = self.edits(change).await?;
         let mark = mark(&edits);
         if !edits.edits.is_empty() {
-            if self.host.read(&mark)?.is_some() {
-                return Err(ContainerdError::TriedBefore(mark));
+            if let Some(reason) = self.host.read(&mark)? {
+                let reason = String::from_utf8_lossy(&reason).into_owned();
+                return Err(ContainerdError::TriedBefore { reason, mark });
             }
             self.check(&edits, change).await?;
             self.back_up(&edits, change)?;
@@ -165,7 +166,7 @@ impl Containerd {
         match self.restart_and_wait(None).await {
             Ok(()) => {
                 if !edits.edits.is_empty() {
-                    self.remember(&mark);
+                    self.remember(&mark, &reason);
                 }
                 Err(ContainerdError::RolledBack { seconds: self.limit.as_secs(), reason, unit, mark })
             }
@@ -240,9 +241,9 @@ impl Containerd {
         Ok(paths)
     }
 
-    fn remember(&self, mark: &Path) {
+    fn remember(&self, mark: &Path, reason: &str) {
         let made = self.host.make_folder(Path::new(MARKS)).map(|_| ());
-        if let Err(error) = made.and_then(|()| self.host.replace(mark, b"")) {
+        if let Err(error) = made.and_then(|()| self.host.replace(mark, reason.as_bytes())) {
             warn!("{error}");
         }
     }

@@ -30,7 +30,10 @@ fn containerd_that_does_not_come_back_gets_its_configuration_back_and_is_not_tri
         assert_eq!((world.loaded(), world.restarts()), (vec!["runc".to_owned()], 2));
 
         let said = world.install().unwrap_err();
-        assert!(said.contains("not tried again before the node restarts"), "{said}");
+        assert!(
+            said.contains("not tried again before the node restarts") && said.contains(expected),
+            "{said}"
+        );
         assert_eq!(world.restarts(), 2);
         // The node restarts.
         fs::remove_dir_all(world.path("/run/contrast")).unwrap();

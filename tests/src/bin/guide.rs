@@ -1,11 +1,6 @@
 //! `cargo xtask demo --cluster`: docs/guide.md, on a real cluster with one node that is made for it, told as it happens.
 
-use std::{
-    env,
-    io::IsTerminal as _,
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{env, io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
 use contrast_tests::{
     Cluster, Containerd,
@@ -24,9 +19,13 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    println!("A cluster with one node is started, and removed at the end. Nothing on it is confidential: its hardware is simulated.");
+    println!(
+        "A cluster with one node is started, and removed at the end. Nothing on it is confidential: its hardware is simulated."
+    );
     let cluster = Cluster::up_in(&folder.join("cluster"), Containerd::Two);
-    println!("A release is made of the programs of this work tree, and its images are brought to the cluster.");
+    println!(
+        "A release is made of the programs of this work tree, and its images are brought to the cluster."
+    );
     let mut reader = Reader::new(&cluster, &folder);
     let outcome = reader.read(tell);
     drop(reader);
@@ -36,7 +35,10 @@ fn main() -> ExitCode {
     cluster.down();
     match outcome {
         Ok(()) => {
-            println!("\nAll of this held. The release and what the guide made of it are in {}.", folder.display());
+            println!(
+                "\nAll of this held. The release and what the guide made of it are in {}.",
+                folder.display()
+            );
             ExitCode::SUCCESS
         }
         Err(_) => ExitCode::FAILURE,
@@ -49,7 +51,11 @@ fn folder() -> Result<PathBuf, String> {
     let folder = match (arguments.next(), arguments.next(), arguments.next()) {
         (None, ..) => PathBuf::from("guide-workspace"),
         (Some(option), Some(folder), None) if option == "--dir" => folder.into(),
-        _ => return Err("the only option is `--dir FOLDER`, a folder for the release and the cluster".to_owned()),
+        _ => {
+            return Err(
+                "the only option is `--dir FOLDER`, a folder for the release and the cluster".to_owned()
+            );
+        }
     };
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(format!("{} is not empty; remove it, or name another with `--dir`", folder.display()));

@@ -119,7 +119,9 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         change: "command of a probe",
-        make: |pod, _| web(pod)["readinessProbe"] = json!({ "exec": { "command": ["/usr/bin/shop", "evil"] } }),
+        make: |pod, _| {
+            web(pod)["readinessProbe"] = json!({ "exec": { "command": ["/usr/bin/shop", "evil"] } })
+        },
         request: "ExecProcess",
         field: "process.Args",
         expected: "no command",
@@ -162,7 +164,8 @@ fn pod(shop: &Shop, number: usize, make: impl Fn(&mut Value, &Images)) -> Value 
 fn events(cluster: &Cluster, pod: &Value) -> Vec<String> {
     let name = pod["metadata"]["name"].as_str().unwrap();
     let of_pod = format!("--field-selector=involvedObject.name={name}");
-    let list: Value = serde_json::from_str(&cluster.kubectl(&["get", "events", &of_pod, "-o", "json"])).unwrap();
+    let list: Value =
+        serde_json::from_str(&cluster.kubectl(&["get", "events", &of_pod, "-o", "json"])).unwrap();
     let items = list["items"].as_array().unwrap().iter();
     items.map(|event| event["message"].as_str().unwrap_or_default().to_owned()).collect()
 }
@@ -189,7 +192,9 @@ fn every_single_fault_of_the_shop_is_denied_at_the_pod_and_told_in_its_events() 
         };
         assert!(said.len() <= 1000, "{}: {} bytes: {said}", fault.change, said.len());
         let told = format!(": {}", fault.field);
-        for part in [told.as_str(), "expected ", fault.expected, "found ", fault.found, "platform is simulated"] {
+        for part in
+            [told.as_str(), "expected ", fault.expected, "found ", fault.found, "platform is simulated"]
+        {
             assert!(said.contains(part), "{}: {said} does not say {part}", fault.change);
         }
         rows.push_str(&format!("| {} | `{}` | `{}` |\n", fault.change, fault.request, fault.field));

@@ -11,11 +11,17 @@ const REGISTRY: &str = "ghcr.io/edgelesssys/contrast";
 pub(crate) struct Images(pub(crate) BTreeMap<String, String>);
 
 impl Images {
-    /// Builds them into a folder, and brings them to the cluster's registry.
+    /// Builds all into a folder, and brings them to the cluster's registry.
     pub(crate) fn on(cluster: &Cluster, folder: &Path) -> Self {
+        Self::of(cluster, folder, &[])
+    }
+
+    /// Builds these; all, if none is named.
+    pub(crate) fn of(cluster: &Cluster, folder: &Path, names: &[&str]) -> Self {
         let builder = image_builder();
         let mut pinned = BTreeMap::new();
-        for (name, recipe) in &builder.recipes.images {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        for (name, recipe) in builder.recipes.choose(&names).expect("there are recipes") {
             let built = builder.build(name, recipe).expect("it can be built");
             let layout = folder.join(name.to_string());
             built.image.write(&layout).expect("it can be written");

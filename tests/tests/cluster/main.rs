@@ -9,6 +9,7 @@
 
 mod faults;
 mod images;
+mod nodes;
 mod services;
 mod shop;
 mod storage;

@@ -34,7 +34,13 @@ impl Shop {
         cluster.apply(&shop.text("coordinator.yml"));
         cluster.wait("pod/coordinator-0", "jsonpath={.status.containerStatuses[0].started}=true");
         cluster.wait("service/coordinator", "jsonpath={.status.loadBalancer.ingress[0].ip}");
-        let address = cluster.kubectl(&["get", "service", "coordinator", "-o", "jsonpath={.status.loadBalancer.ingress[0].ip}"]);
+        let address = cluster.kubectl(&[
+            "get",
+            "service",
+            "coordinator",
+            "-o",
+            "jsonpath={.status.loadBalancer.ingress[0].ip}",
+        ]);
         shop.contrast(&["set", "-c", &address, "resources"]);
         cluster.apply(&shop.text("shop.yml"));
         for deployment in DEPLOYMENTS {
@@ -48,9 +54,10 @@ impl Shop {
         let yaml = self.text("shop.yml");
         let file = contrast_resources::File::read("shop.yml", yaml.into_bytes()).unwrap();
         let documents = file.documents();
-        let found = documents.iter().map(|document| document.value()).find(|value| {
-            value["kind"] == "Deployment" && value["metadata"]["name"] == deployment
-        });
+        let found = documents
+            .iter()
+            .map(|document| document.value())
+            .find(|value| value["kind"] == "Deployment" && value["metadata"]["name"] == deployment);
         found.unwrap()["spec"]["template"].clone()
     }
 
@@ -74,7 +81,8 @@ impl Shop {
         let annotations = &nodes["items"][0]["metadata"]["annotations"];
         let value = annotations["contrast.edgeless.systems/simulated-reference-value"].as_str().unwrap();
         let value: Value = serde_json::from_str(value).unwrap();
-        fs::write(self.path("values.json"), json!({ HANDLER: { "simulated": [value] } }).to_string()).unwrap();
+        fs::write(self.path("values.json"), json!({ HANDLER: { "simulated": [value] } }).to_string())
+            .unwrap();
         self.images.write_table(&self.path("images.txt"));
         let mut arguments = vec![
             "generate".to_owned(),
@@ -82,9 +90,12 @@ impl Shop {
             format!("--reference-values-file={}", self.path("values.json").display()),
             format!("--image-replacements={}", self.path("images.txt").display()),
         ];
-        arguments.extend(self.images.0.keys().map(|name| {
-            format!("--image-layout={}", self.path("images").join(name).display())
-        }));
+        arguments.extend(
+            self.images
+                .0
+                .keys()
+                .map(|name| format!("--image-layout={}", self.path("images").join(name).display())),
+        );
         arguments.push("resources".to_owned());
         self.contrast(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     }
