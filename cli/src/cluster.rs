@@ -47,9 +47,8 @@ pub(crate) async fn reach(place: Place, options: &ClusterOptions) -> Result<Way,
         Place::Cluster(sought) => sought,
     };
     let access = access(options)?;
-    let way = with_progress("Looking for the Coordinator in the cluster", async |_| {
-        find(&access, &sought).await
-    });
+    let way =
+        with_progress("Looking for the Coordinator in the cluster", async |_| find(&access, &sought).await);
     let way = way.await?;
     output::note(&way.to_string());
     Ok(way)

@@ -5,7 +5,13 @@ mod resources;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, collections::{BTreeMap, BTreeSet}, fmt, path::PathBuf, rc::Rc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    rc::Rc,
+};
 
 use contrast_manifest::Manifest;
 use contrast_resources::{Address, File, WorkloadKind};

@@ -6,6 +6,7 @@
 
 mod certificate_table;
 mod image;
+mod node_installer;
 mod policy;
 mod resources;
 mod runtime;
@@ -27,6 +28,7 @@ use contrast_attestation::{
 };
 use contrast_manifest::{Audience, ManifestDocument};
 pub use image::{image_layer, image_manifest, image_reference};
+pub use node_installer::containerd_configuration;
 pub use policy::agent_request;
 pub use resources::resource_edit;
 pub use runtime::{runtime_call, runtime_configuration};
@@ -187,6 +189,7 @@ mod tests {
         ("agent_request", agent_request),
         ("certificate_table", certificate_table),
         ("collateral", collateral),
+        ("containerd_configuration", containerd_configuration),
         ("firmware", firmware),
         ("image_layer", image_layer),
         ("image_manifest", image_manifest),
@@ -284,6 +287,8 @@ mod tests {
             let read = contrast_simulated_runtime::configuration::Configuration::parse(&seed).unwrap();
             assert!(read.role().is_ok());
         }
+        let read = |seed: &Vec<u8>| contrast_node_installer::containerd::Document::parse(seed).is_ok();
+        assert!(seeds("containerd_configuration").iter().all(read));
         let manifests = seeds("manifest");
         let valid = manifests.iter().filter(|seed| ManifestDocument::parse(seed.as_slice()).is_ok());
         assert_eq!(valid.count(), 2);

@@ -67,6 +67,11 @@ impl From<Status> for Unserved {
 }
 
 impl Unserved {
+    /// Whether the Coordinator has seen this pod's evidence and does not allow it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(status) if status.code() == Code::PermissionDenied)
+    }
+
     /// Each line of the reason becomes a line of the log. The Coordinator is not trusted: it cannot forge lines.
     pub(crate) fn log(&self) {
         let text = self.to_string();

@@ -50,6 +50,12 @@ pub(crate) enum FilesError {
         /// What the system says.
         cause: io::Error,
     },
+    /// A folder lies where a file belongs.
+    #[error("cannot write {}: a folder is in the way; remove it", path.display())]
+    Occupied {
+        /// Where.
+        path: PathBuf,
+    },
     /// A file does not say what it said when it was written.
     #[error("cannot read {}: {cause}; somebody changed the pod's certificates: restart the pod", path.display())]
     Unreadable {
@@ -84,6 +90,10 @@ pub(crate) fn write(directory: &Path, credentials: &Credentials, key_pem: &str) 
     if !secret.is_empty() {
         files.push((WORKLOAD_SECRET, private, secret.as_bytes()));
     }
+
+    // What would be found out when half of the names are changed is found out before.
+    let names = files.iter().map(|(name, ..)| *name);
+    unoccupied(directory, names.chain([WORKLOAD_SECRET]))?;
 
     let before = fs::read_link(directory.join(DATA)).ok();
     // One that was left behind by a run that was killed, or whose files could not be written.
@@ -147,6 +157,13 @@ fn create(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     // The mode on opening is at the mercy of the process's mask.
     file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// No folder has one of these names.
+fn unoccupied<'n>(directory: &Path, names: impl Iterator<Item = &'n str>) -> Result<(), FilesError> {
+    let mut paths = names.map(|name| directory.join(name));
+    let occupied = paths.find(|path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()));
+    occupied.map_or(Ok(()), |path| Err(FilesError::Occupied { path }))
 }
 
 /// Makes `name` lead to `target`, whatever it was before.
@@ -366,8 +383,14 @@ mod tests {
 
         let volume = directory.path().join("volume");
         write(&volume, &credentials("1", &[]), "key 1").unwrap();
-        fs::create_dir(volume.join("workload-secret-seed")).unwrap();
-        let error = write(&volume, &credentials("2", &[2]), "key 2").unwrap_err();
-        assert!(error.to_string().contains("workload-secret-seed"), "{error}");
+        let before = contents(&volume);
+        let name = "workload-secret-seed";
+        for secret in [&[2][..], &[]] {
+            fs::create_dir(volume.join(name)).unwrap();
+            let error = write(&volume, &credentials("2", secret), "key 2").unwrap_err();
+            assert!(error.to_string().contains(name) && error.to_string().contains("remove it"), "{error}");
+            fs::remove_dir(volume.join(name)).unwrap();
+            assert_eq!(contents(&volume), before);
+        }
     }
 }

@@ -39,6 +39,13 @@ pub(crate) enum NotCertified {
     Unserved(#[from] Unserved),
 }
 
+impl NotCertified {
+    /// Whether the Coordinator does not allow this pod.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Unserved(unserved) if unserved.is_refusal())
+    }
+}
+
 impl Pod {
     /// Asks for a certificate, however long it takes.
     pub(crate) async fn until_certified(&self) -> Result<Certified, NoKey> {

@@ -3,12 +3,14 @@
 //! About every three quarters of a minute the pod looks which mesh CA the Coordinator has, which costs no report. It asks for a new
 //! certificate when that is another one than its own (after an update of the manifest, or a recovery), or when half of the
 //! certificate's time is over. All pods look at times of their own, so that they do not come all at once when something
-//! happens: after a recovery, ten thousand pods ask three hundred times a second. Whatever fails, the pod keeps what it has.
+//! happens: after a recovery, ten thousand pods ask three hundred times a second. Whatever fails, the pod keeps what it has. One that
+//! the manifest refuses asks ever more rarely, until there is another manifest.
 
 mod log;
 mod mesh_ca;
 mod metrics;
 mod record;
+mod refused;
 
 use std::{
     convert::Infallible,
@@ -29,6 +31,7 @@ use mesh_ca::MeshCa;
 pub(crate) use mesh_ca::{News, Source};
 pub(crate) use metrics::serve as serve_metrics;
 pub(crate) use record::Record;
+use refused::Refused;
 
 /// A certificate whose half is over is not renewed more often than this. It would be, where this pod's clock is wrong.
 const LEAST_BETWEEN: Duration = Duration::from_secs(3600);
@@ -43,8 +46,10 @@ pub(crate) struct Renewal<'a> {
     pub(crate) pause: Duration,
     /// What it did so far.
     pub(crate) record: Arc<Record>,
-    /// Who asks for a new certificate at once (SIGHUP).
+    /// Who asks for a new certificate (SIGHUP): at once, but not sooner after the last attempt than the shortest pause.
     pub(crate) asked: Signal,
+    /// When it asked for a certificate last.
+    pub(crate) tried: Option<Instant>,
 }
 
 /// Why a certificate is replaced.
@@ -63,6 +68,8 @@ struct Held {
     since: Instant,
     /// A mesh CA that was told, and by which the Coordinator issued no certificate when it was asked.
     disproved: Option<MeshCa>,
+    /// The Coordinator refused to replace it.
+    refused: Refused,
 }
 
 impl Held {
@@ -72,6 +79,7 @@ impl Held {
             validity: certified.credentials.validity,
             since: Instant::now(),
             disproved: None,
+            refused: Refused::default(),
         }
     }
 
@@ -97,8 +105,16 @@ impl Renewal<'_> {
         let (mut held, mut troubles) = (Held::new(first), Troubles::default());
         loop {
             let (reason, told) = self.until_due(&held, &mut troubles).await;
-            match self.pod.certified().await {
-                Err(error) => troubles.not_certified(&error),
+            let certified = self.pod.certified().await;
+            self.tried = Some(Instant::now());
+            match certified {
+                Err(error) => {
+                    // Whoever sends a signal did not look what is told.
+                    if error.is_refusal() && reason != Reason::Signal {
+                        held.refused.again(told, self.pause, Instant::now());
+                    }
+                    troubles.not_certified(&error);
+                }
                 Ok(certified) => match self.pod.write(&certified) {
                     Err(error) => troubles.not_written(&error),
                     Ok(()) => {
@@ -121,16 +137,27 @@ impl Renewal<'_> {
             let pause = shortened(self.pause, getrandom::u32().unwrap_or(u32::MAX));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = self.asked.recv() => return (Reason::Signal, None),
+                _ = self.asked.recv() => {
+                    tokio::time::sleep(self.too_early()).await;
+                    return (Reason::Signal, None);
+                }
             }
             let news = self.source.ask().await;
             troubles.heard(&news);
             self.record.looked(&news);
             let told = news.mesh_ca();
-            if let Some(reason) = held.due(told, SystemTime::now()) {
+            if let Some(reason) = held.due(told, SystemTime::now())
+                && !held.refused.is_too_early(told, Instant::now())
+            {
                 return (reason, told);
             }
         }
+    }
+
+    /// How long it is too early for another attempt because somebody asks.
+    fn too_early(&self) -> Duration {
+        let since = self.tried.map(|tried| tried.elapsed());
+        since.map_or(Duration::ZERO, |since| (self.pause / 2).saturating_sub(since))
     }
 }
 
@@ -157,6 +184,7 @@ mod tests {
             validity: Validity { from, until: from + 10 * DAY },
             since: Instant::now().checked_sub(since).unwrap(),
             disproved: Some(MeshCa::of(b"disproved")),
+            refused: Refused::default(),
         }
     }
 

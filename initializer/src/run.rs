@@ -104,14 +104,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         }
         // From here on, it does not end the program any more.
         let asked = stage.listen(SignalKind::hangup())?;
-        let certified = certify(&pod, refresher, stage)?;
-        let record = Arc::new(Record::new(certified.credentials.validity));
+        let record = Arc::new(Record::default());
         if let Some(address) = options.metrics_addr {
             let serving = stage.to_the_end(renewal::serve_metrics(address, Arc::clone(&record)));
             serving.map_err(|cause| Failure::Metrics { address, cause })?;
         }
+        let certified = certify(&pod, refresher, stage)?;
+        record.hold(certified.credentials.validity);
         let (source, pause) = (Source::at(&options.ops_api()), options.renewal_pause());
-        let mut renewal = Renewal { pod: &pod, source, pause, record, asked };
+        let mut renewal = Renewal { pod: &pod, source, pause, record, asked, tried: None };
         let stay = renewal.keep_fresh(&certified);
         match options.volume() {
             Some(volume) => keep_open(&volume, &done, stage, stay),
@@ -215,10 +216,7 @@ impl<'a> Done<'a> {
     /// There is none yet, whatever an earlier container has left.
     fn not_yet(path: &'a Path) -> Result<Self, Failure> {
         let done = Self(path);
-        match fs::remove_file(path) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(done.failed(cause)),
-            _ => Ok(done),
-        }
+        done.remove().map(|()| done)
     }
 
     /// The file is there while the program stays, which it does until somebody ends it.
@@ -226,7 +224,15 @@ impl<'a> Done<'a> {
         fs::write(self.0, "").map_err(|cause| self.failed(cause))?;
         let Err(Ended(signal)) = stage.unless_ended(stay);
         info!("ended by {signal}");
-        fs::remove_file(self.0).map_err(|cause| self.failed(cause))
+        self.remove()
+    }
+
+    /// Somebody else may have removed it before.
+    fn remove(&self) -> Result<(), Failure> {
+        match fs::remove_file(self.0) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(self.failed(cause)),
+            _ => Ok(()),
+        }
     }
 
     fn failed(&self, cause: io::Error) -> Failure {

@@ -4,6 +4,7 @@ mod document;
 mod edits;
 mod error;
 mod files;
+mod guard;
 mod locate;
 mod program;
 mod runtime;

@@ -173,6 +173,20 @@ impl Host {
         })
     }
 
+    /// Writes a copy of a file, with this content and all else as the file has it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn copy(&self, path: &Path, to: &Path, content: &[u8]) -> Result<(), HostError> {
+        let new = self.prepare(path, content)?;
+        let to_place = self.place(to)?;
+        let moved = fs::rename(&new.here, &to_place.here).and_then(|()| sync_folder_of(&to_place.here));
+        moved.map_err(|cause| {
+            remove_quietly(&new.here);
+            HostError { action: "write", path: to.to_owned(), cause }
+        })
+    }
+
     /// Writes beside a file what is to replace it. Says where.
     ///
     /// # Errors

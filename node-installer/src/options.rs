@@ -10,24 +10,26 @@ use tracing_subscriber::filter::LevelFilter;
 ///
 /// Runs in a privileged container that has the node's root folder. Every step can be repeated.
 #[derive(Parser, Debug)]
-#[command(
-    name = "node-installer",
-    version,
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true
-)]
+#[command(name = "node-installer", version, subcommand_negates_reqs = true)]
 pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+    /// The platform: simulated (nothing is confidential).
+    #[arg(value_name = "PLATFORM", required = true)]
+    pub(crate) platform: Option<Platform>,
     #[command(flatten)]
-    pub(crate) node: Option<NodeOptions>,
+    pub(crate) node: NodeOptions,
 }
 
 /// What else to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Takes the runtime away again, if no pod uses it.
-    Uninstall(NodeOptions),
+    Uninstall {
+        /// The platform.
+        #[arg(value_name = "PLATFORM")]
+        platform: Platform,
+    },
     /// Starts a program of the node, in the node's root. For this program itself.
     #[command(name = contrast_node_installer::containerd::IN_ROOT, hide = true)]
     InRoot {
@@ -38,36 +40,39 @@ pub(crate) enum Command {
     },
 }
 
-/// Which node, and what to do there.
+/// Which node, and where things are.
 #[derive(Args, Debug)]
 pub(crate) struct NodeOptions {
-    /// The platform: simulated (nothing is confidential).
-    #[arg(value_name = "PLATFORM")]
-    platform: Platform,
     /// Folder of the configuration, contrast-node-install.json, which says what is installed.
-    #[arg(long, value_name = "DIR", env = "CONFIG_DIR", default_value = "/config")]
+    #[arg(long, global = true, value_name = "DIR", env = "CONFIG_DIR", default_value = "/config")]
     config_dir: PathBuf,
     /// Folder with what is special about the nodes, a file for each value; need not be there.
-    #[arg(long, value_name = "DIR", env = "TARGET_CONFIG_DIR", default_value = "/target-config")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "TARGET_CONFIG_DIR",
+        default_value = "/target-config"
+    )]
     target_config_dir: PathBuf,
     /// Where the node's root folder is mounted.
-    #[arg(long, value_name = "DIR", env = "HOST_MOUNT", default_value = "/host")]
+    #[arg(long, global = true, value_name = "DIR", env = "HOST_MOUNT", default_value = "/host")]
     host_mount: PathBuf,
     /// The node's name, on which the state is shown. Without it, nothing is shown.
-    #[arg(long, value_name = "NAME", env = "NODE_NAME")]
+    #[arg(long, global = true, value_name = "NAME", env = "NODE_NAME")]
     pub(crate) node_name: Option<String>,
     /// How long containerd may take to come back after a restart, in seconds. Then the configuration of before comes back.
-    #[arg(long, value_name = "SECONDS", env = "CONTRAST_RESTART_LIMIT", default_value_t = 120, value_parser = value_parser!(u64).range(1..=3600))]
+    #[arg(long, global = true, value_name = "SECONDS", env = "CONTRAST_RESTART_LIMIT", default_value_t = 120, value_parser = value_parser!(u64).range(1..=3600))]
     restart_limit: u64,
     /// Least severe log lines to print: error, warn, info, debug or trace.
-    #[arg(long, value_name = "LEVEL", env = "CONTRAST_LOG_LEVEL", default_value = "info")]
+    #[arg(long, global = true, value_name = "LEVEL", env = "CONTRAST_LOG_LEVEL", default_value = "info")]
     pub(crate) log_level: LevelFilter,
 }
 
 impl NodeOptions {
-    pub(crate) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self, platform: Platform) -> Settings {
         Settings {
-            platform: self.platform,
+            platform,
             configuration: self.config_dir.clone(),
             target: self.target_config_dir.clone(),
             host: self.host_mount.clone(),

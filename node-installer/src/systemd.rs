@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use zbus::{Connection, OwnedObjectPath, Proxy, connection::Builder, proxy::CacheProperties};
+use zbus::{Connection, OwnedObjectPath, Proxy, Variant, connection::Builder, proxy::CacheProperties};
 
 use crate::host::Host;
 
@@ -130,6 +130,54 @@ impl Systemd {
         // One that failed too often lately is not started again without this. If it is not in that state, nothing happens.
         let _ = manager.call::<_, _, ()>("ResetFailedUnit", &(unit,)).await;
         let _: OwnedObjectPath = manager.call("RestartUnit", &(unit, "replace")).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// Lets systemd run these commands after a while, whatever becomes of this program: a timer and a service of this name.
+    ///
+    /// # Errors
+    /// If systemd does not take them.
+    pub async fn start_later(
+        &self,
+        name: &str,
+        after: Duration,
+        commands: &[Vec<String>],
+    ) -> Result<(), SystemdError> {
+        let (timer, service) = (format!("{name}.timer"), format!("{name}.service"));
+        let failed =
+            |cause| SystemdError::Call { action: "take", unit: timer.clone(), cause: Box::new(cause) };
+        let manager = self.manager().await.map_err(failed)?;
+        let description = "Puts containerd's configuration back if Contrast's node-installer was killed";
+        let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        let of_timer = vec![
+            ("Description", Variant::from(description)),
+            ("OnActiveSec", Variant::from(micros)),
+            ("AccuracyUSec", Variant::from(1_000_000_u64)),
+            ("RemainAfterElapse", Variant::from(false)),
+        ];
+        let starts: Vec<(String, Vec<String>, bool)> = commands
+            .iter()
+            .filter_map(|command| Some((command.first()?.clone(), command.clone(), false)))
+            .collect();
+        let of_service = vec![
+            ("Description", Variant::from(description)),
+            ("Type", Variant::from("oneshot")),
+            ("ExecStart", Variant::from(starts)),
+        ];
+        let arguments = (timer.as_str(), "replace", of_timer, vec![(service.as_str(), of_service)]);
+        let _: OwnedObjectPath = manager.call("StartTransientUnit", &arguments).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// Stops a unit.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub async fn stop(&self, unit: &str) -> Result<(), SystemdError> {
+        let failed =
+            |cause| SystemdError::Call { action: "stop", unit: unit.to_owned(), cause: Box::new(cause) };
+        let manager = self.manager().await.map_err(failed)?;
+        let _: OwnedObjectPath = manager.call("StopUnit", &(unit, "replace")).await.map_err(failed)?;
         Ok(())
     }
 

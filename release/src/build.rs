@@ -25,6 +25,8 @@ pub struct Builder {
     pub programs: Programs,
     /// What holds for all of them.
     pub release: Release,
+    /// Whether runtimes are named after what they are made of, as in a release.
+    pub named_runtimes: bool,
 }
 
 /// An image, and what it is made of.
@@ -35,6 +37,8 @@ pub struct Built {
     pub sbom: String,
     /// All files of all layers.
     pub content: Tree,
+    /// The runtime that it puts on nodes: its name before a release, and its name.
+    pub runtime: Option<(String, String)>,
 }
 
 /// Why an image cannot be made.
@@ -86,6 +90,9 @@ pub enum BuildError {
     },
 }
 
+/// Where a node's installer looks for its configuration.
+const CONFIGURATION: &str = "/config/contrast-node-install.json";
+
 impl Builder {
     /// Makes an image.
     ///
@@ -101,13 +108,31 @@ impl Builder {
             Layer { origin: format!("deploy/images/{name}.toml"), tree: self.files(name, &recipe.content)? },
             Layer { origin: self.origin(&recipe.content), tree: self.programs(&recipe.content)? },
         ];
+        let runtime = self.configure(&recipe.content, &mut layers)?;
         layers.retain(|layer| layer.tree.entries().next().is_some());
         let mut content = Tree::default();
         layers.iter().try_for_each(|layer| content.put_all(&layer.tree))?;
         self.check(name, recipe, &content)?;
         let image = Image::new(name, &recipe.about, &self.release, &layers)?;
         let sbom = self.sbom(name, recipe, &image)?;
-        Ok(Built { image, sbom, content })
+        Ok(Built { image, sbom, content, runtime })
+    }
+
+    /// Tells a node's installer what is in its image.
+    fn configure(
+        &self,
+        recipe: &Recipe,
+        layers: &mut Vec<Layer>,
+    ) -> Result<Option<(String, String)>, BuildError> {
+        let Some(runtime) = &recipe.runtime else { return Ok(None) };
+        let mut all = Tree::default();
+        layers.iter().try_for_each(|layer| all.put_all(&layer.tree))?;
+        let configuration = runtime.configuration(&all, self.named_runtimes)?;
+        let name = configuration.handler.clone();
+        let mut tree = Tree::default();
+        tree.put(Name::new(CONFIGURATION)?, Entry::text(configuration.text))?;
+        layers.push(Layer { origin: name.clone(), tree });
+        Ok(Some((runtime.unreleased(), name)))
     }
 
     /// Everything but the project's own programs, which change more often.

@@ -28,6 +28,8 @@ pub struct Bundle {
     folder: PathBuf,
     /// Pinned images by the names that stand in resources.
     images: BTreeMap<String, String>,
+    /// Names of runtimes by those that they have before a release.
+    runtimes: BTreeMap<String, String>,
 }
 
 /// Why a release cannot be made.
@@ -79,6 +81,8 @@ const SUMS: &str = "SHA256SUMS";
 const CLI: &str = "contrast";
 /// What the compiler puts into the program as its table of images.
 const TABLE: &str = "CONTRAST_IMAGE_REPLACEMENTS";
+/// What the compiler puts into the program as the names of runtimes: before a release, and in it.
+const RUNTIMES: &str = "CONTRAST_RUNTIME_NAMES";
 /// What is in `deploy` for this project only, or is part of its programs.
 const OURS: [&str; 3] = ["images", "image-replacements.txt", "runtimes.json"];
 
@@ -97,7 +101,7 @@ impl Bundle {
         }
         fs::create_dir_all(folder).map_err(writing(folder))?;
         // From now on it is a release, though not a complete one: it may be made again.
-        let bundle = Self { folder: folder.to_owned(), images: BTreeMap::new() };
+        let bundle = Self { folder: folder.to_owned(), images: BTreeMap::new(), runtimes: BTreeMap::new() };
         bundle.write(SUMS, b"")?;
         Ok(bundle)
     }
@@ -117,6 +121,7 @@ impl Bundle {
             self.write(&format!("images/{name}.tar"), &tar::archive(&layout)?)?;
             self.write(&format!("sbom/{name}.spdx.json"), built.sbom.as_bytes())?;
             pinned = built.image.pinned();
+            self.runtimes.extend(built.runtime);
             self.images.insert(format!("{REGISTRY}/{name}:latest"), pinned.clone());
         }
         Ok(pinned)
@@ -129,8 +134,9 @@ impl Bundle {
     pub fn add_cli(&self, builder: &Builder) -> Result<(), BundleError> {
         let table = self.table();
         self.write("image-replacements.txt", table.as_bytes())?;
-        let program = Program { package: "contrast-cli".to_owned(), name: CLI.to_owned() };
-        let built = builder.programs.build(&program, &[(TABLE, &table)])?;
+        let program = Program { package: "contrast-cli".to_owned(), name: CLI.to_owned(), statically: false };
+        let names: String = self.runtimes.iter().map(|(name, new)| format!("{name} = {new}\n")).collect();
+        let built = builder.programs.build(&program, &[(TABLE, &table), (RUNTIMES, &names)])?;
         let path = self.folder.join(CLI);
         fs::copy(&built, &path).map_err(writing(&path))?;
         // Nothing of this machine's environment.
@@ -192,7 +198,8 @@ impl Bundle {
     }
 
     fn pinned(&self, text: &str) -> String {
-        self.images.iter().fold(text.to_owned(), |text, (name, pinned)| text.replace(name, pinned))
+        let all = self.images.iter().chain(&self.runtimes);
+        all.fold(text.to_owned(), |text, (name, pinned)| text.replace(name, pinned))
     }
 
     fn write_sbom(&self, builder: &Builder, program: &Program, bytes: &[u8]) -> Result<(), BundleError> {

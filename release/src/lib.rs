@@ -15,6 +15,7 @@ pub mod options;
 mod program;
 mod recipe;
 mod revision;
+mod runtime;
 mod sbom;
 mod store;
 mod tar;
@@ -35,6 +36,7 @@ pub use recipe::{
     write_pins,
 };
 pub use revision::RevisionError;
+pub use runtime::{Runtime, RuntimeFile};
 pub use sbom::{Purpose, Sbom};
 pub use store::{Store, StoreError};
 pub use tar::ArchiveError;

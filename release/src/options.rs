@@ -64,6 +64,7 @@ impl Options {
             store: Store::of_user()?,
             programs: Programs { root: root(), origin },
             release: Release::of_repository(&root(), &self.registry)?,
+            named_runtimes: false,
         })
     }
 }

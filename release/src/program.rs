@@ -49,6 +49,9 @@ pub enum ProgramError {
     NoCargoHome(io::Error),
 }
 
+/// Where programs run.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
 impl Programs {
     /// The file of a program, as the image has it.
     ///
@@ -72,11 +75,18 @@ impl Programs {
         let mut cargo = self.cargo();
         cargo.args(["build", "--locked", "--package", &program.package, "--bin", &program.name]);
         cargo.args(["--profile", profile]).arg("--target-dir").arg(&target);
-        cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", self.rust_flags()?);
+        let mut flags = self.rust_flags()?;
+        if program.statically {
+            // With a target that is named, flags are for the program alone: what runs while it is built stays as it is.
+            cargo.args(["--target", TARGET]);
+            flags.push_str("\x1f-Ctarget-feature=+crt-static");
+        }
+        cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags);
         cargo.env("CFLAGS", self.c_flags()?).env("CARGO_INCREMENTAL", "0");
         command::show(cargo.envs(environment.iter().copied()))?;
         // The one profile whose folder has another name.
         let folder = if profile == "dev" { "debug" } else { profile };
+        let target = if program.statically { target.join(TARGET) } else { target };
         Ok(target.join(folder).join(&program.name))
     }
 

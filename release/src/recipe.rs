@@ -9,7 +9,10 @@ use std::{
 use contrast_image::Digest;
 use serde::Deserialize;
 
-use crate::tree::{Name, TreeError};
+use crate::{
+    runtime::Runtime,
+    tree::{Name, TreeError},
+};
 
 /// All recipes, and the packages that they may take files from.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct Recipe {
     pub text: Vec<Text>,
     /// Symbolic links.
     pub link: Vec<Link>,
+    /// The runtime that a node's installer puts on nodes.
+    pub runtime: Option<Runtime>,
 }
 
 /// A recipe for a whole image.
@@ -71,6 +76,9 @@ pub struct Program {
     pub package: String,
     /// Its binary.
     pub name: String,
+    /// Whether it has everything inside, because it runs where the image's libraries are not: on a node, whose own may be older.
+    #[serde(default)]
+    pub statically: bool,
 }
 
 /// Files of a Debian package.

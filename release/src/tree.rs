@@ -48,6 +48,9 @@ pub enum TreeError {
         /// What the operating system says.
         cause: io::Error,
     },
+    /// There is no such file in the image.
+    #[error("there is no file {0} in the image; correct the recipe")]
+    Missing(Name),
     /// A device, a socket or the like.
     #[error("{} is neither folder nor file nor link", .0.display())]
     Kind(PathBuf),

@@ -10,8 +10,8 @@ use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Pa
 
 use contrast_image::Digest;
 use contrast_release::{
-    BuildError, Builder, Built, Bundle, BundleError, Entry, Origin, PackageError, Pin, Programs, Recipes,
-    Release, Store, StoreError, debian, options,
+    BuildError, Builder, Built, Bundle, BundleError, Entry, Name, Origin, PackageError, Pin, Programs,
+    Recipes, Release, Store, StoreError, debian, options,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -90,6 +90,7 @@ impl Kitchen {
                 revision: Some("abc".to_owned()),
                 time: OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap(),
             },
+            named_runtimes: true,
         }
     }
 
@@ -261,6 +262,54 @@ fn a_release_pins_its_images_in_resources_and_lists_every_file() {
             .status
             .success()
     );
+}
+
+#[test]
+fn a_runtime_is_named_after_its_files_also_in_resources() {
+    let kitchen = Kitchen::new();
+    let runtime = r#"
+[runtime]
+platform = "simulated"
+[[runtime.file]]
+source = "/usr/bin/own"
+path = "/opt/edgeless/@@runtimeName@@/bin/own"
+"#;
+    fs::write(kitchen.path("recipes/own.toml"), format!("{RECIPE}{runtime}")).unwrap();
+    let configuration = |built: &Built| -> Value {
+        let name = Name::new("/config/contrast-node-install.json").unwrap();
+        let Some(Entry::File { content, .. }) = built.content.get(&name) else { panic!("no configuration") };
+        serde_json::from_slice(content).unwrap()
+    };
+    let first = configuration(&kitchen.build().unwrap());
+    let file = &first["files"][0];
+    assert_eq!(file["url"], "file:///usr/bin/own");
+    assert_eq!(file["path"], "/opt/edgeless/@@runtimeName@@/bin/own");
+    assert_eq!(file["executable"], true);
+    // SHA-256 of `a program`.
+    assert_eq!(file["integrity"], "sha256-1p6ozaJDNzPBzgLeZdqPSOaj27prsYh2ogYpCOVO98s=");
+    let handler = first["handler"].as_str().unwrap();
+    assert!(handler.starts_with("contrast-cc-simulated-") && !handler.ends_with("00000000"), "{handler}");
+
+    let (builder, dist) = (kitchen.builder(), kitchen.path("dist"));
+    let mut bundle = Bundle::create(&dist).unwrap();
+    bundle.add_image(&builder, "own").unwrap();
+    let deploy = kitchen.path("deploy");
+    fs::create_dir_all(&deploy).unwrap();
+    fs::write(deploy.join("own.yml"), "handler: contrast-cc-simulated-00000000\n").unwrap();
+    bundle.add_resources(&deploy).unwrap();
+    let text = fs::read_to_string(dist.join("deploy/own.yml")).unwrap();
+    assert_eq!(text, format!("handler: {handler}\n"));
+
+    fs::write(kitchen.path("programs/own"), "another program").unwrap();
+    assert_ne!(configuration(&kitchen.build().unwrap())["handler"], handler);
+    let unreleased = Builder { named_runtimes: false, ..kitchen.builder() };
+    let built = unreleased.build("own", &unreleased.recipes.images["own"]).unwrap();
+    assert_eq!(configuration(&built)["handler"], "contrast-cc-simulated-00000000");
+
+    let missing = runtime.replace("/usr/bin/own", "/usr/bin/none");
+    fs::write(kitchen.path("recipes/own.toml"), format!("{RECIPE}{missing}")).unwrap();
+    let error = kitchen.build().err().unwrap();
+    assert!(error.to_string().contains("/usr/bin/none"), "{error}");
 }
 
 #[test]

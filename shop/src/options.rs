@@ -5,6 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use clap::{Parser, Subcommand};
 
 /// An example application of four services.
+///
+/// `[::]` means all addresses of both families, also where the kernel has only IPv4.
 #[derive(Parser, Debug)]
 #[command(name = "shop", version)]
 pub(crate) struct Options {
@@ -12,7 +14,7 @@ pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) role: Role,
     /// Where Kubernetes asks whether the service is well, over plain HTTP.
-    #[arg(long, value_name = "ADDR", env = "SHOP_HEALTH", default_value = "0.0.0.0:9090", global = true)]
+    #[arg(long, value_name = "ADDR", env = "SHOP_HEALTH", default_value = "[::]:9090", global = true)]
     pub(crate) health: SocketAddr,
 }
 
@@ -22,7 +24,7 @@ pub(crate) enum Role {
     /// The front end.
     Web {
         /// Where it listens.
-        #[arg(long, value_name = "ADDR", env = "SHOP_LISTEN", default_value = "0.0.0.0:8080")]
+        #[arg(long, value_name = "ADDR", env = "SHOP_LISTEN", default_value = "[::]:8080")]
         listen: SocketAddr,
         /// Host and port of `stock`.
         #[arg(long, value_name = "HOST:PORT", env = "SHOP_STOCK")]
@@ -34,13 +36,13 @@ pub(crate) enum Role {
     /// What there is to buy, and how much of it is left.
     Stock {
         /// Where it listens.
-        #[arg(long, value_name = "ADDR", env = "SHOP_LISTEN", default_value = "0.0.0.0:8080")]
+        #[arg(long, value_name = "ADDR", env = "SHOP_LISTEN", default_value = "[::]:8080")]
         listen: SocketAddr,
     },
     /// What was bought.
     Orders {
         /// Where it listens.
-        #[arg(long, value_name = "ADDR", env = "SHOP_LISTEN", default_value = "0.0.0.0:8080")]
+        #[arg(long, value_name = "ADDR", env = "SHOP_LISTEN", default_value = "[::]:8080")]
         listen: SocketAddr,
     },
     /// Visitors, who look at the page and buy something, one after the other.

@@ -1,6 +1,9 @@
 //! Listening, and ending in order.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use axum::{Router, routing::get};
 use tokio::{
@@ -71,7 +74,13 @@ impl Shop {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+    let mut listener = TcpListener::bind(address).await;
+    let is_anywhere = address.ip() == Ipv6Addr::UNSPECIFIED;
+    if listener.as_ref().is_err_and(|error| is_anywhere && error.kind() != io::ErrorKind::AddrInUse) {
+        // A kernel without IPv6.
+        listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await;
+    }
+    listener.map_err(|source| ServeError::Listen { address, source })
 }
 
 async fn serve_health(listener: TcpListener) {
@@ -83,4 +92,28 @@ async fn serve_health(listener: TcpListener) {
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn by_default_a_service_is_reached_over_ipv4_and_ipv6() {
+        let listener = listen((Ipv6Addr::UNSPECIFIED, 0).into()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for host in ["127.0.0.1", "::1"] {
+            TcpStream::connect((host, port)).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_somebody_has_in_one_family_is_taken() {
+        let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = other.local_addr().unwrap().port();
+        let error = listen((Ipv6Addr::UNSPECIFIED, port).into()).await.unwrap_err();
+        assert!(error.to_string().contains(&format!("[::]:{port}")), "{error}");
+    }
 }

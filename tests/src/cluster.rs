@@ -27,6 +27,8 @@ pub struct Cluster {
     containerd: Containerd,
     /// Where its files are, if not where they are by default.
     folder: Option<PathBuf>,
+    /// Where `kubectl` looks and puts things.
+    namespace: String,
 }
 
 impl Cluster {
@@ -36,7 +38,7 @@ impl Cluster {
     /// When it cannot be started: its own words say why, and what to do.
     #[must_use]
     pub fn up(containerd: Containerd) -> Self {
-        Self { containerd, folder: None }.started()
+        Self { containerd, folder: None, namespace: "default".to_owned() }.started()
     }
 
     /// A cluster in a folder of its own; it is started unless it runs.
@@ -45,7 +47,13 @@ impl Cluster {
     /// When it cannot be started.
     #[must_use]
     pub fn up_in(folder: &Path, containerd: Containerd) -> Self {
-        Self { containerd, folder: Some(folder.to_owned()) }.started()
+        Self { containerd, folder: Some(folder.to_owned()), namespace: "default".to_owned() }.started()
+    }
+
+    /// The same cluster, with another namespace for kubectl, which need not exist.
+    #[must_use]
+    pub fn in_namespace(self, name: &str) -> Self {
+        Self { namespace: name.to_owned(), ..self }
     }
 
     fn started(self) -> Self {
@@ -98,7 +106,7 @@ impl Cluster {
     /// When it fails.
     #[must_use]
     pub fn kubectl(&self, arguments: &[&str]) -> String {
-        succeed(self.command("kubectl").args(arguments))
+        succeed(self.namespaced().args(arguments))
     }
 
     /// What kubectl prints, and whether it fails.
@@ -107,7 +115,7 @@ impl Cluster {
     /// When it cannot be started.
     #[must_use]
     pub fn try_kubectl(&self, arguments: &[&str]) -> Output {
-        self.command("kubectl").args(arguments).output().expect("xtask can be started")
+        self.namespaced().args(arguments).output().expect("xtask can be started")
     }
 
     /// Creates or changes what the YAML says.
@@ -115,7 +123,7 @@ impl Cluster {
     /// # Panics
     /// When the API server refuses it.
     pub fn apply(&self, yaml: &str) {
-        let mut command = self.command("kubectl");
+        let mut command = self.namespaced();
         command
             .args(["apply", "--server-side", "--filename", "-"])
             .stdin(Stdio::piped())
@@ -160,6 +168,12 @@ impl Cluster {
                 echo \"--- $namespace/$name\"; kubectl logs -n $namespace $name --all-containers --prefix --tail=20; done";
         let output = self.command("sh").args(["-c", SCRIPT]).output().expect("xtask can be started");
         both(&output)
+    }
+
+    fn namespaced(&self) -> Command {
+        let mut command = self.command("kubectl");
+        command.args(["--namespace", &self.namespace]);
+        command
     }
 
     fn xtask(&self, action: &str) -> Command {

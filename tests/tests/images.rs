@@ -8,47 +8,18 @@ use contrast_release::{
     Builder, Built, Entry, Name, Origin, PackageError, Programs, Recipes, Release, Store, Tree, debian, gaps,
     options,
 };
-use contrast_tests::{Registry, program, workspace_root};
+use contrast_tests::{Registry, image_builder, workspace_root};
 use tempfile::TempDir;
 
 /// Images by the names of their recipes.
 fn images() -> &'static BTreeMap<String, Built> {
     static IMAGES: OnceLock<BTreeMap<String, Built>> = OnceLock::new();
     IMAGES.get_or_init(|| {
-        let builder = builder();
+        let builder = image_builder();
         let build =
             |name: &str, recipe| (name.to_owned(), builder.build(name, recipe).expect("it can be built"));
         builder.recipes.images.iter().map(|(name, recipe)| build(name, recipe)).collect()
     })
-}
-
-/// Takes the programs that the other tests run.
-fn builder() -> Builder {
-    let coordinator = program("coordinator");
-    let programs = Path::new(coordinator.get_program()).parent().expect("it lies in a folder").to_owned();
-    let store = Store::of_user().expect("there is a home folder");
-    Builder {
-        recipes: recipes(&store),
-        store,
-        programs: Programs { root: workspace_root().to_owned(), origin: Origin::Folder(programs) },
-        release: Release::of_repository(workspace_root(), options::REGISTRY).expect("its state is known"),
-    }
-}
-
-/// The recipes; with what Debian's mirror has now, where it has replaced a package since they were written: that is no mistake of
-/// this project's, and whoever builds images is told.
-fn recipes(store: &Store) -> Recipes {
-    let mut recipes = Recipes::read(&workspace_root().join("deploy/images")).expect("they can be read");
-    let pins = recipes.packages.iter().map(|(name, pin)| (name.as_str(), pin)).collect();
-    match debian::fetch(store, &pins) {
-        Ok(()) => {}
-        Err(PackageError::NotServed { missing, .. }) => {
-            eprintln!("No longer served, so the present ones are taken: {}", missing.join(", "));
-            recipes.packages = debian::offered(store, recipes.package_names()).expect("they are offered");
-        }
-        Err(error) => panic!("{error}"),
-    }
-    recipes
 }
 
 /// A folder with the files of an image and nothing else.
@@ -91,7 +62,7 @@ impl Root {
 
 #[test]
 fn a_second_build_gives_the_same_bytes() {
-    let builder = builder();
+    let builder = image_builder();
     for (name, recipe) in &builder.recipes.images {
         let (first, second) = (&images()[name], builder.build(name, recipe).unwrap());
         assert_eq!(first.image.digest(), second.image.digest(), "{name}");
@@ -108,6 +79,7 @@ const PROGRAMS: &[(&str, &[&str], &str)] = &[
     ("initializer", &["mkfs.ext4", "-V"], "mke2fs 1."),
     ("initializer", &["cryptsetup", "--version"], "cryptsetup 2."),
     ("initializer", &["iptables-legacy", "--version"], "iptables v1."),
+    ("node-installer-simulated", &["node-installer", "--help"], "Usage: node-installer"),
     ("port-forwarder", &["socat", "-V"], "socat version 1."),
     ("service-mesh-proxy", &["service-mesh", "--help"], "Usage: service-mesh"),
     ("service-mesh-proxy", &["iptables-legacy-restore", "--version"], "iptables-restore v1."),

@@ -83,7 +83,7 @@ cd "$PWD"
 mount -t proc proc proc
 # The kernel's loop devices, which are nobody's files.
 [ -e dev/loop-control ] || mknod -m 660 dev/loop-control c 10 237
-for n in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do [ -e "dev/loop$n" ] || mknod -m 660 "dev/loop$n" b 7 "$n"; done
+for n in $(seq 0 63); do [ -e "dev/loop$n" ] || mknod -m 660 "dev/loop$n" b 7 "$n"; done
 pivot_root . mnt
 cd /
 umount --lazy /mnt
@@ -119,6 +119,14 @@ impl Bare {
         }
         inside.args(["cargo", "xtask", command]);
         inside
+    }
+
+    /// Keeps on this machine the programs that were built in the root because no registry has them ready.
+    ///
+    /// # Errors
+    /// When they cannot be copied.
+    pub(crate) fn keep_tools(&self) -> Result<String, Failure> {
+        copies::keep_tools(&self.room.path().join("root/.cache"))
     }
 
     /// Removes the root.

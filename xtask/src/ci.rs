@@ -23,6 +23,7 @@ pub(crate) fn run() -> ExitCode {
     if let Some(bare) = made {
         steps.step("demo", || process::run(&mut bare.command("demo")).map(|()| "in the bare root".into()));
         steps.step("test", || process::run(&mut bare.command("test")).map(|()| "in the bare root".into()));
+        steps.step("built programs", || bare.keep_tools());
         steps.step("removal", || bare.remove().map(|()| String::new()));
     }
     steps.finish()

@@ -66,6 +66,16 @@ pub(crate) fn provide() -> Result<(), Failure> {
     Programs::provide().map(drop)
 }
 
+/// Ends the clusters of this work tree that tests have started.
+///
+/// # Errors
+/// When something is left.
+pub(crate) fn remove() -> Result<(), Failure> {
+    [Containerd::Two, Containerd::OneSix]
+        .into_iter()
+        .try_for_each(|version| down(&Place::new(None, version)?))
+}
+
 fn up(place: &Place, containerd: Containerd) -> Result<(), Failure> {
     setup::provide(setup::CLUSTER)?;
     let programs = Programs::provide()?;
@@ -109,7 +119,9 @@ fn restart(place: &Place, containerd: Containerd) -> Result<(), Failure> {
     running(place)?;
     end(place)?;
     let node = Node::start(place, &programs.kube(), &programs.containerd(containerd)?)?;
-    readiness::wait(place, &node, &search_path()?)
+    let path = search_path()?;
+    readiness::forget(place, &node, &path)?;
+    readiness::wait(place, &node, &path)
 }
 
 /// Ends everything that runs, and frees what the machine lent.

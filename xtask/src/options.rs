@@ -9,6 +9,7 @@ pub(crate) const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   demo [ARGS...]            one deployment's whole life on this machine, step by step
+  demo --cluster            the guide on a real cluster made for it, step by step
   test                      everything that CI runs, installing what it needs first
   ci                        the demo and the tests in a bare Debian made for it, if this is Debian and you are root
   lint                      formatting, clippy, documentation, house rules, banned crates and licences

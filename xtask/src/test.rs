@@ -12,7 +12,7 @@ use std::{
 
 use tally::Tally;
 
-use crate::{demo, failure::Failure, fuzz, lint, process, setup, steps::Steps, workspace};
+use crate::{cluster, demo, failure::Failure, fuzz, lint, process, setup, steps::Steps, workspace};
 
 /// Short, so that CI stays quick; `cargo xtask fuzz --seconds N` runs for longer.
 const FUZZ_TIME: Duration = Duration::from_secs(10);
@@ -29,7 +29,8 @@ pub(crate) fn run() -> ExitCode {
     }
     lint::add_steps(&mut steps);
     if steps.step("build", || demo::build().map(|()| String::new())) {
-        steps.step("tests", tests);
+        steps.step("tests", || tests(&[]));
+        cluster_tests(&mut steps);
         steps.step("fuzzing", || fuzz::run_all(FUZZ_TIME));
         steps.step("demo", demonstration);
         steps.step("attacks", attacks);
@@ -37,12 +38,42 @@ pub(crate) fn run() -> ExitCode {
     steps.finish()
 }
 
-/// Runs every test of the workspace, showing the output as it comes and counting the results.
-fn tests() -> Result<String, Failure> {
+/// Test programs that need a cluster, in this order; each ends what it starts on its own.
+const CLUSTER_TESTS: [&str; 2] = ["cluster_life", "cluster"];
+
+/// Runs the tests that need a cluster, where this machine permits one.
+fn cluster_tests(steps: &mut Steps) {
+    match cluster::obstacle() {
+        None => {
+            if steps.step("cluster programs", || cluster::provide().map(|()| String::new())) {
+                for name in CLUSTER_TESTS {
+                    steps.step(&name.replace('_', " "), || {
+                        tests(&["--features", "contrast-tests/cluster", "--test", name])
+                    });
+                }
+                steps.step("cluster removal", || cluster::remove().map(|()| String::new()));
+            }
+        }
+        // Where everything has to be tested, what cannot be is a failure.
+        Some(obstacle) if env::var_os("CI").is_some() => {
+            steps.step("cluster", || Err(cluster::Problem::Obstacle(obstacle).into()));
+        }
+        Some(obstacle) => {
+            steps.remark(format!("Left out: the tests with a cluster, since {obstacle}."));
+        }
+    }
+}
+
+/// Runs every test of the workspace, or those that are asked for, showing the output as it comes and counting the results.
+fn tests(which: &[&str]) -> Result<String, Failure> {
     let temporary = env::temp_dir().join(format!("contrast-tests-{}", std::process::id()));
     fs::create_dir_all(&temporary).map_err(Failure::writing(&temporary))?;
     let mut command = process::cargo();
-    command.args(["test", "--workspace", "--no-fail-fast"]).env("TMPDIR", &temporary).stdout(Stdio::piped());
+    command
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .args(which)
+        .env("TMPDIR", &temporary)
+        .stdout(Stdio::piped());
     let line = process::describe(&command);
     let mut child = command.spawn().map_err(|cause| Failure::Start { program: line.clone(), cause })?;
     let mut tally = Tally::default();

@@ -53,9 +53,9 @@ impl ClusterError {
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Access(error) => error.is_transient(),
-            Self::NoWay { tried, .. } => tried
-                .iter()
-                .any(|tried| matches!(tried.obstacle, Obstacle::NotYet(_) | Obstacle::Silent(_))),
+            Self::NoWay { tried, .. } => {
+                tried.iter().any(|tried| matches!(tried.obstacle, Obstacle::NotYet(_) | Obstacle::Silent(_)))
+            }
         }
     }
 }

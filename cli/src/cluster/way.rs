@@ -47,7 +47,11 @@ impl fmt::Display for Way {
         match &self.how {
             How::Given => write!(f, "Coordinator at {}", self.host_port),
             How::LoadBalancer { namespace, service } => {
-                write!(f, "Coordinator at {}, the LoadBalancer of the Service {namespace}/{service}", self.host_port)
+                write!(
+                    f,
+                    "Coordinator at {}, the LoadBalancer of the Service {namespace}/{service}",
+                    self.host_port
+                )
             }
             How::Forward { namespace, pod, own: false } => {
                 write!(f, "Coordinator by a port-forward through the pod {namespace}/{pod}")
@@ -78,7 +82,10 @@ pub(crate) async fn find(access: &Access, sought: &Sought) -> Result<Way, Cluste
             subject.service = Some(service);
             match load_balancer::address(&subject).await {
                 Ok(host_port) => {
-                    let how = How::LoadBalancer { namespace: namespace.to_owned(), service: sought.service.clone() };
+                    let how = How::LoadBalancer {
+                        namespace: namespace.to_owned(),
+                        service: sought.service.clone(),
+                    };
                     return Ok(Way { host_port, how, _forward: None });
                 }
                 Err(obstacle) => tried.push(Tried { way: "LoadBalancer", obstacle }),
@@ -119,9 +126,7 @@ impl Subject<'_> {
         let named = ports.iter().find(|port| port.name.as_deref() == Some("userapi"));
         let usual = || ports.iter().find(|port| port.port == i32::from(USER_API_PORT));
         match named.or_else(usual).or_else(|| ports.first()) {
-            Some(port) => {
-                (u16::try_from(port.port).unwrap_or(USER_API_PORT), port.target_port.as_ref())
-            }
+            Some(port) => (u16::try_from(port.port).unwrap_or(USER_API_PORT), port.target_port.as_ref()),
             None => (USER_API_PORT, None),
         }
     }

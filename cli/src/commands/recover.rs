@@ -82,7 +82,7 @@ pub(crate) async fn recover(workspace: &Workspace, options: RecoverOptions) -> R
     with_progress("The Coordinator replays its history", async |_| coordinator.recover(request).await)
         .await?;
     output::success("The Coordinator is recovered.");
-    output::result("It has a new mesh CA: restart the workloads, so that they get certificates from it.\n");
+    output::result("It has a new mesh CA: restart the workloads that do not renew their certificates.\n");
     report(workspace, &mut coordinator, &known, Ties { own_shares, expected: expected.is_some() }).await
 }
 

@@ -41,7 +41,8 @@ pub(crate) async fn set(workspace: &Workspace, options: SetOptions) -> Result<()
 
     let identity = inputs::owner_identity(key.as_ref())?;
     let begun = Instant::now();
-    let way = cluster::reach_patiently(options.target.coordinator, &options.target.cluster, options.timeout).await?;
+    let way = cluster::reach_patiently(options.target.coordinator, &options.target.cluster, options.timeout)
+        .await?;
     let address = coordinator_of(&document, way, identity, options.target.sources).await?;
     let patience = options.timeout.saturating_sub(begun.elapsed());
     let request = SetManifestRequest {

@@ -38,16 +38,18 @@ const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
 struct Watcher<'a> {
     workspace: &'a Workspace,
     options: StatusOptions,
-    /// The way to the Coordinator, as long as it holds, and the cluster's part in it.
-    address: Option<Address>,
-    /// What it attested to, when, and what the cluster said of pods then.
+    /// How to reach the Coordinator, as long as that holds, and the manifest that it has to fit.
+    address: Option<([u8; 32], Address)>,
+    /// The way that was taken, in words.
+    way: Option<String>,
+    /// What it attested to, and when.
     last: Option<(Instant, Attested)>,
 }
 
 /// Shows the state once, or again and again.
 pub(crate) async fn status(workspace: &Workspace, options: StatusOptions) -> Result<ExitCode, Failure> {
     let (watch, format) = (options.watch, options.output);
-    let mut watcher = Watcher { workspace, options, address: None, last: None };
+    let mut watcher = Watcher { workspace, options, address: None, way: None, last: None };
     let mut shown = String::new();
     loop {
         let status = watcher.look().await?;
@@ -57,12 +59,16 @@ pub(crate) async fn status(workspace: &Workspace, options: StatusOptions) -> Res
             Format::Json => serde_json::to_string(&status).unwrap_or_default() + "\n",
         };
         if text != shown {
-            if watch && format == Format::Table && io::stdout().is_terminal() {
-                let _ = output::document(CLEAR);
-            } else if watch && format == Format::Table && !shown.is_empty() {
-                output::result("---\n");
+            let again = watch && format == Format::Table;
+            let before = match (again && io::stdout().is_terminal(), shown.is_empty()) {
+                (true, _) => CLEAR,
+                (false, false) if again => "---\n",
+                (false, _) => "",
+            };
+            // A reader that went away (`| head`) has seen enough.
+            if output::document(&format!("{before}{}", output::printable(&text))).is_err() {
+                return Ok(ExitCode::from(status.verdict.exit_code()));
             }
-            output::result(&text);
             shown = text;
         }
         if !watch {
@@ -75,7 +81,8 @@ pub(crate) async fn status(workspace: &Workspace, options: StatusOptions) -> Res
 impl Watcher<'_> {
     async fn look(&mut self) -> Result<Status, Failure> {
         let known = Known::read(self.workspace)?;
-        let document = inputs::manifest(self.workspace, self.options.manifest.as_deref()).map_err(Failure::from);
+        let document =
+            inputs::manifest(self.workspace, self.options.manifest.as_deref()).map_err(Failure::from);
         let access = match cluster::access(&self.options.cluster) {
             Ok(access) => access,
             // Without a cluster there may still be a Coordinator.
@@ -101,8 +108,7 @@ impl Watcher<'_> {
         };
         let attested = self.attest(Some(&access), document.as_ref(), &known).await;
         let mut cluster = judge::cluster(&observed, document.as_ref().ok(), attested.state);
-        let way = self.address.as_ref().map(|address| address.way.to_string());
-        introduce(&mut cluster, &access, &namespace, way);
+        introduce(&mut cluster, &access, &namespace, self.way.clone());
         Ok(Status::new(attested, cluster))
     }
 
@@ -152,7 +158,8 @@ impl Watcher<'_> {
         document: &ManifestDocument,
     ) -> Result<Address, Failure> {
         let way = match (&self.address, &self.options.coordinator, access) {
-            (Some(address), ..) => address.way.clone(),
+            (Some((digest, address)), ..) if *digest == document.digest() => return Ok(address.clone()),
+            (Some((_, address)), ..) => address.way.clone(),
             (None, Place::Address(address), _) => Way::straight(address.clone()),
             (None, Place::Cluster(sought), Some(access)) => cluster::find(access, sought).await?,
             // Without a cluster it is not looked for there.
@@ -160,10 +167,9 @@ impl Watcher<'_> {
                 return Err(ClusterError::from(AccessError::NoKubeconfig { looked_at: Vec::new() }).into());
             }
         };
-        // The manifest may have changed since.
-        let address =
-            coordinator_of(document, way, Identity::Fresh, self.options.sources.clone()).await?;
-        self.address = Some(address.clone());
+        self.way = Some(way.to_string());
+        let address = coordinator_of(document, way, Identity::Fresh, self.options.sources.clone()).await?;
+        self.address = Some((document.digest(), address.clone()));
         Ok(address)
     }
 }

@@ -21,6 +21,12 @@ use crate::{
 /// The table that is built in. Until a runtime is released, the version in its handler is 0, and nothing is measured.
 const BUILT_IN: &str = include_str!("../../../deploy/runtimes.json");
 
+/// What a release calls them, one a line: the name in the table, ` = `, and the new one. The program is built with it.
+const RELEASED: &str = match option_env!("CONTRAST_RUNTIME_NAMES") {
+    Some(names) => names,
+    None => "",
+};
+
 /// Runtimes by their handler, which is the name of their RuntimeClass, too.
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 pub(crate) struct Runtimes(BTreeMap<String, Entries>);
@@ -84,11 +90,17 @@ impl Advice for RuntimesError {
     }
 }
 
+/// The table, with the names of a release.
+fn named(table: &str, names: &str) -> String {
+    let names = names.lines().filter_map(|line| line.split_once(" = "));
+    names.fold(table.to_owned(), |table, (name, new)| table.replace(name, new))
+}
+
 impl Runtimes {
     /// The released ones.
     pub(crate) fn built_in() -> Self {
         // A test reads it.
-        serde_json::from_str(BUILT_IN).unwrap_or_default()
+        serde_json::from_str(&named(BUILT_IN, RELEASED)).unwrap_or_default()
     }
 
     /// The released ones, but for what a file says: handler to entries, or entries of `platform`.
@@ -224,6 +236,9 @@ mod tests {
     #[test]
     fn every_platform_has_one_runtime() {
         let built_in: Runtimes = serde_json::from_str(BUILT_IN).unwrap();
+        let names = "contrast-cc-simulated-00000000 = contrast-cc-simulated-1a2b3c4d\n";
+        assert!(named(BUILT_IN, names).contains("\"contrast-cc-simulated-1a2b3c4d\": {"));
+        assert_eq!(named(BUILT_IN, ""), BUILT_IN);
         for platform in Platform::ALL.into_iter().filter(|platform| *platform != Platform::Simulated) {
             let handler = built_in.handler(platform).unwrap();
             assert!(handler.starts_with(&format!("contrast-cc-{}-", platform.name().to_lowercase())));

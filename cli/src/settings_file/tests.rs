@@ -108,18 +108,20 @@ fn nothing_that_consents_or_weakens_a_check_comes_from_a_file() {
 /// Every option of every command that checks something was decided about: one that is new is refused, and stands here if it should be.
 #[test]
 fn every_option_of_a_checking_command_is_allowed_or_refused_on_purpose() {
-    const REFUSED: [&str; 8] = [
+    const REFUSED: [&str; 10] = [
         "accept-history",
         "collateral",
         "collateral-proxy",
+        "context",
         "force",
         "join",
+        "kubeconfig",
         "latest-transition",
         "seed-consent",
         "signature",
     ];
     let root = Arguments::command();
-    for name in ["set", "verify", "recover", "history", "sign"] {
+    for name in ["set", "verify", "recover", "status", "history", "sign"] {
         let command = root.find_subcommand(name).unwrap();
         for option in command.get_arguments().filter_map(Arg::get_long) {
             let refused = allowed::refusal(&[name], option).is_some();

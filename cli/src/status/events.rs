@@ -2,6 +2,9 @@
 
 use k8s_openapi::api::core::v1::Event;
 
+/// What installs runtimes on nodes, as the source of events.
+const INSTALLER: &str = "contrast-node-installer";
+
 /// The warnings among events.
 pub(super) struct Events<'a>(Option<Vec<&'a Event>>);
 
@@ -47,14 +50,15 @@ impl<'a> Events<'a> {
         })
     }
 
-    /// The latest warning about a node that speaks of a runtime.
+    /// The latest warning about a node that speaks of a runtime, or comes from what installs them.
     pub(super) fn of_node(&self, node: &str, handler: &str) -> Option<&'a str> {
         self.find(|event| {
             let object = &event.involved_object;
-            let says = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains(handler));
+            let says = |text: Option<&String>, words: &str| text.is_some_and(|text| text.contains(words));
+            let source = event.source.as_ref().and_then(|source| source.component.as_ref());
             object.kind.as_deref() == Some("Node")
                 && object.name.as_deref() == Some(node)
-                && (says(&event.message) || says(&event.reporting_component))
+                && (says(event.message.as_ref(), handler) || says(source, INSTALLER))
         })
     }
 
@@ -69,5 +73,6 @@ fn time(event: &Event) -> String {
     let of_series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
     let last = event.last_timestamp.as_ref().map(|time| time.0.to_string());
     let last = last.or_else(|| of_series.or(event.event_time.as_ref()).map(|time| time.0.to_string()));
-    last.or_else(|| event.metadata.creation_timestamp.as_ref().map(|time| time.0.to_string())).unwrap_or_default()
+    last.or_else(|| event.metadata.creation_timestamp.as_ref().map(|time| time.0.to_string()))
+        .unwrap_or_default()
 }

@@ -5,7 +5,11 @@ use contrast_manifest::{ManifestDocument, PolicyEntry, Role};
 use k8s_openapi::api::core::v1::Pod as ApiPod;
 
 use super::{
-    Cluster, CoordinatorState, Workload, events::Events, nodes, observed::Observed, pods,
+    Cluster, CoordinatorState, Workload,
+    events::Events,
+    nodes,
+    observed::Observed,
+    pods,
     pods::{Digest, digest, is_ours},
 };
 use crate::cluster::is_confidential;
@@ -48,8 +52,10 @@ pub(crate) fn cluster(
     cluster.strangers = strangers.map(|pod| look.stranger(pod, policies.is_some())).collect();
     cluster.nodes = nodes::judge(observed.nodes.as_deref().unwrap_or_default(), &node_events);
     let classes = observed.runtime_classes.iter().flatten();
-    cluster.runtime_classes =
-        classes.filter_map(|class| class.metadata.name.clone()).filter(|name| is_confidential(name)).collect();
+    cluster.runtime_classes = classes
+        .filter_map(|class| class.metadata.name.clone())
+        .filter(|name| is_confidential(name))
+        .collect();
     cluster
 }
 
@@ -79,7 +85,9 @@ fn say_why_none(workload: &mut Workload, events: &Events<'_>) {
     }
     let (reason, advice) = match refusal {
         Some(message) => pods::creation_refused(message),
-        None if events.are_known() => ("there is no pod".to_owned(), Some("apply its resource file".to_owned())),
+        None if events.are_known() => {
+            ("there is no pod".to_owned(), Some("apply its resource file".to_owned()))
+        }
         None => ("there is no pod, and events, which would tell why, may not be seen".to_owned(), None),
     };
     (workload.reason, workload.advice) = (Some(reason), advice);

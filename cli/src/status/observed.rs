@@ -58,7 +58,10 @@ pub(crate) async fn observe(access: &Access, namespace: &str) -> Result<Observed
     })
     .await?;
     observed.events = list(Api::namespaced(client(), namespace), &everything, missing, || {
-        (format!("list events {there}"), "why pods wait or are refused, where the pods themselves do not say so")
+        (
+            format!("list events {there}"),
+            "why pods wait or are refused, where the pods themselves do not say so",
+        )
     })
     .await?;
     observed.nodes = list(Api::all(client()), &everything, missing, || {
@@ -71,7 +74,10 @@ pub(crate) async fn observe(access: &Access, namespace: &str) -> Result<Observed
     .await?;
     if observed.nodes.is_some() {
         observed.node_events = list(Api::namespaced(client(), NODE_EVENTS), &of_nodes, missing, || {
-            (format!("list events in namespace {NODE_EVENTS}"), "why a runtime could not be installed on a node")
+            (
+                format!("list events in namespace {NODE_EVENTS}"),
+                "why a runtime could not be installed on a node",
+            )
         })
         .await?;
     }

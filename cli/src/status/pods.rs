@@ -45,7 +45,9 @@ pub(super) fn is_ours(pod: &ApiPod) -> bool {
     let annotations = pod.metadata.annotations.as_ref();
     is_confidential(class(pod))
         || digest(pod) != Digest::Absent
-        || annotations.and_then(|annotations| annotations.get(ROLE_ANNOTATION)).is_some_and(|role| role == "coordinator")
+        || annotations
+            .and_then(|annotations| annotations.get(ROLE_ANNOTATION))
+            .is_some_and(|role| role == "coordinator")
 }
 
 /// Its policy.
@@ -145,9 +147,7 @@ impl Look<'_> {
             Trouble::Ended(INITIALIZER, code, _) => match self.log(pod) {
                 Some(Waits { refused: true, text }) => (PodState::Refused, Some(text)),
                 Some(Waits { text, .. }) => (PodState::Failed, Some(text)),
-                None => {
-                    (PodState::Failed, Some(format!("the Initializer has ended with exit code {code}")))
-                }
+                None => (PodState::Failed, Some(format!("the Initializer has ended with exit code {code}"))),
             },
             Trouble::Ended(container, code, message) => {
                 let message = if message.is_empty() { String::new() } else { format!(": {message}") };
@@ -164,8 +164,10 @@ impl Look<'_> {
             });
         let state = initializer(pod).and_then(|status| status.state.as_ref());
         if has_initializer {
-            let done = state.is_some_and(|state| state.terminated.as_ref().is_some_and(|it| it.exit_code == 0));
-            let renews = is_sidecar(pod) && initializer(pod).is_some_and(|status| status.started == Some(true));
+            let done =
+                state.is_some_and(|state| state.terminated.as_ref().is_some_and(|it| it.exit_code == 0));
+            let renews =
+                is_sidecar(pod) && initializer(pod).is_some_and(|status| status.started == Some(true));
             if done || renews {
                 return (PodState::Certified, self.unready(pod));
             }
@@ -176,7 +178,11 @@ impl Look<'_> {
             return (PodState::Running, self.unready(pod));
         }
         let name = pod.metadata.name.as_deref().unwrap_or_default();
-        let found = self.events.of_pod(name, pod.metadata.uid.as_deref(), &["FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume"]);
+        let found = self.events.of_pod(
+            name,
+            pod.metadata.uid.as_deref(),
+            &["FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume"],
+        );
         match found {
             Some(message) if containers::is_denial(message) => {
                 (PodState::Refused, Some(format!("the pod is refused: {message}")))
@@ -235,7 +241,8 @@ impl Waits {
         let begin = |line: &&str| BEGIN.iter().any(|begin| line.contains(begin));
         let at = lines.iter().rposition(|line| begin(&line))?;
         let end = |line: &&&str| !line.contains("next attempt in ");
-        let block: Vec<_> = lines.iter().skip(at).take_while(end).take(MOST).map(|line| message(line)).collect();
+        let block: Vec<_> =
+            lines.iter().skip(at).take_while(end).take(MOST).map(|line| message(line)).collect();
         let text = block.join("\n");
         Some(Self { refused: text.contains(REFUSED), text })
     }

@@ -61,7 +61,11 @@ fn attested(text: &mut String, attested: &Attested) {
 fn cluster(text: &mut String, cluster: &Cluster) {
     line(text, "", "SAID BY THE CLUSTER (proved by nobody)");
     let context = cluster.context.as_ref().map(|name| format!(", context {name}")).unwrap_or_default();
-    optional(text, "API server", cluster.server.as_ref().map(|server| format!("{server}{context}")).as_deref());
+    optional(
+        text,
+        "API server",
+        cluster.server.as_ref().map(|server| format!("{server}{context}")).as_deref(),
+    );
     if let Some(reason) = &cluster.unreachable {
         field(text, "not reachable", reason);
         help(text, "  ", cluster.advice.as_deref());
@@ -86,7 +90,8 @@ fn cluster(text: &mut String, cluster: &Cluster) {
         let none = node.runtimes.is_empty().then_some(": no runtime of Contrast").unwrap_or_default();
         line(text, "  ", &format!("Node {}{ready}{none}", node.name));
         for runtime in &node.runtimes {
-            let reason = runtime.reason.as_ref().map(|reason| format!(": {}", cut(reason))).unwrap_or_default();
+            let reason =
+                runtime.reason.as_ref().map(|reason| format!(": {}", cut(reason))).unwrap_or_default();
             line(text, "    ", &format!("{} {}{reason}", runtime.handler, runtime.state));
         }
     }

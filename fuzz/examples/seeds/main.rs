@@ -6,6 +6,7 @@
 #[path = "../../../attestation/tests/support/boot_files.rs"]
 mod boot_files;
 mod image;
+mod node_installer;
 mod policy;
 mod resources;
 mod runtime;
@@ -33,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     image::write_seeds()?;
     policy::write_seeds()?;
     resources::write_seeds()?;
+    node_installer::write_seeds()?;
     runtime::write_seeds()?;
     write("firmware", "both", &Firmware::example().build())?;
     write("firmware", "snp", &Firmware { tdvf: None, ..Firmware::example() }.build())?;

@@ -1,6 +1,12 @@
 //! The record of renewals over HTTP, for Prometheus.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::{
     Request, Response, body::Incoming, header::CONTENT_TYPE, server::conn::http1, service::service_fn,
@@ -24,7 +30,7 @@ const RESPITE: Duration = Duration::from_millis(100);
 /// # Errors
 /// If somebody else has the port.
 pub(crate) async fn serve(address: SocketAddr, record: Arc<Record>) -> io::Result<()> {
-    let listener = TcpListener::bind(address).await?;
+    let listener = listen(address).await?;
     tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         while let Ok(place) = Arc::clone(&places).acquire_owned().await {
@@ -51,4 +57,14 @@ pub(crate) async fn serve(address: SocketAddr, record: Arc<Record>) -> io::Resul
         }
     });
     Ok(())
+}
+
+/// `[::]` means all addresses of both families, also where the kernel has only one.
+async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        listener => listener,
+    }
 }

@@ -20,13 +20,6 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// A pod that has its first certificate.
-    pub(crate) fn new(validity: Validity) -> Self {
-        let record = Self::default();
-        record.hold(validity);
-        record
-    }
-
     pub(super) fn renewed(&self, validity: Validity) {
         self.hold(validity);
         self.renewed.fetch_add(1, Ordering::Relaxed);
@@ -41,7 +34,8 @@ impl Record {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn hold(&self, validity: Validity) {
+    /// The pod has a certificate.
+    pub(crate) fn hold(&self, validity: Validity) {
         self.from.store(seconds(validity.from), Ordering::Relaxed);
         self.until.store(seconds(validity.until), Ordering::Relaxed);
     }
@@ -50,13 +44,7 @@ impl Record {
     pub(super) fn text(&self) -> String {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         format!(
-            "\
-# HELP contrast_certificate_not_before_timestamp_seconds Since when the pod's certificate is valid.
-# TYPE contrast_certificate_not_before_timestamp_seconds gauge
-contrast_certificate_not_before_timestamp_seconds {from}
-# HELP contrast_certificate_not_after_timestamp_seconds Until when the pod's certificate is valid.
-# TYPE contrast_certificate_not_after_timestamp_seconds gauge
-contrast_certificate_not_after_timestamp_seconds {until}
+            "{validity}\
 # HELP contrast_certificate_renewals_total Attempts to replace the certificate.
 # TYPE contrast_certificate_renewals_total counter
 contrast_certificate_renewals_total{{outcome=\"replaced\"}} {renewed}
@@ -66,12 +54,29 @@ contrast_certificate_renewals_total{{outcome=\"failed\"}} {failed}
 contrast_mesh_ca_looks_total{{outcome=\"told\"}} {answered}
 contrast_mesh_ca_looks_total{{outcome=\"not_told\"}} {unanswered}
 ",
-            from = value(&self.from),
-            until = value(&self.until),
+            validity = self.validity_text(),
             renewed = value(&self.renewed),
             failed = value(&self.failed),
             answered = value(&self.answered),
             unanswered = value(&self.unanswered),
+        )
+    }
+
+    /// Nothing before there is a certificate: a time of 0 would be an alarm.
+    fn validity_text(&self) -> String {
+        let (from, until) = (self.from.load(Ordering::Relaxed), self.until.load(Ordering::Relaxed));
+        if until == 0 {
+            return String::new();
+        }
+        format!(
+            "\
+# HELP contrast_certificate_not_before_timestamp_seconds Since when the pod's certificate is valid.
+# TYPE contrast_certificate_not_before_timestamp_seconds gauge
+contrast_certificate_not_before_timestamp_seconds {from}
+# HELP contrast_certificate_not_after_timestamp_seconds Until when the pod's certificate is valid.
+# TYPE contrast_certificate_not_after_timestamp_seconds gauge
+contrast_certificate_not_after_timestamp_seconds {until}
+"
         )
     }
 }

@@ -63,8 +63,9 @@ impl Document {
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         let text = std::str::from_utf8(bytes).map_err(|_| DocumentError::NotText)?;
         let value = text.parse().map_err(|error: toml::de::Error| {
-            let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().lines().count());
-            let line = line.map(|line| format!("line {}: ", line.max(1))).unwrap_or_default();
+            let before = error.span().map(|span| text.get(..span.start).unwrap_or_default());
+            let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+            let line = line.unwrap_or_default();
             DocumentError::Syntax(format!("{line}{}", error.message()))
         })?;
         Ok(Self { text: text.to_owned(), value })
@@ -86,6 +87,12 @@ impl Document {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.value.is_empty()
+    }
+
+    /// Does it speak of any part of containerd?
+    #[must_use]
+    pub fn has_plugins(&self) -> bool {
+        self.value.contains_key("plugins")
     }
 
     /// The names of files that it imports, as they stand there.
@@ -187,7 +194,8 @@ impl Document {
                 expected.remove("version");
             }
             let same = |cut: &Self| without_empty(&cut.value) == without_empty(&expected);
-            bare = cut.filter(same).ok_or(DocumentError::Unchangeable)?;
+            // Comments that look like ours may mean nothing.
+            bare = cut.filter(same).unwrap_or(bare);
         }
         if bare.runtime(name).is_none() {
             return Ok(bare);
@@ -196,9 +204,11 @@ impl Document {
         remove(&mut expected, name);
         let edited = bare.edited(|document| {
             for key in [CRI_2, CRI_3] {
-                let runtimes = document.get_mut("plugins").and_then(|item| item.get_mut(key));
-                let runtimes = runtimes.and_then(|item| item.get_mut("containerd")?.get_mut("runtimes"));
-                if let Some(runtimes) = runtimes.and_then(Item::as_table_like_mut) {
+                let path = ["plugins", key, "containerd", "runtimes"];
+                let parents = path
+                    .into_iter()
+                    .try_fold(document.as_item_mut(), |item, key| item.as_table_like_mut()?.get_mut(key));
+                if let Some(runtimes) = parents.and_then(Item::as_table_like_mut) {
                     runtimes.remove(name);
                 }
             }
@@ -218,8 +228,8 @@ impl Document {
     fn key(&self, default: Option<&Value>) -> Result<&'static str, DocumentError> {
         let version = match (self.version(), default) {
             (Some(version), _) => version,
-            (None, Some(default)) if self.is_empty() || self.value.get("plugins").is_none() => default,
-            (None, _) => return Err(DocumentError::Old),
+            (None, Some(default)) => default,
+            (None, None) => return Err(DocumentError::Old),
         };
         match version.as_integer() {
             Some(2) => Ok(CRI_2),

@@ -87,14 +87,16 @@ impl Containerd {
                 Some(handler) if Some(path) == decisive => {
                     let runtime = Runtime::new(handler, files.systemd_cgroup());
                     let default = match files.version() {
-                        Some(version) => version.clone(),
-                        None => self.version_of_program().await,
+                        Some(version) => Some(version.clone()),
+                        // One with content has the first version.
+                        None if files.all().any(|(_, document)| document.has_plugins()) => None,
+                        None => Some(self.version_of_program().await),
                     };
                     let bare = match before {
                         None => Document::parse(MADE.as_bytes()).map_err(failed)?,
                         Some(_) => bare,
                     };
-                    bare.with(&runtime, Some(&default)).map_err(failed)?
+                    bare.with(&runtime, default.as_ref()).map_err(failed)?
                 }
                 // Where it would not be seen, or not alone.
                 Some(handler) => bare.without(handler.name()).map_err(failed)?,

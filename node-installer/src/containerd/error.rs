@@ -72,6 +72,11 @@ pub enum ContainerdError {
         unit: String,
     },
     /// It was tried before.
-    #[error("containerd did not come back with this configuration before, so it is not tried again before the node restarts, or {} is removed on the node", .0.display())]
-    TriedBefore(PathBuf),
+    #[error("containerd did not come back with this configuration before ({reason}), so it is not tried again before the node restarts, or {} is removed on the node", mark.display())]
+    TriedBefore {
+        /// What was seen then.
+        reason: String,
+        /// The file that remembers it.
+        mark: PathBuf,
+    },
 }

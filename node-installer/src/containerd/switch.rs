@@ -27,14 +27,24 @@ impl Containerd {
     /// # Errors
     /// See [`ContainerdError`]: except for `Down`, containerd runs.
     pub async fn apply(&self, change: &Change) -> Result<bool, ContainerdError> {
+        self.lift_guard().await?;
+        let done = self.carry_out(change).await;
+        // Also after going back: what is in place is the configuration of before.
+        self.lift_guard().await?;
+        done
+    }
+
+    async fn carry_out(&self, change: &Change) -> Result<bool, ContainerdError> {
         let edits = self.edits(change).await?;
         let mark = mark(&edits);
         if !edits.edits.is_empty() {
-            if self.host.read(&mark)?.is_some() {
-                return Err(ContainerdError::TriedBefore(mark));
+            if let Some(reason) = self.host.read(&mark)? {
+                let reason = String::from_utf8_lossy(&reason).into_owned();
+                return Err(ContainerdError::TriedBefore { reason, mark });
             }
             self.check(&edits, change).await?;
             self.back_up(&edits, change)?;
+            self.set_guard(&edits).await?;
             self.write(&edits, change).await?;
         }
         if !self.needs_restart(change).await? {
@@ -155,7 +165,9 @@ impl Containerd {
         let unit = self.unit.clone();
         match self.restart_and_wait(None).await {
             Ok(()) => {
-                self.remember(&mark);
+                if !edits.edits.is_empty() {
+                    self.remember(&mark, &reason);
+                }
                 Err(ContainerdError::RolledBack { seconds: self.limit.as_secs(), reason, unit, mark })
             }
             Err(after) => Err(ContainerdError::Down { reason, after, unit }),
@@ -214,18 +226,24 @@ impl Containerd {
     /// # Errors
     /// If it cannot be removed.
     pub fn remove_backups(&self, handler: &Handler) -> Result<(), ContainerdError> {
+        let paths = self.paths()?;
+        paths.iter().try_for_each(|path| self.host.remove(&backup(path, handler.name())))?;
+        Ok(())
+    }
+
+    /// All files that containerd's configuration is made of.
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, ContainerdError> {
         let files = super::Files::read(&self.host, self.source.main())?;
         let mut paths: Vec<_> = files.all().map(|(path, _)| path.clone()).collect();
         if let ConfigurationSource::Template { template, .. } = &self.source {
             paths.push(template.clone());
         }
-        paths.iter().try_for_each(|path| self.host.remove(&backup(path, handler.name())))?;
-        Ok(())
+        Ok(paths)
     }
 
-    fn remember(&self, mark: &Path) {
+    fn remember(&self, mark: &Path, reason: &str) {
         let made = self.host.make_folder(Path::new(MARKS)).map(|_| ());
-        if let Err(error) = made.and_then(|()| self.host.replace(mark, b"")) {
+        if let Err(error) = made.and_then(|()| self.host.replace(mark, reason.as_bytes())) {
             warn!("{error}");
         }
     }

@@ -123,9 +123,9 @@ const FILE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nprogram";
 #[tokio::test]
 async fn a_file_of_a_server_is_fetched_also_from_where_it_sends() {
     assert_eq!(from_server(&[FILE]).await.as_deref(), Ok("program"));
-    let sent = "HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n";
-    let far = "HTTP/1.1 307 Found\r\nLocation: http://127.0.0.1:PORT/x\r\nContent-Length: 0\r\n\r\n";
-    assert_eq!(from_server(&[sent, far, FILE]).await.as_deref(), Ok("program"));
+    const SENT: &str = "HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n";
+    const FAR: &str = "HTTP/1.1 307 Found\r\nLocation: http://127.0.0.1:PORT/x\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(from_server(&[SENT, FAR, FILE]).await.as_deref(), Ok("program"));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Parser;
 use contrast_release::{
-    Bundle,
+    Builder, Bundle,
     options::{Options, root},
 };
 
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn release(options: &Options, out: &Path) -> Result<(), Box<dyn Error>> {
-    let builder = options.builder()?;
+    let builder = Builder { named_runtimes: true, ..options.builder()? };
     if builder.release.revision.is_none() {
         eprintln!("These sources are not those of a commit, so the images will not name one.");
     }

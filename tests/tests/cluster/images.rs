@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use contrast_release::{Builder, Origin, PackageError, Programs, Recipes, Release, Store, debian, options};
-use contrast_tests::{Cluster, program, workspace_root};
+use contrast_tests::{Cluster, image_builder};
 
 /// What the images are called in resources, before they are pinned.
 const REGISTRY: &str = "ghcr.io/edgelesssys/contrast";
@@ -12,11 +11,17 @@ const REGISTRY: &str = "ghcr.io/edgelesssys/contrast";
 pub(crate) struct Images(pub(crate) BTreeMap<String, String>);
 
 impl Images {
-    /// Builds them into a folder, and brings them to the cluster's registry.
+    /// Builds all into a folder, and brings them to the cluster's registry.
     pub(crate) fn on(cluster: &Cluster, folder: &Path) -> Self {
-        let builder = builder();
+        Self::of(cluster, folder, &[])
+    }
+
+    /// Builds these; all, if none is named.
+    pub(crate) fn of(cluster: &Cluster, folder: &Path, names: &[&str]) -> Self {
+        let builder = image_builder();
         let mut pinned = BTreeMap::new();
-        for (name, recipe) in &builder.recipes.images {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        for (name, recipe) in builder.recipes.choose(&names).expect("there are recipes") {
             let built = builder.build(name, recipe).expect("it can be built");
             let layout = folder.join(name.to_string());
             built.image.write(&layout).expect("it can be written");
@@ -38,28 +43,5 @@ impl Images {
         self.0.iter().fold(text.to_owned(), |text, (name, pinned)| {
             text.replace(&format!("{REGISTRY}/{name}:latest"), pinned)
         })
-    }
-}
-
-/// Takes the programs that the other tests run.
-fn builder() -> Builder {
-    let coordinator = program("coordinator");
-    let programs = Path::new(coordinator.get_program()).parent().expect("it lies in a folder").to_owned();
-    let store = Store::of_user().expect("there is a home folder");
-    let mut recipes = Recipes::read(&workspace_root().join("deploy/images")).expect("they can be read");
-    let pins = recipes.packages.iter().map(|(name, pin)| (name.as_str(), pin)).collect();
-    match debian::fetch(&store, &pins) {
-        Ok(()) => {}
-        // Debian's mirror has replaced a package since the recipes were written.
-        Err(PackageError::NotServed { .. }) => {
-            recipes.packages = debian::offered(&store, recipes.package_names()).expect("they are offered");
-        }
-        Err(error) => panic!("{error}"),
-    }
-    Builder {
-        recipes,
-        store,
-        programs: Programs { root: workspace_root().to_owned(), origin: Origin::Folder(programs) },
-        release: Release::of_repository(workspace_root(), options::REGISTRY).expect("its state is known"),
     }
 }

@@ -9,4 +9,8 @@
 
 mod faults;
 mod images;
+mod nodes;
+mod services;
 mod shop;
+mod storage;
+mod world;

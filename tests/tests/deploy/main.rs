@@ -6,6 +6,7 @@
 mod chart;
 mod manual;
 mod monitoring;
+mod nodes;
 mod schemas;
 mod shop;
 
@@ -18,6 +19,9 @@ use serde_json::Value;
 /// The plain files.
 const FILES: [&str; 4] =
     ["coordinator.yml", "shop.yml", "port-forwarder.yml", "monitoring/service-monitor.yml"];
+
+/// What puts the runtime on nodes, and takes it away. Not in the chart: it is the cluster's, and not a deployment's.
+const OF_NODES: [&str; 2] = ["runtime-simulated.yml", "runtime-simulated-uninstall.yml"];
 
 /// A path in `deploy`.
 fn deploy(name: &str) -> PathBuf {

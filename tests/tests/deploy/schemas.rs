@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use contrast_tests::{helm, kubernetes_validate};
 use serde_json::Value;
 
-use crate::{FILES, deploy, plain, values};
+use crate::{FILES, OF_NODES, deploy, plain, values};
 
 /// The oldest release with sidecar containers by default, and the present one.
 const VERSIONS: [&str; 2] = ["1.29", "1.37"];
@@ -38,8 +38,11 @@ fn written(folder: &Path, name: &str, values: &[Value]) -> std::path::PathBuf {
 #[test]
 fn every_object_is_one_that_old_and_new_clusters_know_to_the_last_member() {
     let folder = tempfile::tempdir().unwrap();
-    let files: Vec<_> =
-        FILES.iter().map(|name| written(folder.path(), &name.replace('/', "-"), &plain(name))).collect();
+    let files: Vec<_> = FILES
+        .iter()
+        .chain(&OF_NODES)
+        .map(|name| written(folder.path(), &name.replace('/', "-"), &plain(name)))
+        .collect();
     let files: Vec<_> = files.iter().map(AsRef::as_ref).collect();
     for version in VERSIONS {
         assert_eq!(refused(&files, version), None, "{version}");

@@ -19,6 +19,7 @@ mod memory;
 mod reference;
 mod refusals;
 mod renewal;
+mod status;
 mod stores;
 mod strangers;
 mod wire;

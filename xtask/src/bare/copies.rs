@@ -1,12 +1,14 @@
 //! What is copied from this machine into a bare root.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
-use crate::{failure::Failure, process, setup, workspace};
+use crate::{failure::Failure, process, setup::once, workspace};
 
 /// Where the Rust toolchain lies in the root.
 pub(super) const RUST: &str = "/opt/rust";
@@ -79,8 +81,36 @@ fn bring_crates(to: &Path) -> Result<(), Failure> {
 
 /// Programs that were built already because no registry has them ready: minutes each.
 fn bring_tools(to: &Path) -> Result<(), Failure> {
-    let from = workspace::caches().join(setup::TOOLS);
-    if from.exists() { copy_folder(&from, to) } else { Ok(()) }
+    for (tool, _) in finished_tools(&once::tools())? {
+        copy_folder(&tool, &to.join("contrast-tools"))?;
+    }
+    Ok(())
+}
+
+/// Brings such programs back from the caches of a root, so that they are built once on a machine; the note names them.
+pub(super) fn keep_tools(from: &Path) -> Result<String, Failure> {
+    let mut kept = Vec::new();
+    for (tool, name) in finished_tools(&from.join("contrast-tools"))? {
+        let to = once::tools().join(&name);
+        if !to.exists() {
+            once::make(&to, |work| {
+                copy_folder(&tool, work)?;
+                Ok(work.join(&name))
+            })?;
+            kept.push(name.to_string_lossy().into_owned());
+        }
+    }
+    Ok(kept.join(" "))
+}
+
+/// The folders of tools, with their names.
+fn finished_tools(folder: &Path) -> Result<Vec<(PathBuf, OsString)>, Failure> {
+    let all = if folder.is_dir() { workspace::list(folder)? } else { Vec::new() };
+    let named = all.into_iter().filter_map(|path| {
+        let name = path.file_name()?.to_owned();
+        once::is_finished(&name).then_some((path, name))
+    });
+    Ok(named.collect())
 }
 
 /// How names are resolved, whose certificates are trusted, and how pip reaches its registry.

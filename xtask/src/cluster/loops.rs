@@ -10,14 +10,13 @@ use crate::{failure::Failure, process};
 /// When losetup cannot be started.
 pub(super) fn free(place: &Place) -> Result<(), Failure> {
     let Ok(noted) = std::fs::read_to_string(place.path("volumes/attached")) else { return Ok(()) };
-    let list = ["--list", "--noheadings", "--raw", "--output", "NAME,BACK-INO,BACK-MAJ:MIN"];
+    let list = ["--list", "--noheadings", "--output", "NAME,BACK-INO,BACK-MAJ:MIN"];
     // kubelet puts a second device on the first one of each volume, later: it goes first.
     for line in noted.lines().rev() {
-        let Some(name) = line.split(' ').next().filter(|name| name.starts_with("/dev/loop")) else {
-            continue;
-        };
+        let device: Vec<&str> = line.split_whitespace().collect();
+        let Some(name) = device.first().filter(|name| name.starts_with("/dev/loop")) else { continue };
         let now = process::output(process::program("losetup").args(list)).unwrap_or_default();
-        if now.lines().any(|current| current == line) {
+        if now.lines().any(|current| current.split_whitespace().eq(device.iter().copied())) {
             // Waits for nobody: a device that is in use goes later.
             process::run(process::program("losetup").args(["--detach", name]))?;
         }

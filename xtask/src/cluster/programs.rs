@@ -1,13 +1,18 @@
 //! The programs that no distribution has: built from Go modules once on a machine, and kept outside of the repository.
 
 use std::{
-    fs::{self, File},
+    fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
 use super::{order::Containerd, problem::Problem};
-use crate::{failure::Failure, process, setup, workspace};
+use crate::{
+    failure::Failure,
+    process,
+    setup::{self, once},
+    workspace,
+};
 
 /// What the programs are built from, in `tests/cluster`.
 const SOURCES: [&str; 5] = ["go.mod", "go.sum", "kube/main.go", "coredns/main.go", "pause.c"];
@@ -50,20 +55,8 @@ impl Programs {
     /// When they cannot be built.
     pub(super) fn provide() -> Result<Self, Failure> {
         let flags = flags()?;
-        let tools = workspace::caches().join(setup::TOOLS);
-        let folder = tools.join(format!("cluster-{}", key(&flags)?));
-        if !folder.is_dir() {
-            fs::create_dir_all(&tools).map_err(Failure::writing(&tools))?;
-            // Whoever comes second takes what the first has built.
-            let lock = tools.join("cluster.lock");
-            let lock = File::create(&lock)
-                .and_then(|file| file.lock().map(|()| file))
-                .map_err(Failure::writing(&lock))?;
-            if !folder.is_dir() {
-                build(&folder, &flags)?;
-            }
-            drop(lock);
-        }
+        let folder = once::tools().join(format!("cluster-{}", key(&flags)?));
+        once::make(&folder, |work| build(work, &flags))?;
         Ok(Self { folder })
     }
 
@@ -72,7 +65,7 @@ impl Programs {
     /// # Errors
     /// When the sources cannot be read.
     pub(super) fn built() -> Result<Option<Self>, Failure> {
-        let folder = workspace::caches().join(setup::TOOLS).join(format!("cluster-{}", key(&flags()?)?));
+        let folder = once::tools().join(format!("cluster-{}", key(&flags()?)?));
         Ok(folder.is_dir().then_some(Self { folder }))
     }
 }
@@ -101,21 +94,17 @@ fn key(flags: &str) -> Result<String, Failure> {
     Ok(process::output(&mut command)?.chars().take(16).collect())
 }
 
-/// Builds into a folder beside the final one, which is renamed at the end: there is never half a folder.
-fn build(finished: &Path, flags: &str) -> Result<(), Failure> {
+/// Builds everything below `work`, and says which part is to be kept.
+fn build(work: &Path, flags: &str) -> Result<PathBuf, Failure> {
     println!("building Kubernetes' programs, which takes about ten minutes, once on this machine");
-    let work = finished.with_extension("new");
-    // Left by a build that was ended.
-    remove(&work)?;
-    fs::create_dir_all(&work).map_err(Failure::writing(&work))?;
-    enough_room(&work, BUILD_ROOM)?;
+    enough_room(work, BUILD_ROOM)?;
     let (kube, containerd) = (work.join("programs/kube"), work.join("programs/containerd"));
     for folder in [&kube, &containerd] {
         fs::create_dir_all(folder).map_err(Failure::writing(folder))?;
     }
-    let go = setup::go_toolchain(&work)?;
+    let go = setup::go_toolchain(work)?;
     let compile = |output: &Path, package: &str| {
-        let mut command = setup::go(&go, &work);
+        let mut command = setup::go(&go, work);
         command.current_dir(sources()).args([
             "build",
             "-trimpath",
@@ -139,12 +128,7 @@ fn build(finished: &Path, flags: &str) -> Result<(), Failure> {
     process::run(
         compiler.args(["-static", "-Os", "-s", "-o"]).arg(kube.join("pause")).arg(sources().join("pause.c")),
     )?;
-    fs::rename(work.join("programs"), finished).map_err(Failure::writing(finished))?;
-    remove(&work)
-}
-
-fn remove(folder: &Path) -> Result<(), Failure> {
-    if folder.exists() { fs::remove_dir_all(folder).map_err(Failure::writing(folder)) } else { Ok(()) }
+    Ok(work.join("programs"))
 }
 
 /// Whether this many MiB are left on the disk of a folder.

@@ -25,12 +25,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// When the node ends, or something does not happen in time.
 pub(super) fn wait(place: &Place, node: &Node, path: &str) -> Result<(), Failure> {
     let until = |what, ask: &dyn Fn() -> Command| until(place, node, what, ask);
-    let kubectl = |arguments: &[&str]| {
-        let mut command = node.in_network(place, path, "kubectl");
-        // Whom nobody has given rights yet has all of them in this group.
-        command.env("KUBECONFIG", place.path("pki/super-admin.conf")).args(arguments);
-        command
-    };
+    let kubectl = |arguments: &[&str]| kubectl(place, node, path, arguments);
     until("the API server", &|| kubectl(&["get", "--raw", "/readyz"]))?;
     for image in workspace::list(&place.path("files/images"))? {
         let name = image.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -48,9 +43,30 @@ pub(super) fn wait(place: &Place, node: &Node, path: &str) -> Result<(), Failure
     }
     until("the default service account", &|| kubectl(&["get", "serviceaccount", "default"]))?;
     until("the node", &|| kubectl(&["wait", "--for=condition=Ready", "node/node", "--timeout=5s"]))?;
+    // Asked itself: what the API server says of pods may be from before a restart.
     until("DNS", &|| {
-        kubectl(&["rollout", "status", "--namespace=kube-system", "deployment/coredns", "--timeout=10s"])
+        let mut command = node.on_it("busybox");
+        command.args(["nslookup", "kubernetes.default.svc.cluster.local", "10.96.0.10"]);
+        command
     })
+}
+
+/// Has the API server forget that the node was ready before it was restarted. kubelet will say so again.
+///
+/// # Errors
+/// As [`wait`].
+pub(super) fn forget(place: &Place, node: &Node, path: &str) -> Result<(), Failure> {
+    let unknown = r#"{"status":{"conditions":[{"type":"Ready","status":"Unknown"}]}}"#;
+    until(place, node, "the API server", &|| {
+        kubectl(place, node, path, &["patch", "node", "node", "--subresource=status", "--patch", unknown])
+    })
+}
+
+/// As whoever nobody has to give rights first.
+fn kubectl(place: &Place, node: &Node, path: &str, arguments: &[&str]) -> Command {
+    let mut command = node.in_network(place, path, "kubectl");
+    command.env("KUBECONFIG", place.path("pki/super-admin.conf")).args(arguments);
+    command
 }
 
 /// Asks until the answer is yes.

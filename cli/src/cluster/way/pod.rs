@@ -34,7 +34,8 @@ pub(super) async fn own(subject: &Subject<'_>) -> Result<Result<Way, Obstacle>, 
         Ok(pods) => pods.items,
         Err(error) => return Ok(Err(obstacle(error.into())?)),
     };
-    let class = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.runtime_class_name.clone()).unwrap_or_default();
+    let class =
+        |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.runtime_class_name.clone()).unwrap_or_default();
     let suits = |pod: &&Pod| is_simulated(&class(pod)) || !is_confidential(&class(pod));
     if pods.is_empty() {
         return Ok(Err(Obstacle::Absent("there is none".to_owned())));

@@ -63,7 +63,9 @@ pub(super) async fn print(place: &Place, options: &ClusterOptions) -> Result<(),
     let nodes: Api<Node> = Api::all(access.client.clone());
     let nodes = nodes.list(&ListParams::default()).await.map_err(AccessError::from)?.items;
     let found = of_nodes(&nodes)?;
-    output::warning("the cluster says so, and nobody checked it. Nothing on SIMULATED hardware is confidential.");
+    output::warning(
+        "the cluster says so, and nobody checked it. Nothing on SIMULATED hardware is confidential.",
+    );
     output::result(&format!("{found:#}\n"));
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(super) fn renew(initializer: &mut Value, renewal: &Renewal) {
     set(initializer, "readinessProbe", json!({ "exec": { "command": READY }, "periodSeconds": 60 }));
     let mut variables = vec![json!({ "name": RENEW, "value": "true" })];
     if let Some(port) = renewal.metrics_port {
-        variables.push(json!({ "name": METRICS, "value": format!("0.0.0.0:{port}") }));
+        variables.push(json!({ "name": METRICS, "value": format!("[::]:{port}") }));
         set(initializer, "ports", json!([{ "name": "renewal-metrics", "containerPort": port }]));
     }
     if let Some(env) = initializer.get_mut("env").and_then(Value::as_array_mut) {

@@ -304,7 +304,7 @@ fn an_initializer_that_replaces_certificates_is_a_sidecar_that_tells_how_old_the
     let (template, _) = put(&deployment(&metrics, PLAIN), Platform::MetalQemuSnp).unwrap();
     let initializer = container(&template, "contrast-initializer");
     assert_eq!(variable(initializer, "CONTRAST_RENEW_CERTIFICATES").as_deref(), Some("true"));
-    assert_eq!(variable(initializer, "CONTRAST_RENEWAL_METRICS_ADDR").as_deref(), Some("0.0.0.0:9103"));
+    assert_eq!(variable(initializer, "CONTRAST_RENEWAL_METRICS_ADDR").as_deref(), Some("[::]:9103"));
     assert_eq!(initializer["ports"], json!([{ "name": "renewal-metrics", "containerPort": 9103 }]));
     assert_eq!(initializer["restartPolicy"], "Always");
     for probe in ["startupProbe", "readinessProbe"] {

@@ -25,7 +25,9 @@ pub(super) fn of(state: PodState, reason: &str, coordinator: CoordinatorState) -
         (PodState::Refused, _) => {
             "the resource was changed after `contrast generate`, or by the cluster: generate, set and apply it again"
         }
-        (PodState::Failed, _) if said("Evicted") => "its controller makes another one; look why the node ran out of what is named",
+        (PodState::Failed, _) if said("Evicted") => {
+            "its controller makes another one; look why the node ran out of what is named"
+        }
         (PodState::Failed, _) => "`kubectl logs` and `kubectl describe pod` show more",
         _ => return None,
     };

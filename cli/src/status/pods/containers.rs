@@ -26,13 +26,16 @@ pub(super) fn is_denial(message: &str) -> bool {
 pub(super) fn trouble(pod: &Pod) -> Option<Trouble<'_>> {
     let status = pod.status.as_ref()?;
     let init = status.init_container_statuses.iter().flatten();
-    let troubles = init.map(|status| (status, true)).chain(status.container_statuses.iter().flatten().map(|it| (it, false)));
+    let troubles = init
+        .map(|status| (status, true))
+        .chain(status.container_statuses.iter().flatten().map(|it| (it, false)));
     troubles.filter_map(|(status, init)| of_container(status, init)).next()
 }
 
 /// Do all of its containers run?
 pub(super) fn run(pod: &Pod) -> bool {
-    let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
+    let statuses =
+        pod.status.as_ref().and_then(|status| status.container_statuses.as_deref()).unwrap_or_default();
     let runs = |state: &ContainerState| state.running.is_some() || state.terminated.is_some();
     !statuses.is_empty() && statuses.iter().all(|status| status.state.as_ref().is_some_and(runs))
 }
@@ -47,20 +50,36 @@ fn of_container(status: &ContainerStatus, init: bool) -> Option<Trouble<'_>> {
     let waiting = state.waiting.as_ref()?;
     let message = waiting.message.as_deref().unwrap_or_default();
     match waiting.reason.as_deref()? {
-        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError"
-        | "RegistryUnavailable" | "SignatureValidationFailed" => Some(Trouble::Image(name, message)),
-        "CreateContainerError" | "CreateContainerConfigError" | "RunContainerError" | "PreCreateHookError"
-        | "PreStartHookError" | "PostStartHookError"
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
+        | "RegistryUnavailable"
+        | "SignatureValidationFailed" => Some(Trouble::Image(name, message)),
+        "CreateContainerError"
+        | "CreateContainerConfigError"
+        | "RunContainerError"
+        | "PreCreateHookError"
+        | "PreStartHookError"
+        | "PostStartHookError"
             if is_denial(message) =>
         {
             Some(Trouble::Denied(name, message))
         }
-        "CreateContainerError" | "CreateContainerConfigError" | "RunContainerError" | "PreCreateHookError"
-        | "PreStartHookError" | "PostStartHookError" => Some(Trouble::Start(name, message)),
+        "CreateContainerError"
+        | "CreateContainerConfigError"
+        | "RunContainerError"
+        | "PreCreateHookError"
+        | "PreStartHookError"
+        | "PostStartHookError" => Some(Trouble::Start(name, message)),
         "CrashLoopBackOff" => {
             let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
-            let (code, said) = last.map_or((0, ""), |last| (last.exit_code, last.message.as_deref().unwrap_or_default()));
-            (!init || code != 0).then(|| ended_ill(name, code, if said.is_empty() { "it ends again and again" } else { said }))
+            let (code, said) =
+                last.map_or((0, ""), |last| (last.exit_code, last.message.as_deref().unwrap_or_default()));
+            (!init || code != 0).then(|| {
+                ended_ill(name, code, if said.is_empty() { "it ends again and again" } else { said })
+            })
         }
         _ => None,
     }

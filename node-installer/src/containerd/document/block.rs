@@ -42,22 +42,19 @@ pub(in crate::containerd) fn append(text: &str, name: &str, lines: &str) -> Stri
 /// A text without a block; nothing if it has none.
 pub(in crate::containerd) fn cut(text: &str, name: &str) -> Option<String> {
     let (begin, end) = (begin(name), end(name));
-    let start = line_at(text, &begin, 0)?;
-    let last = line_at(text, &end, start)?;
+    let start = lines_of(text).filter(|(_, line)| *line == begin).last()?.0;
+    let last = lines_of(text).find(|(at, line)| *at > start && *line == end)?.0;
     let before = text.get(..start)?;
     let before = before.strip_suffix('\n').map_or(before, |rest| rest.strip_suffix('\r').unwrap_or(rest));
     let after = text.get(last..)?.split_once('\n').map_or("", |(_, rest)| rest);
     Some(format!("{before}{after}"))
 }
 
-/// Where a line is that says exactly this.
-fn line_at(text: &str, line: &str, from: usize) -> Option<usize> {
-    let mut at = from;
-    for found in text.get(from..)?.split_inclusive('\n') {
-        if found.trim_end_matches(['\r', '\n']) == line {
-            return Some(at);
-        }
-        at += found.len();
-    }
-    None
+/// All lines, and where they are.
+fn lines_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split_inclusive('\n').scan(0, |next, line| {
+        let at = *next;
+        *next += line.len();
+        Some((at, line.trim_end_matches(['\r', '\n'])))
+    })
 }

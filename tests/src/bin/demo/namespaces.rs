@@ -12,12 +12,10 @@ use contrast_tests::{Coordinator, Network, Pod, PodNetwork, Sidecar, program};
 use crate::{
     narration::{explain, quote, step},
     pods::{NEW_NAME, Pods},
-    shop::{APPLICATION, SERVICES, Shop},
+    shop::{APPLICATION, NOT_RENEWING, SERVICES, Shop},
     spec::Spec,
 };
 
-/// The one pod whose certificate is not replaced while it runs.
-const NOT_RENEWING: &str = "orders";
 /// The pod that visitors call, and its name.
 const WEB: &str = "web";
 /// Longest wait for the shop to be as it should.
@@ -117,7 +115,7 @@ impl Pods for Namespaces {
 
     fn follow_update(&mut self, shop: &Shop, coordinator: &Coordinator) {
         explain(
-            "The shop runs on. Pods that were started with `--renew` get new certificates by themselves:",
+            "The shop runs on. Pods whose annotations ask for renewal get new certificates by themselves:",
         );
         quote("initializer of web", &self.initializer(WEB).wait_for_log("replaced the certificate"));
         shop.deployment.contrast(coordinator, "verify", &[]).success();
@@ -134,7 +132,7 @@ impl Pods for Namespaces {
 
     fn follow_recovery(&mut self, shop: &Shop, coordinator: &Coordinator) {
         explain(
-            "There is a new mesh CA again, and the shop still runs. Pods with `--renew` have followed by themselves:",
+            "There is a new mesh CA again, and the shop still runs. Pods that renew have followed by themselves:",
         );
         self.renew(shop, coordinator, 2, WEB);
     }
@@ -162,8 +160,8 @@ impl Namespaces {
         let trouble = self.page(shop, name, is_closed);
         quote(&self.visit(name), trouble.trim());
         explain(
-            "`web` and `stock` have certificates of the new mesh CA. `orders` was started without `--renew`: its peers refuse its old \
-             certificate until it is restarted.",
+            "`web` and `stock` have certificates of the new mesh CA. The demo took the annotation from `orders`: its peers refuse its \
+             old certificate until it is restarted.",
         );
         self.pod(NOT_RENEWING).restart(shop, coordinator);
         let page = self.page(shop, name, |page| page.as_ref().is_ok_and(|page| orders(page) > Some(0)));
@@ -216,16 +214,16 @@ impl ShopPod {
         let (simulator, policy, tls_dir) =
             (&deployment.simulator, deployment.policy_file(self.name), shop.tls_dir(self.name));
         self.initializer = Some(self.network.enter(|| {
-            if self.name == NOT_RENEWING {
-                Pod::start(coordinator.mesh_api, simulator, &policy, &tls_dir)
-            } else {
+            if self.spec.renews {
                 Pod::renewing(coordinator, simulator, &policy, &tls_dir, &[])
+            } else {
+                Pod::start(coordinator.mesh_api, simulator, &policy, &tls_dir)
             }
         }));
     }
 
     fn wait_for_certificate(&mut self) {
-        if self.name == NOT_RENEWING {
+        if !self.spec.renews {
             self.initializer.take().expect("it was started").finish();
         } else if let Some(initializer) = &self.initializer {
             initializer.wait_for_log("wrote certificates");

@@ -13,8 +13,13 @@ use contrast_tests::{
     project_images, workspace_root, write_layout,
 };
 
+use crate::spec::RENEWAL;
+
 /// The services, each a pod. Whoever asks another one comes after it.
 pub(crate) const SERVICES: [&str; 4] = ["stock", "orders", "web", "visitors"];
+
+/// The one service whose certificate is not replaced while it runs, so that there is something to see.
+pub(crate) const NOT_RENEWING: &str = "orders";
 
 /// Resources of the Coordinator.
 const COORDINATOR: &str = "resources/coordinator.yml";
@@ -54,7 +59,9 @@ impl Shop {
         let workspace = &deployment.workspace;
         for file in [COORDINATOR, APPLICATION] {
             let from = workspace_root().join(file.replace("resources", "deploy"));
-            fs::copy(from, workspace.join(file)).expect("resources can be copied");
+            let plain = fs::read_to_string(from).expect("resources can be read");
+            let plain = if file == APPLICATION { without_renewal(&plain, NOT_RENEWING) } else { plain };
+            fs::write(workspace.join(file), plain).expect("resources can be written");
         }
         let images = project_images();
         write_layout(&directory.join("images"), &images);
@@ -149,4 +156,16 @@ impl Shop {
         let output = command.output().expect("the Coordinator's program is built");
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
     }
+}
+
+/// The application's resources, where one workload has no annotation that asks for renewal.
+fn without_renewal(resources: &str, workload: &str) -> String {
+    let line = format!("        contrast.edgeless.systems/{RENEWAL}: \"true\"\n");
+    let (before, of_it) = resources
+        .split_once(&format!("kind: Deployment\nmetadata:\n  name: {workload}\n"))
+        .expect("it is there");
+    let without = of_it.replacen(&line, "", 1);
+    let text = format!("{before}kind: Deployment\nmetadata:\n  name: {workload}\n{without}");
+    assert_eq!(text.len() + line.len(), resources.len(), "its annotation is one line");
+    text
 }

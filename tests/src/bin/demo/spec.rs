@@ -5,12 +5,17 @@ use std::{fs, path::Path};
 use contrast_resources::{File, WorkloadKind, objects};
 use serde_json::Value;
 
+/// The annotation that asks for renewal, after the prefix of all.
+pub(crate) const RENEWAL: &str = "renew-certificates";
+
 /// A pod, as far as a process needs to know.
 pub(crate) struct Spec {
     /// Annotation for connections that come in.
     pub(crate) ingress: String,
     /// Annotation for peers.
     pub(crate) egress: String,
+    /// Whether its certificate is replaced while it runs.
+    pub(crate) renews: bool,
     /// Arguments of the program.
     pub(crate) args: Vec<String>,
     /// Variables of the program.
@@ -37,12 +42,13 @@ impl Spec {
             .expect("its program is the container of its name");
         let annotation = |name: &str| {
             let annotations = template.pointer("/metadata/annotations");
-            let key = format!("contrast.edgeless.systems/servicemesh-{name}");
+            let key = format!("contrast.edgeless.systems/{name}");
             annotations.map(|annotations| text(annotations, &key)).unwrap_or_default().to_owned()
         };
         Self {
-            ingress: annotation("ingress"),
-            egress: annotation("egress"),
+            ingress: annotation("servicemesh-ingress"),
+            egress: annotation("servicemesh-egress"),
+            renews: annotation(RENEWAL) == "true",
             args: list(container, "args").filter_map(Value::as_str).map(str::to_owned).collect(),
             env: list(container, "env")
                 .map(|variable| (text(variable, "name").to_owned(), text(variable, "value").to_owned()))
