@@ -109,6 +109,11 @@ impl Drop for Node {
             let id = entry.file_name().into_string().unwrap_or_default();
             self.call(&["delete", "--force", &id]);
         }
+        // The control groups of all pods of this process lie in this one; while another test has some, it stays.
+        let group = format!("contrast-test-{}", std::process::id());
+        for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+            let _ = fs::remove_dir(hierarchy.path().join(&group));
+        }
     }
 }
 
