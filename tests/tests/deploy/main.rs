@@ -1,9 +1,10 @@
-//! What is in `deploy`: held to Kubernetes' own schemas, the chart to the plain files, the dashboard to the Coordinator's real metrics, and
-//! the example application run as it says.
+//! What is in `deploy`: held to Kubernetes' own schemas and to what the manual says of it, the chart to the plain files, the dashboard to
+//! the Coordinator's real metrics, and the example application run as it says.
 //! (What `contrast generate` makes of it: the tests of `generate`.)
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod chart;
+mod coordinator;
 mod manual;
 mod monitoring;
 mod nodes;
