@@ -94,13 +94,9 @@ fn up(place: &Place, containerd: Containerd) -> Result<(), Failure> {
         }
     };
     readiness::wait(place, &node, &search_path()?)?;
-    let options = match containerd {
-        Containerd::Two => "",
-        Containerd::OneSix => " --containerd 1.6",
-    };
     println!(
-        "The cluster is up. Next:\n  cargo xtask cluster run{options} -- kubectl get pods --all-namespaces\n  \
-         cargo xtask cluster down{options}"
+        "The cluster is up. Next, with the same options:\n  cargo xtask cluster run -- kubectl get pods --all-namespaces\n  \
+         cargo xtask cluster down"
     );
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! On a real Kubernetes with one node (`cargo xtask cluster`). Takes root, as that does.
+//! What a deployment needs of a cluster, what it meets there, and what a node gets: on a real Kubernetes with one node
+//! (`cargo xtask cluster`) and both versions of containerd. Takes root, as that does.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

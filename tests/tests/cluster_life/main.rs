@@ -1,4 +1,5 @@
 //! The life of a test cluster: nothing of the machine can be changed from inside, and nothing is left, however it ends.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::{
     fs,
