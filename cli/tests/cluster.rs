@@ -1,6 +1,6 @@
 //! Commands that find their Coordinator in a cluster, whose API server may say anything.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::BTreeMap,

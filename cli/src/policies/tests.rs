@@ -188,7 +188,10 @@ fn initialisation_data_that_is_hashed_otherwise_or_never_ends_is_refused() {
     assert!(matches!(sha384, Err(AnnotationError::Algorithm)));
     let bomb = annotation::initdata(&value(&vec![0; 10 << 20]));
     assert!(matches!(bomb, Err(AnnotationError::Form(contrast_policy::initdata::AnnotationError::TooLong))));
-    assert!(matches!(annotation::initdata("AAAA"), Err(AnnotationError::Form(contrast_policy::initdata::AnnotationError::NotGzip(_)))));
+    assert!(matches!(
+        annotation::initdata("AAAA"),
+        Err(AnnotationError::Form(contrast_policy::initdata::AnnotationError::NotGzip(_)))
+    ));
 }
 
 fn manifest(policies: &[&str]) -> ManifestDocument {

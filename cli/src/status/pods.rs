@@ -238,8 +238,8 @@ impl Waits {
         /// More of its lines are not repeated.
         const MOST: usize = 8;
         let lines: Vec<&str> = log.lines().collect();
-        let begin = |line: &&str| BEGIN.iter().any(|begin| line.contains(begin));
-        let at = lines.iter().rposition(|line| begin(&line))?;
+        let begin = |line: &str| BEGIN.iter().any(|begin| line.contains(begin));
+        let at = lines.iter().rposition(|line| begin(line))?;
         let end = |line: &&&str| !line.contains("next attempt in ");
         let block: Vec<_> =
             lines.iter().skip(at).take_while(end).take(MOST).map(|line| message(line)).collect();

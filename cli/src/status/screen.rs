@@ -87,7 +87,7 @@ fn cluster(text: &mut String, cluster: &Cluster) {
     }
     for node in &cluster.nodes {
         let ready = if node.ready { "" } else { ", NOT ready" };
-        let none = node.runtimes.is_empty().then_some(": no runtime of Contrast").unwrap_or_default();
+        let none = if node.runtimes.is_empty() { ": no runtime of Contrast" } else { "" };
         line(text, "  ", &format!("Node {}{ready}{none}", node.name));
         for runtime in &node.runtimes {
             let reason =

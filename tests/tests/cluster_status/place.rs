@@ -32,11 +32,9 @@ impl Place {
     /// Makes the namespace: a Service without an address, a port-forwarder that claims to be ready, a workload pod whose
     /// Initializer claims to run, and a runtime that claims to be there. None of them gets onto a node.
     pub(crate) fn new(namespace: &'static str) -> Self {
-        let place = Self {
-            cluster: Cluster::up(Containerd::Two),
-            namespace,
-            workspace: tempfile::tempdir().unwrap(),
-        };
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let cluster = Cluster::up(Containerd::Two);
+        let place = Self { _alone: alone, cluster, namespace, workspace: tempfile::tempdir().unwrap() };
         place.remove();
         place.kubectl(&["create", "namespace", namespace]);
         place.kubectl(&["create", "serviceaccount", READER, "-n", namespace]);
