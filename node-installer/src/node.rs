@@ -203,7 +203,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_state_is_a_label_and_what_pods_attest_with_an_annotation() {
-        let answer = json!({ "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {} });
+        let answer =
+            json!({ "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": {} });
         let (node, asked) = node(200, answer);
         node.show(&handler(), State::Ready).await;
         node.forget(&handler()).await;
@@ -220,13 +221,20 @@ mod tests {
 
     #[tokio::test]
     async fn an_event_says_why_within_what_the_api_server_takes() {
-        let (node, asked) = node(201, json!({ "apiVersion": "v1", "kind": "Event", "metadata": {}, "involvedObject": {} }));
+        let (node, asked) =
+            node(201, json!({ "apiVersion": "v1", "kind": "Event", "metadata": {}, "involvedObject": {} }));
         node.tell("ContrastRuntimeNotInstalled", &"ä".repeat(5000)).await;
         let asked = asked.lock().unwrap();
         let (what, event) = &asked[0];
         assert_eq!(what, "POST /api/v1/namespaces/default/events");
-        assert_eq!((&event["involvedObject"]["kind"], &event["involvedObject"]["name"]), (&"Node".into(), &"node".into()));
-        assert_eq!((&event["type"], &event["reason"]), (&"Warning".into(), &"ContrastRuntimeNotInstalled".into()));
+        assert_eq!(
+            (&event["involvedObject"]["kind"], &event["involvedObject"]["name"]),
+            (&"Node".into(), &"node".into())
+        );
+        assert_eq!(
+            (&event["type"], &event["reason"]),
+            (&"Warning".into(), &"ContrastRuntimeNotInstalled".into())
+        );
         assert!(event["message"].as_str().unwrap().len() <= MAX_NOTE);
     }
 

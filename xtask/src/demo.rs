@@ -13,8 +13,7 @@ const CLUSTER: &str = "--cluster";
 /// When something is missing, does not build, or the demo cannot be started. Does not return otherwise.
 pub(crate) fn run(arguments: &[OsString]) -> Result<(), Failure> {
     let on_cluster = arguments.iter().any(|argument| argument == CLUSTER);
-    let (needs, name) =
-        if on_cluster { (setup::EVERYTHING, "guide") } else { (setup::DEMO, "demo") };
+    let (needs, name) = if on_cluster { (setup::EVERYTHING, "guide") } else { (setup::DEMO, "demo") };
     setup::provide(needs)?;
     build()?;
     let mut demo = process::program(workspace::built(name)?);

@@ -165,8 +165,12 @@ fn comes_and_goes(containerd: Containerd) {
     node.cluster.kubectl(&["delete", "clusterrolebinding", &name]);
     node.cluster.kubectl(&["-n", "kube-system", "rollout", "restart", &format!("daemonset/{name}")]);
     node.wait_for_rollout("nodeinstaller");
-    let log = node.cluster.kubectl(&["-n", "kube-system", "logs", &format!("daemonset/{name}"), "-c", "installer"]);
-    assert!(log.contains("cannot show its state on the Node") && log.contains("is installed on this node"), "{log}");
+    let log =
+        node.cluster.kubectl(&["-n", "kube-system", "logs", &format!("daemonset/{name}"), "-c", "installer"]);
+    assert!(
+        log.contains("cannot show its state on the Node") && log.contains("is installed on this node"),
+        "{log}"
+    );
 
     node.cluster.kubectl(&["delete", "pod", "refused", "--wait"]);
     node.delete("runtime-simulated.yml");
