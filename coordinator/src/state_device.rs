@@ -90,11 +90,10 @@ fn device_number(device: &Path) -> Result<u64, StateDeviceError> {
 
 /// The directory by its one absolute name, as the kernel lists it among the mounts.
 fn directory(at: &Path) -> Result<PathBuf, StateDeviceError> {
-    match fs::create_dir(at) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists && !at.is_dir() => Err(error),
-        _ => fs::canonicalize(at),
-    }
-    .map_err(|source| StateDeviceError::Directory { at: at.to_owned(), source })
+    // An image may have no `/mnt`.
+    fs::create_dir_all(at)
+        .and_then(|()| fs::canonicalize(at))
+        .map_err(|source| StateDeviceError::Directory { at: at.to_owned(), source })
 }
 
 /// What is in the directory would be hidden, a store of earlier starts without a device for example.

@@ -76,16 +76,15 @@ pub fn page() -> PathBuf {
 
 /// A shell in the network of the cluster, with a kubeconfig and a home folder of its own.
 fn shell(cluster: &Cluster, folder: &Path, home: &Path) -> Command {
-    let mut shell = cluster.command("bash");
-    shell.args([
-        "--norc",
-        "-c",
-        r#"cp "$KUBECONFIG" "$HOME/kubeconfig"; export KUBECONFIG=$HOME/kubeconfig; exec bash --norc"#,
-    ]);
-    shell.current_dir(folder).env("HOME", home);
+    const OWN_FILE: &str =
+        r#"cp "$KUBECONFIG" "$HOME/kubeconfig"; export KUBECONFIG=$HOME/kubeconfig; exec bash --norc"#;
+    // Only in the shell: the cluster's programs are found by the home folder of whoever runs this.
+    let mut shell = cluster.command("env");
     // Settings of whoever runs the tests are not the reader's.
     for name in ["CONTRAST_CACHE_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DOCKER_CONFIG"] {
-        shell.env_remove(name);
+        shell.args(["-u", name]);
     }
+    shell.arg(format!("HOME={}", home.display())).args(["bash", "--norc", "-c", OWN_FILE]);
+    shell.current_dir(folder);
     shell
 }

@@ -1,14 +1,11 @@
 //! The container images of the programs: the same bytes each time, and everything in them that the programs need.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::OnceLock};
+use std::{collections::BTreeMap, fs, process::Command, sync::OnceLock};
 
 use contrast_image::{Image, Layout, Reference};
-use contrast_release::{
-    Builder, Built, Entry, Name, Origin, PackageError, Programs, Recipes, Release, Store, Tree, debian, gaps,
-    options,
-};
-use contrast_tests::{Registry, image_builder, workspace_root};
+use contrast_release::{Built, Entry, Name, Tree, gaps};
+use contrast_tests::{Registry, image_builder};
 use tempfile::TempDir;
 
 /// Images by the names of their recipes.

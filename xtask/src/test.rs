@@ -39,7 +39,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// Test programs that need a cluster, in this order; each ends what it starts on its own.
-const CLUSTER_TESTS: [&str; 2] = ["cluster_life", "cluster"];
+const CLUSTER_TESTS: [&str; 3] = ["cluster_life", "cluster_status", "cluster"];
 
 /// Runs the tests that need a cluster, where this machine permits one.
 fn cluster_tests(steps: &mut Steps) {

@@ -31,7 +31,11 @@ pub(crate) fn write_seeds() -> Result<(), Box<dyn Error>> {
     }
     for (name, recorded) in RECORDED {
         let recorded: Value = serde_json::from_str(recorded)?;
-        write("runtime_configuration", name, recorded["config"].to_string().as_bytes())?;
+        write(
+            "runtime_configuration",
+            name,
+            recorded.get("config").unwrap_or(&Value::Null).to_string().as_bytes(),
+        )?;
     }
     Ok(())
 }

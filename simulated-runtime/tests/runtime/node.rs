@@ -121,6 +121,6 @@ impl Drop for Node {
 pub(crate) fn last_error(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let errors = lines.filter(|line| line["level"] == "error");
-    errors.last().map(|line| line["msg"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+    let mut errors = lines.filter(|line| line["level"] == "error");
+    errors.next_back().map(|line| line["msg"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
 }

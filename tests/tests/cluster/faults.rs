@@ -200,7 +200,7 @@ fn every_single_fault_of_the_shop_is_denied_at_the_pod_and_told_in_its_events() 
         rows.push_str(&format!("| {} | `{}` | `{}` |\n", fault.change, fault.request, fault.field));
         println!("{}: {said}", fault.change);
     }
-    shop.cluster.kubectl(&["delete", "pods", "-l", "!app.kubernetes.io/name", "--now"]);
+    let _ = shop.cluster.kubectl(&["delete", "pods", "-l", "!app.kubernetes.io/name", "--now"]);
     let page = fs::read_to_string(workspace_root().join("docs/simulated.md")).unwrap();
     assert!(page.contains(&rows), "docs/simulated.md has another table than this:\n{rows}");
 }

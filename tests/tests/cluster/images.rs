@@ -23,7 +23,7 @@ impl Images {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         for (name, recipe) in builder.recipes.choose(&names).expect("there are recipes") {
             let built = builder.build(name, recipe).expect("it can be built");
-            let layout = folder.join(name.to_string());
+            let layout = folder.join(name);
             built.image.write(&layout).expect("it can be written");
             cluster.push(&layout, &format!("{REGISTRY}/{name}:latest"));
             let digest = built.image.digest();

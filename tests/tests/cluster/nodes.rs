@@ -51,7 +51,7 @@ impl Node {
 
     fn delete(&self, name: &str) {
         let path = workspace_root().join("deploy").join(name);
-        self.cluster.kubectl(&["delete", "--wait", "-f", path.to_str().unwrap()]);
+        let _ = self.cluster.kubectl(&["delete", "--wait", "-f", path.to_str().unwrap()]);
     }
 
     fn wait_for_rollout(&self, suffix: &str) {
@@ -150,7 +150,7 @@ fn comes_and_goes(containerd: Containerd) {
     // Once more: nothing to do, so containerd is left alone.
     let started = ["systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "containerd.service"];
     let since = on_node(&node.cluster, &started);
-    node.cluster.kubectl(&[
+    let _ = node.cluster.kubectl(&[
         "-n",
         "kube-system",
         "rollout",
@@ -162,8 +162,8 @@ fn comes_and_goes(containerd: Containerd) {
 
     // Without the right to show its state, it installs all the same.
     let name = format!("{HANDLER}-nodeinstaller");
-    node.cluster.kubectl(&["delete", "clusterrolebinding", &name]);
-    node.cluster.kubectl(&["-n", "kube-system", "rollout", "restart", &format!("daemonset/{name}")]);
+    let _ = node.cluster.kubectl(&["delete", "clusterrolebinding", &name]);
+    let _ = node.cluster.kubectl(&["-n", "kube-system", "rollout", "restart", &format!("daemonset/{name}")]);
     node.wait_for_rollout("nodeinstaller");
     let log =
         node.cluster.kubectl(&["-n", "kube-system", "logs", &format!("daemonset/{name}"), "-c", "installer"]);
@@ -172,7 +172,7 @@ fn comes_and_goes(containerd: Containerd) {
         "{log}"
     );
 
-    node.cluster.kubectl(&["delete", "pod", "refused", "--wait"]);
+    let _ = node.cluster.kubectl(&["delete", "pod", "refused", "--wait"]);
     node.delete("runtime-simulated.yml");
     node.apply("runtime-simulated-uninstall.yml", "60");
     node.wait_for_rollout("nodeuninstaller");
@@ -210,7 +210,7 @@ fn a_node_whose_containerd_does_not_come_back_is_brought_back() {
     node.apply("runtime-simulated.yml", "60");
     let state = || on_node(&node.cluster, &["systemctl", "is-active", "containerd.service"]);
     node.wait_until("away", || state() != "active\n");
-    node.cluster.kubectl(&[
+    let _ = node.cluster.kubectl(&[
         "delete",
         "--wait=false",
         "-n",

@@ -60,7 +60,7 @@ fn an_image_of_any_registry_runs_under_the_name_and_digest_that_the_yaml_has() {
     let folder = tempfile::tempdir().expect("there is room");
     let name = "registry.example/team/nothing:1.0";
     let image = ContainerImage::new(name, serde_json::json!({"Entrypoint": ["/nothing"]}));
-    write_layout(folder.path(), &[image.clone()]);
+    write_layout(folder.path(), std::slice::from_ref(&image));
     for containerd in BOTH {
         in_namespace(containerd, "images", |cluster| {
             cluster.push(folder.path(), name);

@@ -13,7 +13,7 @@ fn of_kind<'a>(values: &'a [Value], kind: &str) -> &'a Value {
     let mut found = values.iter().filter(|value| value["kind"] == kind);
     let (first, second) = (found.next(), found.next());
     assert!(second.is_none(), "several of {kind}");
-    first.unwrap_or_else(|| panic!("no {kind}"))
+    first.unwrap()
 }
 
 #[test]

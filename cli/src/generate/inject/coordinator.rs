@@ -43,7 +43,8 @@ pub(super) fn put(
     attester(container, platform);
     if platform.blocks_incoming() {
         default_variable(container, OPEN_NETWORK, "true");
-        add_capability(container, "NET_ADMIN");
+        // The second for `iptables-legacy`, which speaks to the kernel through a raw socket: our YAML drops what is not named.
+        ["NET_ADMIN", "NET_RAW"].into_iter().for_each(|name| add_capability(container, name));
     }
     Ok(())
 }
