@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Request::Fuzz(options) => fuzz::run(&options),
         Request::Cluster(order) => cluster::run(order),
         Request::Lint => return lint::run(),
-        Request::Test => return test::run(),
+        Request::Test { with_cluster } => return test::run(with_cluster),
         Request::Ci => return ci::run(),
     };
     match outcome {

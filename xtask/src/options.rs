@@ -10,7 +10,7 @@ Usage: cargo xtask COMMAND
 
   demo [ARGS...]            one deployment's whole life on this machine, step by step
   demo --cluster            the guide on a real cluster made for it, step by step
-  test                      everything that CI runs, installing what it needs first
+  test [--cluster]          everything that CI runs, installing what it needs first; with the tests on a real Kubernetes
   ci                        the demo and the tests in a bare Debian made for it, if this is Debian and you are root
   lint                      formatting, clippy, documentation, house rules, banned crates and licences
   fuzz [TARGET] [--seconds N]
@@ -41,7 +41,9 @@ pub(crate) enum Request {
     Fuzz(fuzz::Options),
     Cluster(cluster::Order),
     Lint,
-    Test,
+    Test {
+        with_cluster: bool,
+    },
     Ci,
 }
 
@@ -71,7 +73,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         Some("help" | "-h" | "--help") => Ok(Request::Help),
         Some("setup") => alone(Request::Setup),
         Some("lint") => alone(Request::Lint),
-        Some("test") => alone(Request::Test),
+        Some("test") if rest == ["--cluster"] => Ok(Request::Test { with_cluster: true }),
+        Some("test") => alone(Request::Test { with_cluster: false }),
         Some("ci") => alone(Request::Ci),
         Some("demo") => Ok(Request::Demo(rest)),
         Some("bench") => Ok(Request::Bench(rest)),
@@ -135,8 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn test_takes_no_arguments() {
-        assert_eq!(read("test"), Ok(Request::Test));
+    fn test_takes_nothing_but_the_wish_for_a_cluster() {
+        assert_eq!(read("test"), Ok(Request::Test { with_cluster: false }));
+        assert_eq!(read("test --cluster"), Ok(Request::Test { with_cluster: true }));
         assert_eq!(read("test quickly"), Err(Problem::UnexpectedArgument("quickly".into())));
     }
 

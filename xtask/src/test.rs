@@ -20,8 +20,8 @@ const FUZZ_TIME: Duration = Duration::from_secs(10);
 /// For all attacks together; the benchmark takes longer, and judges how long honest clients wait.
 const ATTACK_SECONDS: &str = "30";
 
-/// Runs all steps and says which failed.
-pub(crate) fn run() -> ExitCode {
+/// Runs all steps and says which failed; those with a cluster if they are asked for.
+pub(crate) fn run(with_cluster: bool) -> ExitCode {
     let mut steps = Steps::new("test");
     let ready = steps.step("set-up", || setup::provide(setup::EVERYTHING).map(|()| String::new()));
     if !ready {
@@ -30,7 +30,11 @@ pub(crate) fn run() -> ExitCode {
     lint::add_steps(&mut steps);
     if steps.step("build", || demo::build().map(|()| String::new())) {
         steps.step("tests", || tests(&[]));
-        cluster_tests(&mut steps);
+        if with_cluster {
+            cluster_tests(&mut steps);
+        } else {
+            steps.remark("Left out: the tests with a cluster; `cargo xtask test --cluster` has them.".to_owned());
+        }
         steps.step("fuzzing", || fuzz::run_all(FUZZ_TIME));
         steps.step("demo", demonstration);
         steps.step("attacks", attacks);
