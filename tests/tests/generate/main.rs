@@ -1,7 +1,8 @@
 //! `contrast generate`, the real program, on real resources, images and registries.
 //!
 //! `ways` goes through the ways in which resources come in and go out, `contents` through what comes out, `bad_input` through what is
-//! refused, `images` through registries, `accidents` through what may happen on the way, and `released` through what is in `deploy`.
+//! refused, `images` through registries, `accidents` through what may happen on the way, `released` through what is in `deploy`, and
+//! `together` through a pod that wants everything.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod accidents;
@@ -9,6 +10,7 @@ mod bad_input;
 mod contents;
 mod images;
 mod released;
+mod together;
 mod ways;
 
 use std::{

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use contrast_tests::{Sidecar, in_own_namespaces};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use time::OffsetDateTime;
 
 use crate::world::{World, folder};
@@ -88,6 +88,46 @@ fn certificates_of_others_are_refused_at_both_ends() {
     });
 }
 
+/// Names are the manifest's, and those of refused peers anybody's. None of them makes lines of its own.
+#[test]
+fn names_of_a_peer_cannot_forge_lines_of_the_access_log() {
+    in_own_namespaces("peers::names_of_a_peer_cannot_forge_lines_of_the_access_log", || {
+        let mut world = World::new(&["web", "front"]);
+        let (web, front) = (world.pod("web"), world.pod("front"));
+        let (now, hour) = (OffsetDateTime::now_utc(), Duration::from_secs(3600));
+        let mesh = Authority::new("mesh");
+        let (honest, forging) = (folder(), folder());
+        mesh.issue(honest.path(), now - hour, now + hour, &mesh);
+        let forged =
+            "a\"}\r\n{\"direction\":\"in\",\"peer_dns_names\":\"admin\"}\n%START_TIME%\u{1b}[2J\u{7f}";
+        mesh.issue_for(forging.path(), forged, now - hour, now + hour, &mesh);
+        // JSON leaves DEL as it is; terminals do nothing about it.
+        let commands = |letter: char| letter.is_control() && letter != '\u{7f}';
+        let server = Sidecar::start(&web.network, honest.path(), "", "", "").wait();
+        let egress = "web#127.20.0.1:9000#web:8080";
+        let client = Sidecar::start(&front.network, forging.path(), "", egress, "").wait();
+        assert!(front.curl(&["http://127.20.0.1:9000/x"]).is_ok());
+        let line = server.wait_for_access("\"direction\":\"in\"");
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(!line.contains(commands), "{line:?}");
+        let names = entry["peer_dns_names"].as_str().unwrap();
+        assert!(names.contains("admin") && names.contains("%START_TIME%"), "{line}");
+        assert!(entry["peer_subject"].as_str().unwrap().contains("admin"), "{line}");
+        assert_eq!(entry["tls"], "TLSv1.3", "{line}");
+        drop(client);
+
+        // As a server.
+        drop(server);
+        let _server = Sidecar::start(&web.network, forging.path(), "", "", "").wait();
+        let client = Sidecar::start(&front.network, honest.path(), "", egress, "").wait();
+        assert!(front.curl(&["http://127.20.0.1:9000/x"]).is_ok());
+        let line = client.wait_for_access("\"direction\":\"out\"");
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(entry["peer_dns_names"].as_str().unwrap().contains("admin"), "{line}");
+        assert!(!line.contains(commands), "{line:?}");
+    });
+}
+
 /// A mesh CA of the test's own.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -106,8 +146,22 @@ impl Authority {
 
     /// Writes what an initializer would have written.
     fn issue(&self, folder: &Path, from: OffsetDateTime, until: OffsetDateTime, trusted: &Self) {
+        self.issue_for(folder, "web", from, until, trusted);
+    }
+
+    /// The same for any name.
+    fn issue_for(
+        &self,
+        folder: &Path,
+        name: &str,
+        from: OffsetDateTime,
+        until: OffsetDateTime,
+        trusted: &Self,
+    ) {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["web".to_owned()]).unwrap();
+        let mut params = CertificateParams::default();
+        params.subject_alt_names = vec![SanType::DnsName(name.try_into().unwrap())];
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         (params.not_before, params.not_after) = (from, until);
         let leaf = params.signed_by(&key, &self.issuer).unwrap();
         fs::write(folder.join("certChain.pem"), leaf.pem()).unwrap();
