@@ -41,9 +41,7 @@ pub(crate) enum Request {
     Fuzz(fuzz::Options),
     Cluster(cluster::Order),
     Lint,
-    Test {
-        with_cluster: bool,
-    },
+    Test { with_cluster: bool },
     Ci,
 }
 

@@ -33,7 +33,9 @@ pub(crate) fn run(with_cluster: bool) -> ExitCode {
         if with_cluster {
             cluster_tests(&mut steps);
         } else {
-            steps.remark("Left out: the tests with a cluster; `cargo xtask test --cluster` has them.".to_owned());
+            steps.remark(
+                "Left out: the tests with a cluster; `cargo xtask test --cluster` has them.".to_owned(),
+            );
         }
         steps.step("fuzzing", || fuzz::run_all(FUZZ_TIME));
         steps.step("demo", demonstration);
