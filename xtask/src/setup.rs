@@ -98,6 +98,7 @@ pub(crate) const EVERYTHING: &[Need] = &[
     GIT,
     PYTHON,
     PIP,
+    program("bash", "bash"), // runs the pages of the handbook
     program("cp", "coreutils"),
     program("sha256sum", "coreutils"),
     MOUNT,
