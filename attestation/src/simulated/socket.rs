@@ -4,7 +4,7 @@
 //!
 //! - question: 8 bytes [`MAGIC`], then the 64 bytes of report data;
 //! - answer: the same 8 bytes; one byte, 0 for evidence and 1 for a refusal; the length of what follows, 4 bytes, the most
-//!   significant first; then the document ([`EvidenceType::Simulated`]), or a sentence in UTF-8.
+//!   significant first; then the document ([`EvidenceType::Simulated`](crate::EvidenceType::Simulated)), or a sentence in UTF-8.
 //!
 //! Host data is no part of it: the one who listens knows which pod the socket belongs to. Lengths, time and the number of
 //! connections are bounded on both sides.

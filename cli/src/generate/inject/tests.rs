@@ -222,7 +222,7 @@ fn a_coordinator_is_told_who_may_be_first_once_and_opens_its_network_and_gets_no
     );
     assert_eq!(
         container(&template, "coordinator")["securityContext"]["capabilities"]["add"],
-        json!(["NET_ADMIN"])
+        json!(["NET_ADMIN", "NET_RAW"])
     );
     let (open, _) = put(&deployment(role, spec), Platform::AksClhSnp).unwrap();
     assert_eq!(variable(container(&open, "coordinator"), "CONTRAST_OPEN_NETWORK"), None);
