@@ -21,16 +21,6 @@ use crate::{
 /// Between attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether the runtime class of a pod is one whose pods this project makes confidential, or pretends to.
-pub(crate) fn is_confidential(runtime_class: &str) -> bool {
-    runtime_class.starts_with("contrast-cc")
-}
-
-/// Whether it is one of the simulated platform.
-pub(crate) fn is_simulated(runtime_class: &str) -> bool {
-    runtime_class.starts_with("contrast-cc-simulated")
-}
-
 /// The cluster that the options mean.
 pub(crate) fn access(options: &ClusterOptions) -> Result<Access, AccessError> {
     let context = options.context.as_deref();

@@ -42,6 +42,16 @@ pub(crate) struct UnknownPlatform {
 /// What names of runtime classes begin with. The class of this name alone stands for the platform that was named.
 pub(crate) const CLASS: &str = "contrast-cc";
 
+/// Whether pods of a runtime class are to be confidential, or pretend to be.
+pub(crate) fn is_confidential(class: &str) -> bool {
+    class.starts_with(CLASS)
+}
+
+/// Whether a runtime class is one of the simulated platform.
+pub(crate) fn is_simulated(class: &str) -> bool {
+    class.strip_prefix(CLASS).is_some_and(|rest| rest.starts_with("-simulated"))
+}
+
 impl Platform {
     pub(crate) const ALL: [Self; 7] = [
         Self::AksClhSnp,

@@ -12,8 +12,7 @@ use serde_json::Value;
 
 use super::{
     finding::{Finding, Severity},
-    function,
-    platform::CLASS,
+    function, platform,
 };
 use crate::resource_files::Input;
 
@@ -323,13 +322,8 @@ pub(crate) fn class_of(template: &Value) -> Option<&str> {
     template.get("spec")?.get("runtimeClassName")?.as_str()
 }
 
-/// Whether pods of a class are to be confidential.
-fn is_ours(class: &str) -> bool {
-    class.starts_with(CLASS)
-}
-
 fn is_confidential(kind: WorkloadKind, object: &Value) -> bool {
-    kind.template(object).and_then(class_of).is_some_and(is_ours)
+    kind.template(object).and_then(class_of).is_some_and(platform::is_confidential)
 }
 
 /// An object of another kind that has a pod template with one of the classes: its pods would come without a policy.
@@ -365,7 +359,8 @@ fn unknown_kind(object: &Object<'_>, source: &Source) -> Finding {
 fn contains_class(value: &Value) -> bool {
     match value {
         Value::Object(map) => map.iter().any(|(key, value)| {
-            (key == "runtimeClassName" && value.as_str().is_some_and(is_ours)) || contains_class(value)
+            (key == "runtimeClassName" && value.as_str().is_some_and(platform::is_confidential))
+                || contains_class(value)
         }),
         Value::Array(items) => items.iter().any(contains_class),
         _ => false,

@@ -1,24 +1,26 @@
 //! Events of the cluster, by what they are about.
 
+use std::collections::HashMap;
+
 use k8s_openapi::api::core::v1::Event;
 
 /// What installs runtimes on nodes, as the source of events.
 const INSTALLER: &str = "contrast-node-installer";
 
-/// The warnings among events.
-pub(super) struct Events<'a>(Option<Vec<&'a Event>>);
+/// The warnings among events, the latest first. `None`: they may not be seen.
+pub(super) struct Events<'a>(Option<Warnings<'a>>);
+
+#[derive(Default)]
+struct Warnings<'a> {
+    /// By the pod's name: there may be thousands of both.
+    of_pods: HashMap<&'a str, Vec<&'a Event>>,
+    others: Vec<&'a Event>,
+}
 
 impl<'a> Events<'a> {
     /// `None`: they may not be seen.
     pub(super) fn new(events: Option<&'a [Event]>) -> Self {
-        let warnings = |events: &'a [Event]| {
-            let mut warnings: Vec<_> =
-                events.iter().filter(|event| event.type_.as_deref() == Some("Warning")).collect();
-            // The latest one first.
-            warnings.sort_by_key(|event| std::cmp::Reverse(time(event)));
-            warnings
-        };
-        Self(events.map(warnings))
+        Self(events.map(Warnings::new))
     }
 
     /// May they be seen?
@@ -28,31 +30,30 @@ impl<'a> Events<'a> {
 
     /// The latest warning about a pod, of one of some reasons.
     pub(super) fn of_pod(&self, name: &str, uid: Option<&str>, reasons: &[&str]) -> Option<&'a str> {
-        self.find(|event| {
+        let warnings = self.0.as_ref()?.of_pods.get(name)?;
+        latest(warnings, |event| {
             let object = &event.involved_object;
-            object.kind.as_deref() == Some("Pod")
-                && object.name.as_deref() == Some(name)
-                && (uid.is_none() || object.uid.is_none() || object.uid.as_deref() == uid)
+            (uid.is_none() || object.uid.is_none() || object.uid.as_deref() == uid)
                 && reasons.contains(&event.reason.as_deref().unwrap_or_default())
         })
     }
 
     /// The latest warning that says why a workload has no pods.
     pub(super) fn of_creation(&self, workload: &str) -> Option<&'a str> {
-        self.find(|event| {
+        latest(&self.0.as_ref()?.others, |event| {
             let object = &event.involved_object;
             let name = object.name.as_deref().unwrap_or_default();
             let own = name.strip_prefix(workload).is_some_and(|rest| {
                 // Of a Deployment, it is about its ReplicaSet.
                 rest.is_empty() || (rest.starts_with('-') && !rest.get(1..).unwrap_or_default().contains('-'))
             });
-            own && object.kind.as_deref() != Some("Pod") && event.reason.as_deref() == Some("FailedCreate")
+            own && event.reason.as_deref() == Some("FailedCreate")
         })
     }
 
     /// The latest warning about a node that speaks of a runtime, or comes from what installs them.
     pub(super) fn of_node(&self, node: &str, handler: &str) -> Option<&'a str> {
-        self.find(|event| {
+        latest(&self.0.as_ref()?.others, |event| {
             let object = &event.involved_object;
             let says = |text: Option<&String>, words: &str| text.is_some_and(|text| text.contains(words));
             let source = event.source.as_ref().and_then(|source| source.component.as_ref());
@@ -61,11 +62,28 @@ impl<'a> Events<'a> {
                 && (says(event.message.as_ref(), handler) || says(source, INSTALLER))
         })
     }
+}
 
-    fn find(&self, is: impl Fn(&Event) -> bool) -> Option<&'a str> {
-        let event = self.0.iter().flatten().find(|event| is(event))?;
-        event.message.as_deref()
+impl<'a> Warnings<'a> {
+    fn new(events: &'a [Event]) -> Self {
+        let mut latest: Vec<_> =
+            events.iter().filter(|event| event.type_.as_deref() == Some("Warning")).collect();
+        latest.sort_by_cached_key(|event| std::cmp::Reverse(time(event)));
+        let mut warnings = Self::default();
+        for event in latest {
+            let object = &event.involved_object;
+            match (object.kind.as_deref(), object.name.as_deref()) {
+                (Some("Pod"), Some(name)) => warnings.of_pods.entry(name).or_default().push(event),
+                (Some("Pod"), None) => {}
+                _ => warnings.others.push(event),
+            }
+        }
+        warnings
     }
+}
+
+fn latest<'a>(warnings: &[&'a Event], is: impl Fn(&Event) -> bool) -> Option<&'a str> {
+    warnings.iter().find(|event| is(event))?.message.as_deref()
 }
 
 /// When it happened last, as text of a form that sorts.

@@ -1,8 +1,9 @@
 //! From what was said to what is shown. Asks nobody.
 
+use std::collections::HashMap;
+
 use contrast_kubernetes::Access;
 use contrast_manifest::{ManifestDocument, PolicyEntry, Role};
-use k8s_openapi::api::core::v1::Pod as ApiPod;
 
 use super::{
     Cluster, CoordinatorState, Workload,
@@ -12,7 +13,7 @@ use super::{
     pods,
     pods::{Digest, digest, is_ours},
 };
-use crate::cluster::is_confidential;
+use crate::generate::platform::is_confidential;
 
 /// What the cluster says, by the entries of the manifest.
 pub(crate) fn cluster(
@@ -27,9 +28,21 @@ pub(crate) fn cluster(
     let look = pods::Look { events: &events, logs: &observed.logs, coordinator };
     let mut cluster = Cluster { missing: observed.missing.clone(), ..Cluster::default() };
     let policies = document.map(|document| &document.manifest().policies);
+    // Each policy is read once: it may be large, and there are many pods and many entries to compare it with.
+    let (mut listed, mut strangers) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+    for (pod, digest) in
+        all.iter().map(|pod| (pod, digest(pod))).filter(|(pod, digest)| is_ours(pod, *digest))
+    {
+        match digest {
+            Digest::Of(policy) if policies.is_some_and(|policies| policies.contains_key(&policy)) => {
+                listed.entry(policy).or_default().push(pod);
+            }
+            digest => strangers.push((pod, digest)),
+        }
+    }
     for (policy, entry) in policies.into_iter().flatten() {
-        let own = all.iter().filter(|pod| is_ours(pod) && digest(pod) == Digest::Of(*policy));
-        let pods: Vec<_> = own.map(|pod| look.judge(pod, entry.role)).collect();
+        let own = listed.remove(policy).unwrap_or_default();
+        let pods: Vec<_> = own.into_iter().map(|pod| look.judge(pod, entry.role)).collect();
         let mut workload = Workload {
             name: name(entry).unwrap_or_else(|| hex::encode(policy).chars().take(12).collect()),
             policy: hex::encode(policy),
@@ -44,12 +57,9 @@ pub(crate) fn cluster(
         cluster.workloads.push(workload);
     }
     cluster.workloads.sort_by(|a, b| b.coordinator.cmp(&a.coordinator).then_with(|| a.name.cmp(&b.name)));
-    let listed = |pod: &ApiPod| match (digest(pod), policies) {
-        (Digest::Of(digest), Some(policies)) => policies.contains_key(&digest),
-        _ => false,
-    };
-    let strangers = all.iter().filter(|pod| is_ours(pod) && !listed(pod));
-    cluster.strangers = strangers.map(|pod| look.stranger(pod, policies.is_some())).collect();
+    let strangers = strangers.into_iter();
+    cluster.strangers =
+        strangers.map(|(pod, digest)| look.stranger(pod, digest, policies.is_some())).collect();
     cluster.nodes = nodes::judge(observed.nodes.as_deref().unwrap_or_default(), &node_events);
     let classes = observed.runtime_classes.iter().flatten();
     cluster.runtime_classes = classes
@@ -78,12 +88,11 @@ fn name(entry: &PolicyEntry) -> Option<String> {
 }
 
 fn say_why_none(workload: &mut Workload, events: &Events<'_>) {
-    let name = workload.name.rsplit('/').next().unwrap_or_default();
-    let refusal = events.of_creation(name);
     if !workload.pods.is_empty() {
         return;
     }
-    let (reason, advice) = match refusal {
+    let name = workload.name.rsplit('/').next().unwrap_or_default();
+    let (reason, advice) = match events.of_creation(name) {
         Some(message) => pods::creation_refused(message),
         None if events.are_known() => {
             ("there is no pod".to_owned(), Some("apply its resource file".to_owned()))

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Node as ApiNode;
 
 use super::{Node, Runtime, events::Events};
-use crate::cluster::is_confidential;
+use crate::generate::platform::is_confidential;
 
 /// What begins the labels. The rest is the handler; the value is its state.
 const LABEL: &str = "contrast.edgeless.systems/";

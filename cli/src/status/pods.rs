@@ -13,7 +13,7 @@ use containers::Trouble;
 
 use super::{CoordinatorState, Pod, PodState, events::Events};
 use crate::{
-    cluster::{is_confidential, is_simulated},
+    generate::platform::{is_confidential, is_simulated},
     policies,
 };
 
@@ -40,17 +40,17 @@ pub(super) struct Look<'a> {
     pub(super) coordinator: CoordinatorState,
 }
 
-/// Should it be confidential?
-pub(super) fn is_ours(pod: &ApiPod) -> bool {
+/// Should it be confidential? `digest`: of its policy.
+pub(super) fn is_ours(pod: &ApiPod, digest: Digest) -> bool {
     let annotations = pod.metadata.annotations.as_ref();
     is_confidential(class(pod))
-        || digest(pod) != Digest::Absent
+        || digest != Digest::Absent
         || annotations
             .and_then(|annotations| annotations.get(ROLE_ANNOTATION))
             .is_some_and(|role| role == "coordinator")
 }
 
-/// Its policy.
+/// Its policy. Unpacks and hashes all of it.
 pub(super) fn digest(pod: &ApiPod) -> Digest {
     match pod.metadata.annotations.as_ref().and_then(policies::digest) {
         Some(Ok(digest)) => Digest::Of(digest),
@@ -82,11 +82,11 @@ impl Look<'_> {
     }
 
     /// A pod that should be confidential, and that the manifest does not list.
-    pub(super) fn stranger(&self, pod: &ApiPod, there_is_a_manifest: bool) -> Pod {
+    pub(super) fn stranger(&self, pod: &ApiPod, digest: Digest, there_is_a_manifest: bool) -> Pod {
         if is_over(pod) {
             return view(pod, PodState::Ended, None, None);
         }
-        let (reason, advice) = match digest(pod) {
+        let (reason, advice) = match digest {
             Digest::Absent => (
                 "it has no policy, so that no Coordinator gives it a certificate",
                 "run `contrast generate` over its resource file, and apply what comes out",

@@ -6,7 +6,10 @@ use contrast_kubernetes::{AccessError, kube::api::ListParams};
 use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::util::intstr::IntOrString};
 
 use super::{How, Obstacle, Subject, Way, obstacle};
-use crate::cluster::{is_confidential, is_simulated, place::USER_API_PORT};
+use crate::{
+    cluster::place::USER_API_PORT,
+    generate::platform::{is_confidential, is_simulated},
+};
 
 /// Through `port-forwarder-<service>`.
 pub(super) async fn forwarder(subject: &Subject<'_>) -> Result<Result<Way, Obstacle>, AccessError> {

@@ -13,14 +13,14 @@ use crate::{
     arguments::ClusterOptions,
     cluster::{self, Place},
     failure::{Advice, Failure},
+    generate::platform::is_simulated,
     output,
 };
 
 /// Where the node installer writes it.
 const ANNOTATION: &str = "contrast.edgeless.systems/simulated-reference-value";
-/// What begins the labels of runtimes, and a handler of the simulated platform.
+/// What begins the labels of runtimes.
 const LABEL: &str = "contrast.edgeless.systems/";
-const HANDLER: &str = "contrast-cc-simulated";
 /// Before there are labels.
 const DEVELOPMENT_HANDLER: &str = "contrast-cc-simulated-00000000";
 /// A reference value is shorter.
@@ -84,7 +84,7 @@ fn of_nodes(nodes: &[Node]) -> Result<Value, ReferenceValuesError> {
             .ok_or_else(form)?;
         let labels = node.metadata.labels.iter().flat_map(BTreeMap::keys);
         let named: Vec<_> = labels
-            .filter_map(|label| label.strip_prefix(LABEL).filter(|handler| handler.starts_with(HANDLER)))
+            .filter_map(|label| label.strip_prefix(LABEL).filter(|handler| is_simulated(handler)))
             .collect();
         for handler in if named.is_empty() { vec![DEVELOPMENT_HANDLER] } else { named } {
             let entries = handlers.entry(handler.to_owned()).or_default();
