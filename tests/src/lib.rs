@@ -24,6 +24,7 @@ mod loop_device;
 mod manifest;
 mod memory;
 mod mesh;
+pub mod narration;
 mod network;
 pub mod page;
 mod pod;

@@ -4,7 +4,7 @@
 //! In the page, a block ```` ```sh ```` is a step. A block ```` ```text ```` after it, before the next step, is what it prints: line by line,
 //! where `...` in a line stands for any text and a line `...` for any lines. Blanks count as one. A comment before a block says
 //! what is special about it: `<!-- fails -->` that its last command does not succeed, `<!-- not run: REASON -->` that it is not run
-//! here, `<!-- shows: any -->` before a block of text that it is an illustration.
+//! here.
 
 mod expected;
 mod session;
@@ -123,7 +123,6 @@ fn add_block(parts: &mut Vec<Part>, language: &str, block: String, note: Option<
             };
             parts.push(Part::Step(Step { line, commands: block, run, shown: None }));
         }
-        ("text", Some("shows: any")) => parts.push(Part::Prose(block)),
         ("text", None) => {
             let last = parts.iter_mut().rev().find_map(|part| match part {
                 Part::Step(step) => Some(step),

@@ -1,15 +1,13 @@
 //! `cargo xtask demo --cluster`: docs/guide.md, on a real cluster with one node that is made for it, told as it happens.
 
-use std::{env, io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode};
 
 use contrast_tests::{
     Cluster, Containerd,
     guide::{Outcome, Reader},
+    narration::{bold, wrapped},
     page::Part,
 };
-
-/// Columns of a paragraph.
-const WIDTH: usize = 110;
 
 fn main() -> ExitCode {
     let folder = match folder() {
@@ -88,20 +86,5 @@ fn paragraph(text: &str) {
         println!("{text}\n");
         return;
     }
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if line.chars().count() + word.chars().count() >= WIDTH {
-            println!("{line}");
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    println!("{line}\n");
-}
-
-fn bold(text: &str) -> String {
-    if std::io::stdout().is_terminal() { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+    println!("{}\n", wrapped(text).join("\n"));
 }

@@ -4,7 +4,9 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use contrast_tests::{
-    Answer, ContainerImage, Coordinator, Deployment, Generated, helm, program, workspace_root, write_layout,
+    Answer, ContainerImage, Coordinator, Deployment, Generated, helm,
+    page::{Part, parts},
+    program, workspace_root, write_layout,
 };
 use serde_json::{Value, json};
 
@@ -96,10 +98,15 @@ fn script(path: &Path, text: &str) {
 /// The blocks of commands below a heading.
 fn blocks(heading: &str) -> Vec<String> {
     let manual = fs::read_to_string(workspace_root().join("docs/deploying.md")).unwrap();
-    let (_, section) = manual.split_once(&format!("\n## {heading}\n")).unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let blocks: Vec<_> =
-        section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect();
+    let section = |part: &Part| matches!(part, Part::Heading { level: 2, text } if text == heading);
+    let after = parts(&manual).into_iter().skip_while(|part| !section(part)).skip(1);
+    let within = after.take_while(|part| !matches!(part, Part::Heading { level: 2, .. }));
+    let blocks: Vec<_> = within
+        .filter_map(|part| match part {
+            Part::Step(step) => Some(step.commands),
+            _ => None,
+        })
+        .collect();
     assert!(!blocks.is_empty(), "{heading}");
     blocks
 }

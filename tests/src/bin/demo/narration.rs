@@ -1,14 +1,10 @@
 //! How the demo speaks.
 
-use std::{
-    io::IsTerminal,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use contrast_tests::narration::{bold, wrapped};
 
 use crate::shop::Shop;
-
-/// Columns of a paragraph.
-const WIDTH: usize = 100;
 
 /// Begins a numbered step.
 pub(crate) fn step(title: &str) {
@@ -19,18 +15,7 @@ pub(crate) fn step(title: &str) {
 
 /// Says something in a paragraph.
 pub(crate) fn explain(text: &str) {
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if line.chars().count() + word.chars().count() >= WIDTH {
-            println!("   {line}");
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    println!("   {line}");
+    wrapped(text).iter().for_each(|line| println!("   {line}"));
 }
 
 /// Shows what a program said.
@@ -60,8 +45,4 @@ pub(crate) fn next_commands(shop: &Shop) {
          curl http://127.0.0.1:9102/probe/readiness\n"
     );
     explain("docs/demo.md has more to try. `cargo xtask demo` starts afresh.");
-}
-
-fn bold(text: &str) -> String {
-    if std::io::stdout().is_terminal() { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
