@@ -69,7 +69,7 @@ pub async fn put(host: &Host, entry: &FileEntry) -> Result<bool, FilesError> {
     }
     // Again, since folders on the way are there now.
     let place = host.place(&entry.path)?;
-    let new = host::beside(&place, ".contrast-new");
+    let new = host::beside(&place, host::NEW);
     let result = fetch(entry, &new, wanted.as_ref(), mode).await.and_then(|()| {
         let moved = fs::rename(&new.here, &place.here).and_then(|()| host::sync_folder_of(&place.here));
         moved.map_err(|cause| writing(&place, cause))

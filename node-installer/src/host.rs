@@ -59,7 +59,7 @@ pub struct Place {
 pub struct Lock(#[expect(dead_code, reason = "held, never looked at")] File);
 
 /// A file in the making, beside the one that it replaces.
-const NEW: &str = ".contrast-new";
+pub(crate) const NEW: &str = ".contrast-new";
 /// As many links as Linux follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 /// More than any file that is read here has.
