@@ -33,7 +33,7 @@ pub struct Unit {
     pub name: String,
     /// `active`, `activating`, `failed` …
     pub state: String,
-    /// When it became active; nothing if it is not.
+    /// When it last began to start, before it read its configuration; nothing if it never did.
     pub since: Option<SystemTime>,
     /// Its main process, in the node's own numbers.
     pub main_process: Option<u32>,
@@ -106,7 +106,7 @@ impl Systemd {
             return Ok(None);
         }
         let state: String = unit.get_property("ActiveState").await.map_err(failed)?;
-        let since: u64 = unit.get_property("ActiveEnterTimestamp").await.map_err(failed)?;
+        let since: u64 = unit.get_property("InactiveExitTimestamp").await.map_err(failed)?;
         let service = self.proxy(path.as_str(), SERVICE).await.map_err(failed)?;
         // Units that are no services have no processes.
         let main_process = service.get_property::<u32>("MainPID").await.unwrap_or(0);

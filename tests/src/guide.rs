@@ -1,7 +1,5 @@
 //! docs/guide.md on a cluster, as somebody goes through it who has unpacked a release.
 
-mod release;
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,6 +10,7 @@ use crate::{
     cluster::Cluster,
     page::{Part, Run, Session, Step, parts},
     programs::workspace_root,
+    release::UnpackedRelease,
 };
 
 /// Somebody who goes through the guide.
@@ -35,12 +34,11 @@ impl Reader {
     /// If the release cannot be made.
     #[must_use]
     pub fn new(cluster: &Cluster, folder: &Path) -> Self {
-        let unpacked = folder.join("release");
-        release::make(&unpacked);
-        release::push(&unpacked, cluster);
+        let release = UnpackedRelease::new(&folder.join("release"));
+        release.bring_to(cluster);
         let home = folder.join("home");
         fs::create_dir_all(&home).expect("a folder");
-        Self { session: Session::start(shell(cluster, &unpacked, &home), folder.join("steps")) }
+        Self { session: Session::start(shell(cluster, release.folder(), &home), folder.join("steps")) }
     }
 
     /// Goes through the guide. `see` is shown each part of it: of steps, when they are done.

@@ -31,6 +31,7 @@ mod pod;
 mod processor;
 mod programs;
 mod registry;
+mod release;
 mod resources;
 mod table;
 mod tls;
@@ -54,6 +55,7 @@ pub use network::{
 pub use pod::{Pod, PodStatus};
 pub use programs::{program, workspace_root};
 pub use registry::Registry;
+pub use release::UnpackedRelease;
 pub use resources::Generated;
 pub use table::{markdown_table, mib};
 pub use tls::{MutualTls, mutual_tls};

@@ -81,6 +81,8 @@ cd "$1"; shift
 mount --bind . . # a root must be a mount point
 cd "$PWD"
 mount -t proc proc proc
+# The kernel's own folder, with the control groups that containers are put into.
+mount --rbind /sys sys
 # The kernel's loop devices, which are nobody's files.
 [ -e dev/loop-control ] || mknod -m 660 dev/loop-control c 10 237
 for n in $(seq 0 63); do [ -e "dev/loop$n" ] || mknod -m 660 "dev/loop$n" b 7 "$n"; done

@@ -86,7 +86,7 @@ impl Unit {
     }
 
     #[zbus(property)]
-    async fn active_enter_timestamp(&self) -> u64 {
+    async fn inactive_exit_timestamp(&self) -> u64 {
         self.0.as_ref().map_or(0, |state| state.lock().unwrap().since)
     }
 }

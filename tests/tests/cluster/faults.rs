@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contrast_tests::{Cluster, Containerd, workspace_root};
+use contrast_tests::{Cluster, Containerd, UnpackedRelease, workspace_root};
 use serde_json::{Value, json};
 
-use crate::{images::Images, shop::Shop};
+use crate::shop::Shop;
 
 /// Longest wait for an event, far beyond what anything takes.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -19,7 +19,7 @@ const LETTERS: &str = "bcdfghjklmnpqrstvwxz2456789";
 struct Fault {
     /// In words, as the handbook has it.
     change: &'static str,
-    make: fn(&mut Value, &Images),
+    make: fn(&mut Value, &UnpackedRelease),
     request: &'static str,
     /// Which member is told.
     field: &'static str,
@@ -36,7 +36,7 @@ fn web(pod: &mut Value) -> &mut Value {
 const FAULTS: &[Fault] = &[
     Fault {
         change: "image",
-        make: |pod, images| web(pod)["image"] = json!(images.0["port-forwarder"]),
+        make: |pod, release| web(pod)["image"] = json!(release.image("port-forwarder")),
         request: "CreateContainer",
         field: "storages[0].source",
         expected: "contrast/shop@sha256:",
@@ -129,8 +129,8 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         change: "added container",
-        make: |pod, images| {
-            let evil = json!({ "name": "evil", "image": images.0["shop"], "args": ["visitors"] });
+        make: |pod, release| {
+            let evil = json!({ "name": "evil", "image": release.image("shop"), "args": ["visitors"] });
             push(&mut pod["spec"]["containers"], evil);
         },
         request: "CreateContainer",
@@ -156,7 +156,7 @@ fn pod(shop: &Shop, number: usize, make: impl Fn(&mut Value, &Images)) -> Value 
     pod["metadata"]["name"] = json!(format!("web-5b9f47b876-bbbb{letter}"));
     // They serve nobody.
     pod["metadata"]["labels"] = json!({});
-    make(&mut pod, &shop.images);
+    make(&mut pod, &shop.release);
     pod
 }
 

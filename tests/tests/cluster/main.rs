@@ -8,7 +8,7 @@
 )]
 
 mod faults;
-mod images;
+mod guide;
 mod nodes;
 mod services;
 mod shop;

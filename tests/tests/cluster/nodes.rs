@@ -5,10 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contrast_tests::{Cluster, Containerd, workspace_root};
+use contrast_tests::{Cluster, Containerd, UnpackedRelease};
 use serde_json::{Value, json};
-
-use crate::images::Images;
 
 const HANDLER: &str = "contrast-cc-simulated-00000000";
 const CONFIGURATION: &str = "/etc/containerd/config.toml";
@@ -22,7 +20,7 @@ const REFUSAL: &str =
 /// A cluster of its own: others would not like what is done to its containerd.
 struct Node {
     cluster: Cluster,
-    images: Images,
+    release: UnpackedRelease,
     before: String,
     /// The container of a pod that runs from the beginning to the end.
     old: String,
@@ -33,9 +31,11 @@ impl Node {
     fn new(containerd: Containerd) -> Self {
         let folder = tempfile::Builder::new().prefix("contrast-nodes-").tempdir().unwrap();
         let cluster = Cluster::up_in(&folder.path().join("cluster"), containerd);
-        let images = Images::of(&cluster, &folder.path().join("images"), &["node-installer-simulated"]);
+        let release =
+            UnpackedRelease::with_images(&folder.path().join("release"), &["node-installer-simulated"]);
+        release.bring_to(&cluster);
         let before = on_node(&cluster, &["cat", CONFIGURATION]);
-        let node = Self { cluster, images, before, old: String::new(), _folder: folder };
+        let node = Self { cluster, release, before, old: String::new(), _folder: folder };
         node.start_pod("old", None);
         node.cluster.wait("pod/old", "condition=Ready");
         let old = node.container("old");
@@ -43,14 +43,14 @@ impl Node {
     }
 
     fn apply(&self, name: &str, limit: &str) {
-        let text = fs::read_to_string(workspace_root().join("deploy").join(name)).unwrap();
+        let text = fs::read_to_string(self.release.resources(name)).unwrap();
         let limit =
             format!("env:\n            - name: CONTRAST_RESTART_LIMIT\n              value: \"{limit}\"");
-        self.cluster.apply(&self.images.pinned_in(&text).replacen("env:", &limit, 1));
+        self.cluster.apply(&text.replacen("env:", &limit, 1));
     }
 
     fn delete(&self, name: &str) {
-        let path = workspace_root().join("deploy").join(name);
+        let path = self.release.resources(name);
         let _ = self.cluster.kubectl(&["delete", "--wait", "-f", path.to_str().unwrap()]);
     }
 

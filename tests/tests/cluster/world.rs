@@ -8,7 +8,7 @@ use contrast_tests::{Cluster, Containerd};
 pub(crate) const BOTH: [Containerd; 2] = [Containerd::Two, Containerd::OneSix];
 
 /// The image that every node has, with a shell.
-pub(crate) const SHELL: &str = "localhost/busybox:cluster";
+pub(crate) const SHELL: &str = "docker.io/library/busybox:stable";
 
 /// A node that one test restarts is restarted for all of them.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -158,7 +158,7 @@ metadata: {name: user}
 spec:
   containers:
   - name: user
-    image: localhost/busybox:cluster
+    image: docker.io/library/busybox:stable
     command: [sleep, infinity]
     volumeDevices: [{name: used, devicePath: /dev/used}]
   volumes: [{name: used, persistentVolumeClaim: {claimName: used}}]

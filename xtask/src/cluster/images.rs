@@ -26,7 +26,8 @@ pub(super) fn make(folder: &Path, programs: &Programs) -> Result<(), Failure> {
     pause.write(folder, |root| copy(&kube.join("pause"), &root.join("pause")))?;
     let coredns = Image { name: "localhost/coredns:cluster", entrypoint: "/coredns", user: "" };
     coredns.write(folder, |root| copy(&kube.join("coredns"), &root.join("coredns")))?;
-    let shell = Image { name: "localhost/busybox:cluster", entrypoint: "", user: "" };
+    // Under the name by which other clusters pull one, so that what is written for them works here.
+    let shell = Image { name: "docker.io/library/busybox:stable", entrypoint: "", user: "" };
     shell.write(folder, busybox)
 }
 
