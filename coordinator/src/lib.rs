@@ -30,6 +30,7 @@ pub mod request_body;
 pub mod seed;
 pub mod seed_shares;
 pub mod serve;
+pub mod sockets;
 pub mod state;
 pub mod state_device;
 pub mod store_check;

@@ -55,14 +55,14 @@ pub struct ServeOptions {
     /// holds anything else than what was formatted that way, it is left alone, and the program ends.
     #[arg(long, value_name = "PATH", env = "CONTRAST_STATE_DEVICE")]
     pub state_device: Option<PathBuf>,
-    /// Where the user API listens.
-    #[arg(long, value_name = "ADDR", env = "CONTRAST_USER_API_ADDR", default_value = "0.0.0.0:1313")]
+    /// Where the user API listens. `[::]`: at all addresses, also where there is only IPv4.
+    #[arg(long, value_name = "ADDR", env = "CONTRAST_USER_API_ADDR", default_value = "[::]:1313")]
     pub user_api_addr: SocketAddr,
     /// Where the mesh API listens.
-    #[arg(long, value_name = "ADDR", env = "CONTRAST_MESH_API_ADDR", default_value = "0.0.0.0:7777")]
+    #[arg(long, value_name = "ADDR", env = "CONTRAST_MESH_API_ADDR", default_value = "[::]:7777")]
     pub mesh_api_addr: SocketAddr,
     /// Where probes and metrics are served.
-    #[arg(long, value_name = "ADDR", env = "CONTRAST_OPS_ADDR", default_value = "0.0.0.0:9102")]
+    #[arg(long, value_name = "ADDR", env = "CONTRAST_OPS_ADDR", default_value = "[::]:9102")]
     pub ops_addr: SocketAddr,
     /// Who may set the first manifest: SHA-256 of each key's SubjectPublicKeyInfo, in hexadecimal, separated by commas.
     /// Left out, anybody may.

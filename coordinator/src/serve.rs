@@ -16,7 +16,7 @@ use contrast_attestation::{
 use contrast_service_mesh::{default_deny, tool::ToolError};
 use contrast_store::{SledBackend, StoreError};
 use tokio::{
-    net::{TcpListener, TcpSocket},
+    net::TcpListener,
     runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -34,6 +34,7 @@ use crate::{
     options::ServeOptions,
     process,
     refusal::Refusal,
+    sockets,
     state_device::{self, Mounted, StateDeviceError},
     user_api::UserService,
     user_calls::UserCalls,
@@ -43,10 +44,6 @@ use crate::{
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
 /// How often old connections are looked for.
 const ROUND: Duration = Duration::from_secs(5);
-
-/// Connections that the operating system keeps until they are accepted. If there are more in a moment, their clients
-/// repeat themselves a second later.
-const BACKLOG: u32 = 4096;
 
 /// Why the program stops.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +132,9 @@ pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
         _ => {}
     }
     let metrics = Arc::new(Metrics::new()?);
+    let listen = |api, address, option| {
+        sockets::listen(address).map_err(|source| ServeError::Listen { api, address, option, source })
+    };
     let user_tcp = listen("user API", options.user_api_addr, "user-api-addr")?;
     let mesh_tcp = listen("mesh API", options.mesh_api_addr, "mesh-api-addr")?;
     let ops_tcp = listen("ops API", options.ops_addr, "ops-addr")?;
@@ -213,16 +213,6 @@ async fn open(
 ) -> Result<Arc<Authority>, ServeError> {
     let opened = tokio::task::spawn_blocking(move || contrast_store::open(SledBackend::open(&state_dir)?));
     Ok(Authority::new(opened.await.map_err(|_| Refusal::Interrupted)??, collaterals, initial_owners)?)
-}
-
-fn listen(api: &'static str, address: SocketAddr, option: &'static str) -> Result<TcpListener, ServeError> {
-    let listen = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    listen().map_err(|source| ServeError::Listen { api, address, option, source })
 }
 
 /// The addresses are logged as bound, so that port 0 is of use.

@@ -5,8 +5,12 @@ mod report;
 
 use std::{
     fs,
+    num::NonZero,
+    panic::resume_unwind,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -29,7 +33,7 @@ impl Default for Options {
     }
 }
 
-/// Builds the targets and runs them one after the other.
+/// Builds the targets and runs them, as many at a time as there are cores: each has one thread.
 ///
 /// # Errors
 /// When something is missing, does not build, or a target fails on an input.
@@ -42,10 +46,19 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Some(asked) => return Err(Failure::UnknownTarget { asked: asked.clone(), known }),
     };
     build()?;
-    for target in &chosen {
-        run_target(target, options.time_per_target)?;
-    }
-    Ok(())
+    let next = AtomicUsize::new(0);
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let run_next = || {
+            while let Some(target) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                run_target(target, options.time_per_target)?;
+            }
+            Ok(())
+        };
+        let runners: Vec<_> = (0..cores).map(|_| scope.spawn(run_next)).collect();
+        runners.into_iter().map(|runner| runner.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    outcomes.into_iter().collect()
 }
 
 /// All targets, for a longer run of several steps.

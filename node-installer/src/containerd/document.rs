@@ -7,7 +7,7 @@
 pub(super) mod block;
 
 use toml::{Table, Value};
-use toml_edit::{DocumentMut, Item};
+use toml_edit::{DocumentMut, InlineTable, Item};
 
 use super::runtime::Runtime;
 
@@ -266,7 +266,12 @@ fn put(document: &mut DocumentMut, path: &[&str], table: &Table) -> Option<()> {
     let (name, parents) = path.split_last()?;
     let mut item = document.as_item_mut();
     for parent in parents {
+        // What is in braces can hold nothing but what is in braces.
+        let inline = item.is_inline_table();
         item = item.as_table_like_mut()?.entry(parent).or_insert_with(|| {
+            if inline {
+                return Item::Value(InlineTable::new().into());
+            }
             let mut table = toml_edit::Table::new();
             table.set_implicit(true);
             Item::Table(table)

@@ -4,3 +4,4 @@
 mod place;
 mod restart;
 mod rights;
+mod rules;

@@ -115,6 +115,15 @@ impl Place {
         self.cluster.kubectl(arguments)
     }
 
+    /// Makes or changes an object of the namespace, or the namespace itself.
+    pub(crate) fn apply(&self, object: &Value) {
+        let mut object = object.clone();
+        if object["kind"] != "Namespace" {
+            object["metadata"]["namespace"] = json!(self.namespace);
+        }
+        self.cluster.apply(&object.to_string());
+    }
+
     /// A pod that stays where it is, with a status that somebody claims.
     pub(crate) fn make_pod(&self, name: &str, annotations: &Value, status: &Value) {
         let pod = json!({

@@ -71,6 +71,19 @@ fn a_table_in_one_line_keeps_its_comments() {
 }
 
 #[test]
+fn a_table_in_one_line_is_added_to_wherever_it_begins() {
+    for text in [
+        "version = 3\nplugins = {}\n",
+        "version = 3\nplugins = { 'io.containerd.cri.v1.runtime' = {} }\n",
+        "version = 3\n[plugins]\n'io.containerd.cri.v1.runtime' = { containerd.x = 1 }\n",
+        "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\ncontainerd = { runtimes.runc = { runtime_type = 'a' } }\n",
+    ] {
+        let after = added(text, text);
+        assert!(after.text().contains("= {"), "{}", after.text());
+    }
+}
+
+#[test]
 fn versions_live_side_by_side_and_go_in_any_order() {
     for (what, text) in SAMPLES {
         let before = parse(text);
