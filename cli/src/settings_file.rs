@@ -117,7 +117,9 @@ fn chosen<'c, 'm>(root: &'c Command, matches: &'m ArgMatches) -> (Vec<&'c Comman
 fn with(mut arguments: Vec<OsString>, added: &[String], path: &Path) -> Completed {
     let at = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
     let note = (!added.is_empty()).then(|| {
-        let names: Vec<_> = added.iter().filter_map(|option| option.split('=').next()).collect();
+        let mut names: Vec<_> = added.iter().filter_map(|option| option.split('=').next()).collect();
+        // Of a list, each item is an option.
+        names.dedup();
         format!("From {}: {}", path.display(), names.join(", "))
     });
     arguments.splice(at..at, added.iter().map(OsString::from));

@@ -156,6 +156,8 @@ impl<A: Api> Entrance<A> {
             }
             match listener.accept().await {
                 Ok((tcp, remote)) => {
+                    // Where both families share a socket, this is an address of one of them.
+                    let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
                     let visitor = Visitor::new(remote.ip());
                     let silent = self.door.crowds.silent.admit_after(SILENT_RESPITE, &visitor).await;
                     let arrived = Arrived { remote, visitor, silent };

@@ -1,6 +1,11 @@
 //! The program `coordinator`.
 
-use std::{alloc::System, error::Error, process::ExitCode};
+use std::{
+    alloc::System,
+    error::Error,
+    io::{IsTerminal as _, stderr},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use contrast_coordinator::{
@@ -43,7 +48,8 @@ fn main() -> ExitCode {
 }
 
 fn log_to_stderr(level: LevelFilter) {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).init();
+    let colours = stderr().is_terminal();
+    tracing_subscriber::fmt().with_writer(stderr).with_ansi(colours).with_max_level(level).init();
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Box<dyn Error>> {

@@ -13,7 +13,10 @@ mod tests;
 mod visitors;
 mod web;
 
-use std::process::ExitCode;
+use std::{
+    io::{IsTerminal as _, stderr},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 
@@ -25,7 +28,7 @@ use crate::{
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_writer(stderr).with_ansi(stderr().is_terminal()).init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = runtime.map_err(ServeError::System).and_then(|runtime| runtime.block_on(run(options)));
     match result {

@@ -156,8 +156,13 @@ impl Look<'_> {
         }
     }
 
-    /// Nothing is wrong with its containers.
+    /// Nothing is wrong with its containers, as far as its status knows: events come earlier.
     fn progress(&self, pod: &ApiPod, role: Role) -> (PodState, Option<String>) {
+        let (name, uid) = (pod.metadata.name.as_deref().unwrap_or_default(), pod.metadata.uid.as_deref());
+        let failed = self.events.of_pod(name, uid, &["Failed"]).filter(|said| containers::is_denial(said));
+        if let Some(message) = failed.filter(|_| !is_ready(pod)) {
+            return (PodState::Refused, Some(format!("its policy does not allow it: {message}")));
+        }
         let has_initializer = role == Role::Workload
             && pod.spec.as_ref().is_some_and(|spec| {
                 spec.init_containers.iter().flatten().any(|container| container.name == INITIALIZER)
@@ -177,12 +182,8 @@ impl Look<'_> {
         } else if containers::run(pod) {
             return (PodState::Running, self.unready(pod));
         }
-        let name = pod.metadata.name.as_deref().unwrap_or_default();
-        let found = self.events.of_pod(
-            name,
-            pod.metadata.uid.as_deref(),
-            &["FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume"],
-        );
+        let reasons = ["FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume"];
+        let found = self.events.of_pod(name, uid, &reasons);
         match found {
             Some(message) if containers::is_denial(message) => {
                 (PodState::Refused, Some(format!("the pod is refused: {message}")))

@@ -255,6 +255,13 @@ fn what_keeps_a_pod_from_running_is_told_with_a_next_step() {
             "is refused",
             "generate",
         ),
+        (
+            creating(),
+            vec![event("Pod", "web-1", "Failed", denied)],
+            PodState::Refused,
+            "does not allow it",
+            "contrast generate",
+        ),
     ] {
         let (found, said, help, verdict) = of_web(active(), status.clone(), events);
         assert_eq!(found, state, "{status}");

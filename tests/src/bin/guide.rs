@@ -1,6 +1,10 @@
 //! `cargo xtask demo --cluster`: docs/guide.md, on a real cluster with one node that is made for it, told as it happens.
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use contrast_tests::{
     Cluster, Containerd,
@@ -10,8 +14,8 @@ use contrast_tests::{
 };
 
 fn main() -> ExitCode {
-    let folder = match folder() {
-        Ok(folder) => folder,
+    let options = match Options::read() {
+        Ok(options) => options,
         Err(reason) => {
             eprintln!("Error: {reason}");
             return ExitCode::from(2);
@@ -20,7 +24,9 @@ fn main() -> ExitCode {
     println!(
         "A cluster with one node is started, and removed at the end. Nothing on it is confidential: its hardware is simulated."
     );
-    let cluster = Cluster::up_in(&folder.join("cluster"), Containerd::Two);
+    let Options { folder, keep } = options;
+    let place = folder.join("cluster");
+    let cluster = Cluster::up_in(&place, Containerd::Two);
     println!(
         "A release is made of the programs of this work tree, and its images are brought to the cluster."
     );
@@ -29,6 +35,16 @@ fn main() -> ExitCode {
     drop(reader);
     if let Err(reason) = &outcome {
         eprintln!("\nError: the guide does not hold: {reason}\n\n{}", cluster.report());
+    }
+    if keep && outcome.is_err() {
+        println!(
+            "The cluster is left as it is. To look inside, and to remove it:\n  \
+             cargo xtask cluster run --dir {place} -- env KUBECONFIG={home}/kubeconfig bash\n  \
+             cargo xtask cluster down --dir {place}",
+            place = place.display(),
+            home = folder.join("home").display(),
+        );
+        return ExitCode::FAILURE;
     }
     cluster.down();
     match outcome {
@@ -43,22 +59,43 @@ fn main() -> ExitCode {
     }
 }
 
-/// A new folder: the one after `--dir`, or one beside where this stands.
-fn folder() -> Result<PathBuf, String> {
-    let mut arguments = env::args_os().skip(1);
-    let folder = match (arguments.next(), arguments.next(), arguments.next()) {
-        (None, ..) => PathBuf::from("guide-workspace"),
-        (Some(option), Some(folder), None) if option == "--dir" => folder.into(),
-        _ => {
-            return Err(
-                "the only option is `--dir FOLDER`, a folder for the release and the cluster".to_owned()
-            );
+/// What the command line asks for.
+struct Options {
+    /// A new folder, for the release and the cluster.
+    folder: PathBuf,
+    /// Whether the cluster stays if the guide does not hold.
+    keep: bool,
+}
+
+impl Options {
+    fn read() -> Result<Self, String> {
+        let (mut folder, mut keep) = (PathBuf::from("guide-workspace"), false);
+        let mut arguments = env::args_os().skip(1);
+        while let Some(option) = arguments.next() {
+            match option.to_str() {
+                Some("--keep") => keep = true,
+                Some("--dir") => {
+                    folder = arguments.next().ok_or("`--dir` needs a folder after it")?.into();
+                }
+                _ => {
+                    return Err(format!(
+                        "unknown option {}; there are `--dir FOLDER`, a folder for the release and the cluster, and `--keep`, \
+                         which leaves the cluster if the guide does not hold",
+                        option.display()
+                    ));
+                }
+            }
         }
-    };
+        Ok(Self { folder: empty(&folder)?, keep })
+    }
+}
+
+/// A folder with nothing in it.
+fn empty(folder: &Path) -> Result<PathBuf, String> {
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(format!("{} is not empty; remove it, or name another with `--dir`", folder.display()));
     }
-    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    std::fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     folder.canonicalize().map_err(|error| format!("cannot find {}: {error}", folder.display()))
 }
 
