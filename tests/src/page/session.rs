@@ -38,7 +38,7 @@ impl Session {
         let (lines, output) = channel();
         let mut input = shell.stdin.take().expect("its input");
         let printed = shell.stdout.take().expect("its output");
-        input.write_all(b"exec 2>&1; set -e -o pipefail\n").expect("a shell that reads");
+        input.write_all(b"exec 2>&1; set -e\n").expect("a shell that reads");
         thread::spawn(move || {
             for line in BufReader::new(printed).split(b'\n').map_while(Result::ok) {
                 if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {

@@ -148,7 +148,7 @@ fn push(list: &mut Value, item: Value) {
 }
 
 /// A pod as the Deployment makes it, but for a change.
-fn pod(shop: &Shop, number: usize, make: impl Fn(&mut Value, &Images)) -> Value {
+fn pod(shop: &Shop, number: usize, make: impl Fn(&mut Value, &UnpackedRelease)) -> Value {
     let mut pod = shop.template("web");
     let letter = LETTERS.chars().nth(number).unwrap();
     pod["apiVersion"] = json!("v1");
