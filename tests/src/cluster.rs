@@ -27,8 +27,8 @@ pub struct Cluster {
     containerd: Containerd,
     /// Where its files are, if not where they are by default.
     folder: Option<PathBuf>,
-    /// Where `kubectl` looks and puts things.
-    namespace: String,
+    /// Where `kubectl` looks and puts things, if not in `default`.
+    namespace: Option<String>,
 }
 
 impl Cluster {
@@ -38,7 +38,7 @@ impl Cluster {
     /// When it cannot be started: its own words say why, and what to do.
     #[must_use]
     pub fn up(containerd: Containerd) -> Self {
-        Self { containerd, folder: None, namespace: "default".to_owned() }.started()
+        Self { containerd, folder: None, namespace: None }.started()
     }
 
     /// A cluster in a folder of its own; it is started unless it runs.
@@ -47,13 +47,13 @@ impl Cluster {
     /// When it cannot be started.
     #[must_use]
     pub fn up_in(folder: &Path, containerd: Containerd) -> Self {
-        Self { containerd, folder: Some(folder.to_owned()), namespace: "default".to_owned() }.started()
+        Self { containerd, folder: Some(folder.to_owned()), namespace: None }.started()
     }
 
     /// The same cluster, with another namespace for kubectl, which need not exist.
     #[must_use]
     pub fn in_namespace(self, name: &str) -> Self {
-        Self { namespace: name.to_owned(), ..self }
+        Self { namespace: Some(name.to_owned()), ..self }
     }
 
     fn started(self) -> Self {
@@ -172,7 +172,9 @@ impl Cluster {
 
     fn namespaced(&self) -> Command {
         let mut command = self.command("kubectl");
-        command.args(["--namespace", &self.namespace]);
+        if let Some(namespace) = &self.namespace {
+            command.args(["--namespace", namespace]);
+        }
         command
     }
 
