@@ -3,10 +3,13 @@
 use std::{
     ffi::OsStr,
     io::Write as _,
+    ops::Deref,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::Duration,
 };
+
+use tempfile::TempDir;
 
 use crate::programs::program;
 
@@ -188,6 +191,48 @@ impl Cluster {
             command.args(["--containerd", "1.6"]);
         }
         command
+    }
+}
+
+/// A cluster for one test, in a folder of its own, which has room for more. Both end with the value.
+pub struct OwnCluster {
+    cluster: Cluster,
+    folder: TempDir,
+}
+
+impl OwnCluster {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn up(containerd: Containerd) -> Self {
+        let folder = tempfile::Builder::new().prefix("contrast-cluster-").tempdir().expect("there is room");
+        let cluster = Cluster::up_in(&folder.path().join("cluster"), containerd);
+        Self { cluster, folder }
+    }
+
+    /// A place in its folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+impl Deref for OwnCluster {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+impl Drop for OwnCluster {
+    fn drop(&mut self) {
+        let ended = self.cluster.xtask("down").output();
+        if !ended.is_ok_and(|output| output.status.success()) {
+            eprintln!("the cluster in {} may be left", self.folder.path().display());
+        }
     }
 }
 

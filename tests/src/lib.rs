@@ -39,7 +39,7 @@ mod tree;
 
 pub use cli::Answer;
 pub use client::Client;
-pub use cluster::{Cluster, Containerd};
+pub use cluster::{Cluster, Containerd, OwnCluster};
 pub use coordinator::{Coordinator, Ops};
 pub use deployment::Deployment;
 pub use image_builder::image_builder;

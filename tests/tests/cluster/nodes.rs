@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contrast_tests::{Cluster, Containerd, UnpackedRelease};
+use contrast_tests::{Cluster, Containerd, OwnCluster, UnpackedRelease};
 use serde_json::{Value, json};
 
 const HANDLER: &str = "contrast-cc-simulated-00000000";
@@ -17,29 +17,26 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const REFUSAL: &str =
     "[Service]\nExecStartPre=/bin/sh -c \"! grep -q contrast-cc /etc/containerd/config.toml\"\n";
 
-/// A cluster of its own: others would not like what is done to its containerd.
+/// Others would not like what is done to its containerd.
 struct Node {
-    cluster: Cluster,
+    cluster: OwnCluster,
     release: UnpackedRelease,
     before: String,
     /// The container of a pod that runs from the beginning to the end.
     old: String,
-    _folder: tempfile::TempDir,
 }
 
 impl Node {
     fn new(containerd: Containerd) -> Self {
-        let folder = tempfile::Builder::new().prefix("contrast-nodes-").tempdir().unwrap();
-        let cluster = Cluster::up_in(&folder.path().join("cluster"), containerd);
-        let release =
-            UnpackedRelease::with_images(&folder.path().join("release"), &["node-installer-simulated"]);
+        let cluster = OwnCluster::up(containerd);
+        let release = UnpackedRelease::with_images(&cluster.path("release"), &["node-installer-simulated"]);
         release.bring_to(&cluster);
         let before = on_node(&cluster, &["cat", CONFIGURATION]);
-        let node = Self { cluster, release, before, old: String::new(), _folder: folder };
+        let mut node = Self { cluster, release, before, old: String::new() };
         node.start_pod("old", None);
         node.cluster.wait("pod/old", "condition=Ready");
-        let old = node.container("old");
-        Self { old, ..node }
+        node.old = node.container("old");
+        node
     }
 
     fn apply(&self, name: &str, limit: &str) {
@@ -51,7 +48,8 @@ impl Node {
 
     fn delete(&self, name: &str) {
         let path = self.release.resources(name);
-        let _ = self.cluster.kubectl(&["delete", "--wait", "-f", path.to_str().unwrap()]);
+        let _ =
+            self.cluster.kubectl(&["delete", "--wait", "--ignore-not-found", "-f", path.to_str().unwrap()]);
     }
 
     fn wait_for_rollout(&self, suffix: &str) {
@@ -184,7 +182,6 @@ fn comes_and_goes(containerd: Containerd) {
     );
     assert_eq!(left, "");
     node.is_well("newer");
-    node.cluster.down();
 }
 
 #[test]
@@ -224,5 +221,4 @@ fn a_node_whose_containerd_does_not_come_back_is_brought_back() {
     node.wait_until("back", || state() == "active\n");
     node.is_as_before();
     node.is_well("after-the-guard");
-    node.cluster.down();
 }
