@@ -4,12 +4,12 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader, Write as _},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use contrast_tests::{Deployment, workspace_root};
+use contrast_tests::{Deployment, Ops, Pod, workspace_root};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -26,11 +26,14 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    fn scraping(target: SocketAddr) -> Self {
+    fn scraping(coordinator: SocketAddr, pod: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("prometheus.yml");
-        let job = format!("job_name: {JOB}, static_configs: [{{targets: ['{target}']}}]");
-        let text = format!("global: {{scrape_interval: 250ms}}\nscrape_configs: [{{{job}}}]\n");
+        let job = |name: &str, target: SocketAddr| {
+            format!("{{job_name: {name}, static_configs: [{{targets: ['{target}']}}]}}")
+        };
+        let jobs = [job(JOB, coordinator), job("pods", pod)].join(", ");
+        let text = format!("global: {{scrape_interval: 250ms}}\nscrape_configs: [{jobs}]\n");
         fs::write(&config, text).unwrap();
         let mut command = Command::new("prometheus");
         command.arg(format!("--config.file={}", config.display()));
@@ -87,6 +90,11 @@ fn manual() -> String {
     fs::read_to_string(workspace_root().join("docs/deploying.md")).unwrap()
 }
 
+/// A port that nobody has at the moment.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
 /// What the manual says is worth an alert.
 fn documented_alerts() -> Vec<String> {
     let manual = manual();
@@ -126,11 +134,20 @@ fn refuse_a_pod(deployment: &Deployment, coordinator: &contrast_tests::Coordinat
 fn every_panel_shows_something_of_a_real_coordinator_and_every_metric_is_shown() {
     let deployment = Deployment::new();
     let coordinator = deployment.start();
-    let prometheus = Prometheus::scraping(coordinator.ops.0);
+    let of_pod = free_address();
+    let prometheus = Prometheus::scraping(coordinator.ops.0, of_pod);
     deployment.contrast(&coordinator, "set", &[]).success();
-    deployment.pod(&coordinator, "web").finish();
+    let metrics_address = of_pod.to_string();
+    let pod = Pod::renewing(
+        &coordinator,
+        &deployment.simulator,
+        &deployment.policy_file("web"),
+        &deployment.workspace.join("certificates"),
+        &[("CONTRAST_RENEWAL_METRICS_ADDR", &metrics_address)],
+    );
+    pod.wait_for_log("wrote certificates");
     refuse_a_pod(&deployment, &coordinator);
-    let (_, text) = coordinator.ops.get("/metrics");
+    let text = coordinator.ops.get("/metrics").1 + &Ops(of_pod).get("/metrics").1;
 
     let panels = panels();
     let queries: Vec<_> = panels.iter().flat_map(|(_, queries)| queries.clone()).collect();
