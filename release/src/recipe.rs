@@ -370,6 +370,20 @@ mod tests {
     }
 
     #[test]
+    fn only_images_whose_work_takes_root_run_as_root_and_none_has_a_shell() {
+        // Disks and mounts, certificates for whatever user reads them, rules of the network, the node's containerd.
+        let root = ["coordinator", "initializer", "node-installer-simulated", "service-mesh-proxy"];
+        let recipes = Recipes::read(&crate::options::root().join("deploy/images")).unwrap();
+        for (name, recipe) in recipes.choose(&[]).unwrap() {
+            let user = if root.contains(&name) { "0:0" } else { "65532:65532" };
+            assert_eq!(recipe.about.user, user, "{name}");
+            let packages = recipes.packages_of(name, &recipe.content).unwrap();
+            let shells = ["bash", "dash", "busybox", "busybox-static"];
+            assert!(packages.keys().all(|package| !shells.contains(package)), "{name}");
+        }
+    }
+
+    #[test]
     fn a_recipe_with_something_unknown_is_refused_with_its_place() {
         let said = read_with(&format!("{IMAGE}shell = true\n")).unwrap_err().to_string();
         assert!(said.contains("a.toml") && said.contains("shell"), "{said}");
