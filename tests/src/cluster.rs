@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     io::Write as _,
     ops::Deref,
     path::{Path, PathBuf},
@@ -11,7 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::programs::program;
+use crate::programs::{program, workspace_root};
 
 /// Longest wait for a condition; far beyond what anything takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -207,9 +208,15 @@ impl OwnCluster {
     /// When it cannot be started.
     #[must_use]
     pub fn up(containerd: Containerd) -> Self {
-        let folder = tempfile::Builder::new().prefix("contrast-cluster-").tempdir().expect("there is room");
-        let cluster = Cluster::up_in(&folder.path().join("cluster"), containerd);
-        Self { cluster, folder }
+        // The temporary folder of some machines is in memory, and a node's disk is large.
+        let parent = workspace_root().join("target/tmp");
+        fs::create_dir_all(&parent).expect("there is room");
+        let folder = tempfile::Builder::new().prefix("cluster-").tempdir_in(parent).expect("there is room");
+        let place = Some(folder.path().join("cluster"));
+        // Before it is started, so that one that does not come up ends as well.
+        let own = Self { cluster: Cluster { containerd, folder: place, namespace: None }, folder };
+        succeed(&mut own.cluster.xtask("up"));
+        own
     }
 
     /// A place in its folder.

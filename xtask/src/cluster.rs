@@ -81,10 +81,10 @@ fn up(place: &Place, containerd: Containerd) -> Result<(), Failure> {
     let programs = Programs::provide()?;
     let _lock = place.lock()?;
     let node = match Node::find(place) {
-        Some(_) if workspace::read(&place.path("containerd-version"))? != containerd.name() => {
-            return Err(Problem::OtherContainerd { folder: place.folder().to_owned() }.into());
+        Some(node) => {
+            has(place, containerd)?;
+            node
         }
-        Some(node) => node,
         None => {
             // Of an attempt that was ended, or a node that died.
             clear(place)?;
@@ -113,11 +113,20 @@ fn restart(place: &Place, containerd: Containerd) -> Result<(), Failure> {
     let programs = Programs::provide()?;
     let _lock = place.lock()?;
     running(place)?;
+    has(place, containerd)?;
     end(place)?;
     let node = Node::start(place, &programs.kube(), &programs.containerd(containerd)?)?;
     let path = search_path()?;
     readiness::forget(place, &node, &path)?;
     readiness::wait(place, &node, &path)
+}
+
+/// Its disk and its configuration are for this containerd.
+fn has(place: &Place, containerd: Containerd) -> Result<(), Failure> {
+    if workspace::read(&place.path("containerd-version"))? == containerd.name() {
+        return Ok(());
+    }
+    Err(Problem::OtherContainerd { folder: place.folder().to_owned() }.into())
 }
 
 /// Ends everything that runs, and frees what the machine lent.

@@ -38,15 +38,20 @@ impl<'a> Events<'a> {
         })
     }
 
-    /// The latest warning that says why a workload has no pods.
-    pub(super) fn of_creation(&self, workload: &str) -> Option<&'a str> {
+    /// The latest warning that says why a workload, of a kind or of an unknown one (`""`), has no pods.
+    pub(super) fn of_creation(&self, kind: &str, workload: &str) -> Option<&'a str> {
         latest(&self.0.as_ref()?.others, |event| {
             let object = &event.involved_object;
-            let name = object.name.as_deref().unwrap_or_default();
-            let own = name.strip_prefix(workload).is_some_and(|rest| {
-                // Of a Deployment, it is about its ReplicaSet.
-                rest.is_empty() || (rest.starts_with('-') && !rest.get(1..).unwrap_or_default().contains('-'))
-            });
+            let Some(rest) = object.name.as_deref().and_then(|name| name.strip_prefix(workload)) else {
+                return false;
+            };
+            // Some make what makes pods, whose names have one more part.
+            let of_maker = rest.strip_prefix('-').is_some_and(|part| !part.contains('-'));
+            let own = match (kind, object.kind.as_deref()) {
+                ("Deployment", Some("ReplicaSet")) | ("CronJob", Some("Job")) => of_maker,
+                ("", _) => of_maker || rest.is_empty(),
+                (_, other) => other == Some(kind) && rest.is_empty(),
+            };
             own && event.reason.as_deref() == Some("FailedCreate")
         })
     }

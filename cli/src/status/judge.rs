@@ -91,8 +91,8 @@ fn say_why_none(workload: &mut Workload, events: &Events<'_>) {
     if !workload.pods.is_empty() {
         return;
     }
-    let name = workload.name.rsplit('/').next().unwrap_or_default();
-    let (reason, advice) = match events.of_creation(name) {
+    let (kind, name) = workload.name.split_once('/').unwrap_or(("", &workload.name));
+    let (reason, advice) = match events.of_creation(kind, name) {
         Some(message) => pods::creation_refused(message),
         None if events.are_known() => {
             ("there is no pod".to_owned(), Some("apply its resource file".to_owned()))

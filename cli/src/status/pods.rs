@@ -174,13 +174,13 @@ impl Look<'_> {
             let renews =
                 is_sidecar(pod) && initializer(pod).is_some_and(|status| status.started == Some(true));
             if done || renews {
-                return (PodState::Certified, self.unready(pod));
+                return self.settled(pod, PodState::Certified);
             }
             if state.is_some_and(|state| state.running.is_some()) {
                 return self.uncertified(pod);
             }
         } else if containers::run(pod) {
-            return (PodState::Running, self.unready(pod));
+            return self.settled(pod, PodState::Running);
         }
         let reasons = ["FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume"];
         let found = self.events.of_pod(name, uid, &reasons);
@@ -212,14 +212,19 @@ impl Look<'_> {
         Waits::read(self.logs.get(pod.metadata.name.as_deref()?)?)
     }
 
-    /// Why it is not ready, if it is not.
-    fn unready(&self, pod: &ApiPod) -> Option<String> {
+    /// It has come to this state. Why it is not ready, if it is not: a policy may deny the command of a probe.
+    fn settled(&self, pod: &ApiPod, state: PodState) -> (PodState, Option<String>) {
         if is_ready(pod) {
-            return None;
+            return (state, None);
         }
         let name = pod.metadata.name.as_deref().unwrap_or_default();
-        let said = self.events.of_pod(name, pod.metadata.uid.as_deref(), &["Unhealthy"]);
-        Some(said.map_or_else(|| "is not ready yet".to_owned(), |said| format!("is not ready: {said}")))
+        match self.events.of_pod(name, pod.metadata.uid.as_deref(), &["Unhealthy"]) {
+            Some(said) if containers::is_denial(said) => {
+                (PodState::Refused, Some(format!("its policy does not allow a probe: {said}")))
+            }
+            Some(said) => (state, Some(format!("is not ready: {said}"))),
+            None => (state, Some("is not ready yet".to_owned())),
+        }
     }
 }
 

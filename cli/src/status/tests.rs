@@ -213,6 +213,11 @@ fn what_keeps_a_pod_from_running_is_told_with_a_next_step() {
         initializer(json!({ "terminated": { "exitCode": code, "message": message } }))
     };
     let creating = || json!({ "phase": "Pending" });
+    let certified_and_not_ready = || {
+        let mut status = certified();
+        status["conditions"][0]["status"] = json!("False");
+        status
+    };
     let sandbox = |message: &str| vec![event("Pod", "web-1", "FailedCreatePodSandBox", message)];
     for (status, events, state, reason, advice) in [
         (
@@ -262,6 +267,20 @@ fn what_keeps_a_pod_from_running_is_told_with_a_next_step() {
             "does not allow it",
             "contrast generate",
         ),
+        (
+            certified_and_not_ready(),
+            vec![event("Pod", "web-1", "Unhealthy", "ExecProcessRequest is blocked by policy")],
+            PodState::Refused,
+            "does not allow a probe",
+            "contrast generate",
+        ),
+        (
+            waiting("CreateContainerError", "CreateContainerRequest cannot be decided by policy (x)"),
+            vec![],
+            PodState::Refused,
+            "cannot be decided",
+            "contrast generate",
+        ),
     ] {
         let (found, said, help, verdict) = of_web(active(), status.clone(), events);
         assert_eq!(found, state, "{status}");
@@ -284,6 +303,7 @@ fn a_workload_without_pods_says_why() {
     ] {
         let events = vec![
             event("ReplicaSet", "other-1", "FailedCreate", "not ours"),
+            event("StatefulSet", "web-1", "FailedCreate", "not ours either"),
             event("ReplicaSet", "web-7d9f", "FailedCreate", message),
         ];
         let status = shown(active(), vec![coordinator()], Some(events));

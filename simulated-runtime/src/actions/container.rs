@@ -32,9 +32,12 @@ pub(super) fn kill(node: &Node, id: &str, signal: &str, all: bool) -> Result<Str
         Err(error) => return Err(error.into()),
     };
     if let Some(mut pod) = pod {
-        match denial::ask(&mut pod.engine, &requests::signal(id, number, all)?) {
-            Err(denial) if number != KILL => return Err(denial.into()),
-            _ => pod.save()?,
+        let allowed = denial::ask(&mut pod.engine, &requests::signal(id, number, all)?);
+        let saved = pod.save();
+        // Neither a policy nor a full disk keeps it from a process.
+        if number != KILL {
+            allowed?;
+            saved?;
         }
     }
     Ok(Streams::default())
@@ -51,7 +54,8 @@ pub(super) fn delete(node: &Node, id: &str) -> Result<Streams, Failure> {
     if let Ok(mut pod) = Pod::of_container(&node.state, id) {
         // An agent that does not want to remove it has its guest taken away in the end.
         let _ = denial::ask(&mut pod.engine, &requests::about(Kind::RemoveContainer, id)?);
-        pod.save()?;
+        // Nor does a full disk keep it.
+        let _ = pod.save();
         pod.forget(id);
     }
     Ok(Streams::default())

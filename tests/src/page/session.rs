@@ -106,6 +106,10 @@ impl Session {
                         STEP_LIMIT.as_secs()
                     ));
                 }
+                // Only a failure in the middle of a step that is to succeed ends the shell.
+                Err(RecvTimeoutError::Disconnected) if may_fail => {
+                    return Err(format!("the shell has ended:\n{commands}\nprinted:\n{printed}"));
+                }
                 Err(RecvTimeoutError::Disconnected) => return Ok((printed, 1)),
             }
         }

@@ -3,10 +3,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
+mod accidents;
 mod faults;
 mod guide;
 mod nodes;

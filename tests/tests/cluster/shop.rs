@@ -6,26 +6,24 @@ use std::{
     process::{Command, Output},
 };
 
-use contrast_tests::{Cluster, UnpackedRelease};
+use contrast_tests::{Containerd, OwnCluster, UnpackedRelease};
 use serde_json::Value;
-use tempfile::TempDir;
 
 const DEPLOYMENTS: [&str; 4] = ["web", "stock", "orders", "visitors"];
 
 /// The shop, set and running.
 pub(crate) struct Shop {
-    pub(crate) cluster: Cluster,
+    pub(crate) cluster: OwnCluster,
     pub(crate) release: UnpackedRelease,
-    _folder: TempDir,
 }
 
 impl Shop {
-    /// Installs the platform on the cluster's node, and does what the handbook says.
-    pub(crate) fn running_on(cluster: Cluster) -> Self {
-        let folder = tempfile::Builder::new().prefix("contrast-cluster-").tempdir().unwrap();
-        let release = UnpackedRelease::new(&folder.path().join("release"));
+    /// On a cluster of its own: installs the platform on the node, and does what the handbook says.
+    pub(crate) fn running() -> Self {
+        let cluster = OwnCluster::up(Containerd::Two);
+        let release = UnpackedRelease::new(&cluster.path("release"));
         release.bring_to(&cluster);
-        let shop = Self { cluster, release, _folder: folder };
+        let shop = Self { cluster, release };
         shop.install_runtime();
         shop.generate();
         let cluster = &shop.cluster;
@@ -77,11 +75,16 @@ impl Shop {
     }
 
     /// What the CLI prints, in the release's folder.
-    fn contrast(&self, arguments: &[&str]) -> Vec<u8> {
-        let mut command: Command = self.cluster.command("./contrast");
-        let output = command.args(arguments).current_dir(self.release.folder()).output().unwrap();
+    pub(crate) fn contrast(&self, arguments: &[&str]) -> Vec<u8> {
+        let output = self.try_contrast(arguments);
         assert!(output.status.success(), "{arguments:?}: {}\n{}", text(&output), self.cluster.report());
         output.stdout
+    }
+
+    /// The same, whether it succeeds or not.
+    pub(crate) fn try_contrast(&self, arguments: &[&str]) -> Output {
+        let mut command: Command = self.cluster.command("./contrast");
+        command.args(arguments).current_dir(self.release.folder()).output().unwrap()
     }
 
     fn text(&self, name: &str) -> String {
@@ -93,6 +96,7 @@ impl Shop {
     }
 }
 
-fn text(output: &Output) -> String {
+/// All that was printed.
+pub(crate) fn text(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat()
 }

@@ -15,7 +15,7 @@ pub(super) enum Trouble<'a> {
 }
 
 /// What a runtime says where a policy denies something.
-const DENIALS: [&str; 2] = ["blocked by policy", "denied by policy"];
+const DENIALS: [&str; 3] = ["blocked by policy", "denied by policy", "cannot be decided by policy"];
 
 /// Does a message tell of a policy that denied something?
 pub(super) fn is_denial(message: &str) -> bool {
