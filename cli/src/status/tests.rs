@@ -213,6 +213,12 @@ fn what_keeps_a_pod_from_running_is_told_with_a_next_step() {
         initializer(json!({ "terminated": { "exitCode": code, "message": message } }))
     };
     let creating = || json!({ "phase": "Pending" });
+    let restarted = || {
+        let mut status = initializer(json!({ "running": {} }));
+        let mesh = status_of("contrast-service-mesh", json!({ "terminated": { "exitCode": 255 } }));
+        status["initContainerStatuses"].as_array_mut().unwrap().push(mesh);
+        status
+    };
     let certified_and_not_ready = || {
         let mut status = certified();
         status["conditions"][0]["status"] = json!("False");
@@ -246,6 +252,7 @@ fn what_keeps_a_pod_from_running_is_told_with_a_next_step() {
         (unscheduled, vec![], PodState::Waiting, "Insufficient memory", "room"),
         (evicted, vec![], PodState::Failed, "Evicted: low on memory", "another one"),
         (creating(), vec![], PodState::Waiting, "is being created", ""),
+        (restarted(), vec![], PodState::Waiting, "waits for a certificate", ""),
         (
             creating(),
             sandbox("no runtime for \"contrast-cc-x\" is configured"),

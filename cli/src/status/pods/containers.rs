@@ -25,11 +25,16 @@ pub(super) fn is_denial(message: &str) -> bool {
 /// What is wrong, init containers first.
 pub(super) fn trouble(pod: &Pod) -> Option<Trouble<'_>> {
     let status = pod.status.as_ref()?;
-    let init = status.init_container_statuses.iter().flatten();
-    let troubles = init
-        .map(|status| (status, true))
-        .chain(status.container_statuses.iter().flatten().map(|it| (it, false)));
-    troubles.filter_map(|(status, init)| of_container(status, init)).next()
+    for status in status.init_container_statuses.iter().flatten() {
+        if let Some(trouble) = of_container(status, true) {
+            return Some(trouble);
+        }
+        // What comes after one that is under way is of an earlier life of the pod: its node was restarted.
+        if !status.ready && status.state.as_ref().is_some_and(|state| state.running.is_some()) {
+            return None;
+        }
+    }
+    status.container_statuses.iter().flatten().find_map(|status| of_container(status, false))
 }
 
 /// Do all of its containers run?
